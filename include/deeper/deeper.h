@@ -1,0 +1,404 @@
+/* deeper: train deep image classifiers. The engine's public header.
+ *
+ * One training step is one graph: it is built by calls or from `.net` text, differentiated by
+ * dpr_gradients (which appends ordinary nodes), compiled once, and then run without allocation.
+ *
+ * Conventions, valid for every function below unless its comment says otherwise:
+ * Errors:  fallible functions return a dpr_status; the message (what, where, names and shapes,
+ *          remedy) is kept in the context and read with dpr_error. Outputs are set only on DPR_OK.
+ *          Graph builders return 0 on failure and latch the first error; later calls on that
+ *          graph do nothing; dpr_graph_finish reports it. The library never exits or prints.
+ * Owns:    `create`, `load`, `from` and `open` give an object that its `destroy` frees; destroy(NULL)
+ *          is allowed. Arguments are copied, except where a comment says "borrows".
+ * Threads: one thread at a time per context and everything made from it; two contexts never meet.
+ * Shapes:  logical, row-major; images are NHWC, one image is (height, width, channels).
+ * Options: structs begin with `size`; fill them with their _default() function, then change fields. */
+#ifndef DEEPER_DEEPER_H
+#define DEEPER_DEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DPR_VERSION "0.1.0"
+
+/* ---- status ------------------------------------------------------------------------------- */
+
+/* X(name, text): the one list of status codes. */
+#define DPR_STATUS_MAP(X)                                                                          \
+    X(OK, "ok")                                                                                    \
+    X(E_ARGUMENT, "bad argument")                                                                  \
+    X(E_SHAPE, "shapes do not fit")                                                                \
+    X(E_DTYPE, "wrong data type")                                                                  \
+    X(E_NO_GRADIENT, "no gradient")                                                                \
+    X(E_SYNTAX, "syntax error")                                                                    \
+    X(E_MEMORY, "out of memory")                                                                   \
+    X(E_IO, "input/output error")                                                                  \
+    X(E_FORMAT, "bad file contents")                                                               \
+    X(E_DATA, "bad data set")                                                                      \
+    X(E_MISMATCH, "does not match")                                                                \
+    X(E_UNSUPPORTED, "not supported by this build or machine")                                     \
+    X(E_NON_FINITE, "not finite")                                                                  \
+    X(E_INTERRUPTED, "interrupted")
+
+typedef enum dpr_status {
+#define X(name, text) DPR_##name,
+    DPR_STATUS_MAP(X)
+#undef X
+} dpr_status;
+
+/* The text of a status code, from the table above; "unknown status" for any other number. */
+const char *dpr_status_text(dpr_status status);
+
+/* The library's version, "major.minor.patch". */
+const char *dpr_version(void);
+
+/* ---- context ------------------------------------------------------------------------------ */
+
+typedef struct dpr_context dpr_context; /* errors, allocator, logger, thread team, ISA cap */
+typedef struct dpr_graph dpr_graph;     /* nodes; built by calls or from text */
+typedef struct dpr_store dpr_store;     /* the leaves of a model: every value that outlives a run */
+typedef struct dpr_program dpr_program; /* a graph specialised and compiled over a store */
+typedef struct dpr_model dpr_model;     /* net text, store, preprocessing, class names: one file */
+typedef struct dpr_data dpr_data;       /* images and labels */
+typedef struct dpr_trainer dpr_trainer; /* programs, schedule, counters, checkpoints of one run */
+typedef uint32_t dpr_value;             /* node id in a graph; 0 is none */
+
+typedef enum dpr_log_level { DPR_LOG_WARNING, DPR_LOG_INFO, DPR_LOG_DEBUG } dpr_log_level;
+
+typedef struct dpr_context_options {
+    size_t size;
+    /* The one allocator: memory == NULL allocates, bytes == 0 frees (and returns NULL), otherwise
+     * resizes like realloc. NULL: the C library's. */
+    void *(*allocate)(void *user, void *memory, size_t bytes);
+    void *allocate_user;
+    /* Receives one line without newline; `topic` is one of the words that DEEPER_LOG knows.
+     * NULL: nothing is logged. */
+    void (*log)(void *user, dpr_log_level level, const char *topic, const char *line);
+    void *log_user;
+    const char *log_topics;      /* "topic:level,…", the syntax of DEEPER_LOG; NULL: warnings only */
+    unsigned threads;            /* 0: one per usable core */
+    const char *device;          /* "cpu" (default) or "ref" */
+    const char *cpu_isa;         /* cap: "generic", "avx2", "avx512"; NULL: all that the machine has */
+    const char *disabled_passes; /* "fuse,memplan,…"; NULL: none */
+} dpr_context_options;
+
+dpr_context_options dpr_context_options_default(void);
+
+/* Makes a context; NULL options are the defaults.
+ * Errors: DPR_E_ARGUMENT (unknown device, ISA or pass), DPR_E_UNSUPPORTED, DPR_E_MEMORY. On failure
+ * *out still is a context that holds nothing but the message, or NULL when memory is out. */
+dpr_status dpr_context_create(const dpr_context_options *options, dpr_context **out);
+void dpr_context_destroy(dpr_context *context);
+
+/* The message of the last failure in this context; "" before any. Valid until the next failure. */
+const char *dpr_error(const dpr_context *context);
+
+/* What the machine and this context offer, for run records: the ISA in use and the thread count. */
+const char *dpr_context_isa(const dpr_context *context);
+unsigned dpr_context_threads(const dpr_context *context);
+
+/* ---- graph -------------------------------------------------------------------------------- */
+
+typedef enum dpr_dtype { DPR_F32, DPR_F64, DPR_U8, DPR_I32, DPR_U64 } dpr_dtype;
+
+#define DPR_MAX_RANK 6
+#define DPR_BATCH ((int64_t)-1) /* a dimension that stays open until a program is compiled */
+
+typedef struct dpr_shape {
+    uint32_t rank;
+    int64_t dim[DPR_MAX_RANK];
+} dpr_shape;
+
+/* dpr_shape_of(28, 28, 1): a shape from its dimensions; dpr_scalar_shape() has rank 0. */
+#define dpr_shape_of(...)                                                                          \
+    ((dpr_shape){(uint32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+dpr_shape dpr_scalar_shape(void);
+
+/* Kinds of leaf: who writes it, and what a model file and a gradient make of it. */
+typedef enum dpr_leaf_kind {
+    DPR_PARAMETER, /* trained; in the model file */
+    DPR_STATE,     /* optimiser state, counters, sums: in a checkpoint */
+    DPR_INPUT,     /* written by the caller; in no file */
+} dpr_leaf_kind;
+
+typedef enum dpr_init { DPR_INIT_ZERO, DPR_INIT_ONE, DPR_INIT_HE, DPR_INIT_XAVIER } dpr_init;
+
+dpr_graph *dpr_graph_create(dpr_context *context); /* NULL when memory is out */
+void dpr_graph_destroy(dpr_graph *graph);
+/* Reports the first error of the builders, else verifies the graph. */
+dpr_status dpr_graph_finish(dpr_graph *graph);
+
+/* Names the nodes that the following calls make: "linear_1". NULL ends it. */
+void dpr_graph_scope(dpr_graph *graph, const char *name);
+
+/* Leaves. A leaf lives in a store under its name; graphs that name the same leaf share it.
+ * He: normal, std = sqrt(2 / fan_in) (He et al. 2015, eq. 10). Xavier: uniform within
+ * ±sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16). fan_in = product of all dimensions
+ * but the last, fan_out = the last. */
+dpr_value dpr_parameter(dpr_graph *graph, const char *name, dpr_shape shape, dpr_init init);
+dpr_value dpr_state(dpr_graph *graph, const char *name, dpr_dtype dtype, dpr_shape shape);
+dpr_value dpr_input(dpr_graph *graph, const char *name, dpr_dtype dtype, dpr_shape shape);
+dpr_value dpr_constant(dpr_graph *graph, double value, dpr_shape shape); /* f32, every element */
+
+/* Elementwise, f32. Binary operands broadcast like NumPy's: aligned at the last dimension, a
+ * missing or 1-sized dimension is repeated. Result: the common shape. Gradient: all operands. */
+dpr_value dpr_add(dpr_graph *graph, dpr_value a, dpr_value b);
+dpr_value dpr_subtract(dpr_graph *graph, dpr_value a, dpr_value b);
+dpr_value dpr_multiply(dpr_graph *graph, dpr_value a, dpr_value b);
+dpr_value dpr_divide(dpr_graph *graph, dpr_value a, dpr_value b);
+dpr_value dpr_scale(dpr_graph *graph, dpr_value src, double factor); /* src × factor */
+dpr_value dpr_relu(dpr_graph *graph, dpr_value src);                 /* max(src, 0); slope 0 at 0 */
+dpr_value dpr_step(dpr_graph *graph, dpr_value src);                 /* 1 where src > 0, else 0 */
+dpr_value dpr_leaky_relu(dpr_graph *graph, dpr_value src, double slope);
+dpr_value dpr_sigmoid(dpr_graph *graph, dpr_value src);
+dpr_value dpr_tanh(dpr_graph *graph, dpr_value src);
+dpr_value dpr_gelu(dpr_graph *graph, dpr_value src); /* src Φ(src), by erf */
+dpr_value dpr_silu(dpr_graph *graph, dpr_value src); /* src σ(src) */
+dpr_value dpr_exp(dpr_graph *graph, dpr_value src);
+dpr_value dpr_log(dpr_graph *graph, dpr_value src);
+dpr_value dpr_sqrt(dpr_graph *graph, dpr_value src);
+dpr_value dpr_erf(dpr_graph *graph, dpr_value src);
+/* With probability `rate` an element becomes 0, else it is divided by (1 − rate); src itself in
+ * programs that do not train. The draw is keyed by leaf "seed", leaf "tick", and the ordinal of
+ * this dropout in the graph. 0 ≤ rate < 1. */
+dpr_value dpr_dropout(dpr_graph *graph, dpr_value src, double rate);
+
+/* op(a)·op(b), where op transposes if its flag is set. a (m × k), b (k × n), result (m × n). */
+enum { DPR_TRANSPOSE_A = 1, DPR_TRANSPOSE_B = 2 };
+dpr_value dpr_matmul(dpr_graph *graph, dpr_value a, dpr_value b, unsigned flags);
+
+/* Reductions over the axes in the bit mask (bit i is axis i); reduced axes are kept with size 1
+ * where `keep` is set. Over the batch, use dpr_batch_mean: the last batch of an epoch is smaller. */
+dpr_value dpr_sum(dpr_graph *graph, dpr_value src, unsigned axes, bool keep);
+dpr_value dpr_mean(dpr_graph *graph, dpr_value src, unsigned axes, bool keep);
+/* src (batch): zero for rows from `rows` on. rows: i32 scalar. */
+dpr_value dpr_prefix(dpr_graph *graph, dpr_value src, dpr_value rows);
+/* sum(prefix(src, rows)) / rows: the mean of the valid rows of src (batch). */
+dpr_value dpr_batch_mean(dpr_graph *graph, dpr_value src, dpr_value rows);
+
+/* Shape. One dimension of `shape` may be DPR_BATCH where src has it. */
+dpr_value dpr_reshape(dpr_graph *graph, dpr_value src, dpr_shape shape);
+dpr_value dpr_transpose(dpr_graph *graph, dpr_value src, const uint32_t *permutation);
+dpr_value dpr_broadcast(dpr_graph *graph, dpr_value src, dpr_shape shape);
+
+/* Over the last axis. Stable for logits of any finite size (the row's maximum is taken out). */
+dpr_value dpr_softmax(dpr_graph *graph, dpr_value src);
+dpr_value dpr_log_softmax(dpr_graph *graph, dpr_value src);
+/* Per row −Σ_j targets_j log softmax(logits)_j. logits, targets (n × classes); result (n). */
+dpr_value dpr_softmax_cross_entropy(dpr_graph *graph, dpr_value logits, dpr_value targets);
+dpr_value dpr_argmax(dpr_graph *graph, dpr_value src); /* i32, first of equals; last axis */
+dpr_value dpr_equal(dpr_graph *graph, dpr_value a, dpr_value b); /* i32 operands; f32 0 or 1 */
+
+/* indices i32 (n) → f32 (n × classes); an index outside 0…classes−1 gives a row of zeros. */
+dpr_value dpr_one_hot(dpr_graph *graph, dpr_value indices, int64_t classes);
+dpr_value dpr_cast(dpr_graph *graph, dpr_value src, dpr_dtype dtype); /* u8 or i32 → f32 */
+/* pool (n × …), index i32 (batch) → (batch × …); or index a scalar → (…). Indices are clamped. */
+dpr_value dpr_gather(dpr_graph *graph, dpr_value pool, dpr_value index);
+
+/* `leaf` has `value` in the next tick; every other reader in this tick sees the old value. */
+dpr_value dpr_assign(dpr_graph *graph, dpr_value leaf, dpr_value value);
+/* train in programs that train, else otherwise. */
+dpr_value dpr_choose(dpr_graph *graph, dpr_value train, dpr_value otherwise);
+/* Stops the program's run with DPR_E_NON_FINITE, state intact, when src (f32 scalar) is not. */
+dpr_value dpr_guard(dpr_graph *graph, dpr_value src);
+
+/* Appends nodes that compute ∂loss/∂wrt[i] and stores their ids in out[i]. loss is an f32 scalar;
+ * a wrt[i] that loss does not depend on gets zeros. Gradients of gradients work alike.
+ * Errors: DPR_E_NO_GRADIENT names node and op on a path that has no derivative. */
+dpr_status dpr_gradients(dpr_graph *graph, dpr_value loss, const dpr_value *wrt, size_t n,
+                         dpr_value *out);
+
+dpr_shape dpr_value_shape(const dpr_graph *graph, dpr_value value);
+
+/* ---- store and program -------------------------------------------------------------------- */
+
+dpr_status dpr_store_create(dpr_context *context, dpr_store **out);
+void dpr_store_destroy(dpr_store *store);
+/* Copies a whole leaf. `bytes` must be its size. */
+dpr_status dpr_store_read(const dpr_store *store, const char *leaf, void *dst, size_t bytes);
+dpr_status dpr_store_write(dpr_store *store, const char *leaf, const void *src, size_t bytes);
+/* The leaf reads from memory of the caller's (borrowed until rebound or the store is destroyed). */
+dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory, size_t bytes);
+
+typedef struct dpr_program_options {
+    size_t size;
+    int64_t batch; /* what DPR_BATCH becomes */
+    bool train;    /* which side dpr_choose takes */
+    uint64_t seed; /* of the initial values of leaves that the store does not hold yet */
+} dpr_program_options;
+
+dpr_program_options dpr_program_options_default(void);
+
+/* Compiles what the roots (results to read, assigns, guards) need. Leaves that the store lacks are
+ * made in it and initialised. The graph may be destroyed afterwards; the store must outlive it. */
+dpr_status dpr_program_create(dpr_graph *graph, dpr_store *store, const dpr_value *roots, size_t n,
+                              const dpr_program_options *options, dpr_program **out);
+void dpr_program_destroy(dpr_program *program);
+/* Runs `ticks` ticks, or fewer when *stop (may be NULL) becomes non-zero between two; *done (may be
+ * NULL) counts them. Nothing is allocated. Errors: DPR_E_NON_FINITE from a guard. */
+dpr_status dpr_program_run(dpr_program *program, uint64_t ticks, const volatile int *stop,
+                           uint64_t *done);
+/* Copies a root's value after a run. */
+dpr_status dpr_program_read(const dpr_program *program, dpr_value root, void *dst, size_t bytes);
+
+/* ---- data --------------------------------------------------------------------------------- */
+
+typedef enum dpr_half { DPR_TRAIN, DPR_VALIDATION, DPR_TEST } dpr_half;
+/* How an image of another size is brought to the network's: whole and centred on black; centre cut
+ * out; or both axes scaled on their own. */
+typedef enum dpr_fit { DPR_FIT, DPR_CROP, DPR_STRETCH } dpr_fit;
+
+/* What a network must know of its data. */
+typedef struct dpr_data_info {
+    size_t size;
+    dpr_shape image;                /* height, width, channels; rank 0: not known */
+    uint32_t n_classes;
+    const char *const *class_names; /* n_classes names; NULL: the indices serve as names */
+    dpr_fit fit;
+    /* Per channel, of pixel/255, over the training half; 0 and 1 when not known. */
+    double mean[4], deviation[4];
+} dpr_data_info;
+
+dpr_data_info dpr_data_info_default(void);
+
+/* A set in memory. images u8 (n, height, width, channels), labels i32 (n), both borrowed until
+ * `release` (may be NULL) is called with `user` by dpr_data_destroy. info is copied; where its
+ * deviation is 0, mean and deviation are computed from the images.
+ * Errors: DPR_E_DATA names the first label outside 0…n_classes−1. */
+dpr_status dpr_data_create(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
+                           const int32_t *labels, size_t n, void (*release)(void *user),
+                           void *user, dpr_data **out);
+void dpr_data_destroy(dpr_data *data);
+const dpr_data_info *dpr_data_describe(const dpr_data *data);
+size_t dpr_data_count(const dpr_data *data);
+const uint8_t *dpr_data_images(const dpr_data *data);
+const int32_t *dpr_data_labels(const dpr_data *data);
+
+/* ---- model -------------------------------------------------------------------------------- */
+
+/* From `.net` text (docs/net.md). `name` is used in messages: a file's name or "--net".
+ * info gives what the text leaves open, and the normalisation; with seed the first weights.
+ * init: "auto", "he", "xavier" or "zero". */
+dpr_status dpr_model_from_net(dpr_context *context, const char *name, const char *net,
+                              const dpr_data_info *info, uint64_t seed, const char *init,
+                              dpr_model **out);
+dpr_status dpr_model_load(dpr_context *context, const char *path, dpr_model **out);
+dpr_status dpr_model_save(const dpr_model *model, const char *path); /* atomic */
+void dpr_model_destroy(dpr_model *model);
+
+const dpr_data_info *dpr_model_describe(const dpr_model *model);
+const char *dpr_model_net(const dpr_model *model); /* its text */
+uint64_t dpr_model_parameters(const dpr_model *model);
+/* SHA-256 over the parameter tensors' bytes in the model file's order, as 64 hex digits. */
+dpr_status dpr_model_weights_sha256(const dpr_model *model, char hex[65]);
+/* Model's metadata of the training run ("" where there is none), a JSON object. */
+const char *dpr_model_run(const dpr_model *model);
+
+typedef struct dpr_layer {
+    const char *name, *op; /* "linear_1", "linear" */
+    dpr_shape output;      /* without the batch */
+    uint64_t parameters;
+    uint64_t flops; /* of one image's forward pass */
+    unsigned line;  /* in the net text */
+} dpr_layer;
+size_t dpr_model_layers(const dpr_model *model, const dpr_layer **layers);
+
+/* The forward graph, loss and backward graph of the model, to draw: a graph of its own. */
+dpr_status dpr_model_graph(const dpr_model *model, bool backward, dpr_graph **out);
+
+typedef struct dpr_evaluation {
+    size_t size;
+    uint64_t n, correct;
+    double accuracy, accuracy_low, accuracy_high; /* Wilson's 95 % interval */
+    double loss;                                  /* mean cross entropy */
+    uint32_t n_classes;
+    const uint64_t *confusion; /* (true class × predicted class) */
+    const double *precision, *recall; /* per class; NaN where undefined */
+} dpr_evaluation;
+
+/* The model on a set. The arrays in *out belong to the model and are valid until its next
+ * evaluation. Errors: DPR_E_MISMATCH where image shape or classes differ. */
+dpr_status dpr_evaluate(dpr_model *model, const dpr_data *data, dpr_evaluation *out);
+
+/* images u8 (n, height, width, channels) → probabilities (n × classes). */
+dpr_status dpr_predict(dpr_model *model, const uint8_t *images, size_t n, float *probabilities);
+
+/* ---- training ----------------------------------------------------------------------------- */
+
+struct dpr_progress;
+
+typedef struct dpr_train_options {
+    size_t size;
+    unsigned epochs;          /* 10 */
+    unsigned batch;           /* 128 */
+    double learning_rate;     /* 0: the optimiser's default */
+    const char *optimizer;    /* "sgd", "momentum", "nesterov", "adamw" */
+    double momentum;          /* 0.9 */
+    double weight_decay;      /* coupled (L2) for SGD, decoupled for AdamW; weights only, not biases */
+    double beta1, beta2, epsilon; /* AdamW: 0.9, 0.999, 1e-8 */
+    const char *schedule;     /* "constant", "step", "exponential", "cosine", "one-cycle", "linear" */
+    double warmup;            /* epochs */
+    double step_epochs, decay; /* step: × decay every step_epochs; exponential: × decay an epoch */
+    double label_smoothing;   /* 0 */
+    double clip_norm;         /* global norm; 0: no clipping */
+    bool class_weights;       /* weigh each class by 1 / its share */
+    uint64_t seed;            /* 1 */
+    unsigned patience;        /* epochs without a better validation accuracy; 0: no early stop */
+    const dpr_data *validation; /* borrowed; NULL: none */
+    const volatile int *stop;  /* borrowed; non-zero ends an epoch early with DPR_E_INTERRUPTED */
+    /* Called between steps, at most some ten times a second; non-zero ends like *stop. */
+    int (*progress)(void *user, const struct dpr_progress *progress);
+    void *progress_user;
+    const char *data_name;    /* for the run record; may be NULL */
+} dpr_train_options;
+
+typedef struct dpr_progress {
+    unsigned epoch, epochs;
+    uint64_t step, steps; /* in this epoch */
+    double loss, accuracy; /* running, over this epoch */
+    double images_per_second, learning_rate;
+    double seconds; /* since the epoch began */
+} dpr_progress;
+
+typedef struct dpr_epoch_report {
+    size_t size;
+    unsigned epoch; /* 1 for the first */
+    double loss, accuracy; /* over the epoch's training images, before each update */
+    bool has_validation;
+    double validation_loss, validation_accuracy, validation_low, validation_high;
+    double images_per_second, learning_rate, seconds;
+    bool best;     /* best validation accuracy so far */
+    bool finished; /* all epochs done, or patience is spent (the best weights are back in place) */
+} dpr_epoch_report;
+
+dpr_train_options dpr_train_options_default(void);
+
+/* Both borrowed until dpr_trainer_destroy. Errors: DPR_E_ARGUMENT names the option and its range. */
+dpr_status dpr_trainer_create(dpr_model *model, const dpr_data *data,
+                              const dpr_train_options *options, dpr_trainer **out);
+void dpr_trainer_destroy(dpr_trainer *trainer);
+/* One minibatch; ends an epoch's bookkeeping when it was the last. *loss may be NULL. */
+dpr_status dpr_trainer_step(dpr_trainer *trainer, double *loss);
+/* The rest of the current epoch. report may be NULL. */
+dpr_status dpr_trainer_epoch(dpr_trainer *trainer, dpr_epoch_report *report);
+/* Model and everything that the run needs to go on, bit for bit. Atomic; refused with
+ * DPR_E_NON_FINITE when a leaf is not finite. */
+dpr_status dpr_trainer_save(const dpr_trainer *trainer, const char *path);
+/* Takes up the run in `path`. Errors: DPR_E_MISMATCH names the first option, data property or
+ * network that changes the result and differs. */
+dpr_status dpr_trainer_resume(dpr_trainer *trainer, const char *path);
+unsigned dpr_trainer_epochs_done(const dpr_trainer *trainer);
+uint64_t dpr_trainer_steps_done(const dpr_trainer *trainer);
+bool dpr_trainer_finished(const dpr_trainer *trainer);
+/* The reports of the epochs done, resumed ones included. */
+size_t dpr_trainer_history(const dpr_trainer *trainer, const dpr_epoch_report **reports);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,113 @@
+/* deeper/tools.h: readers, the letters data set, drawings. Conventions as in deeper.h.
+ *
+ * These need libraries that the engine does not: zlib (.gz), libpng, libjpeg-turbo, FreeType. What a
+ * build lacks is DPR_E_UNSUPPORTED with a message that names the package. */
+#ifndef DEEPER_TOOLS_H
+#define DEEPER_TOOLS_H
+
+#include <deeper/deeper.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- data sets from files ----------------------------------------------------------------- */
+
+typedef struct dpr_open_options {
+    size_t size;
+    /* What the network's input wants; rank 0, or a 0 among the dimensions: as the files are (a
+     * folder whose images differ then is an error that says how to state it). */
+    dpr_shape image;
+    dpr_fit fit;         /* how other sizes are brought to it */
+    double validation;   /* fraction of the training half held back, stratified; 0: none */
+    uint64_t seed;       /* not used for the split, which is by content hash */
+    /* Class names that the set must have (a model's); n_classes 0: any. A set without names takes
+     * these by index; a different number, or names that differ, is DPR_E_MISMATCH. */
+    uint32_t n_classes;
+    const char *const *class_names;
+} dpr_open_options;
+
+dpr_open_options dpr_open_options_default(void);
+
+/* Opens one half of the set at `path`: a directory of IDX files (.gz or plain), of CIFAR-10 binary
+ * files, or of images (train/CLASS/…, test/CLASS/…, or CLASS/… which is split 80/20 by content hash,
+ * stratified); files are known by content. NULL options are the defaults.
+ * Errors: DPR_E_IO, DPR_E_FORMAT (file, place, remedy), DPR_E_DATA (no such half; a class present in
+ * one half only is named), DPR_E_MISMATCH. An empty validation half is DPR_OK with *out NULL. */
+dpr_status dpr_data_open(dpr_context *context, const char *path, dpr_half half,
+                         const dpr_open_options *options, dpr_data **out);
+
+/* What one look at a set shows, both halves. Unreadable files and empty classes are counted and
+ * listed, not errors. Strings belong to the survey. */
+typedef struct dpr_survey {
+    const char *format;     /* "IDX", "CIFAR-10 binary", "image folder" */
+    const char *split;      /* how the halves came about, for people */
+    size_t n[3];            /* images per half, by dpr_half */
+    uint32_t n_classes;
+    const char *const *class_names;
+    const uint64_t *per_class[3]; /* n_classes counts per half */
+    dpr_shape image;              /* of all images; rank 0 where they differ */
+    uint32_t min_height, max_height, min_width, max_width, median_height, median_width;
+    size_t n_sizes;               /* different (height, width, channels) */
+    size_t duplicates_train, duplicates_test, duplicates_across; /* same pixels */
+    size_t ignored;               /* hidden and foreign files */
+    size_t n_unreadable;
+    const char *const *unreadable; /* "path: reason" */
+} dpr_survey;
+dpr_status dpr_survey_create(dpr_context *context, const char *path, dpr_survey **out);
+void dpr_survey_destroy(dpr_survey *survey);
+
+/* ---- single images ------------------------------------------------------------------------ */
+
+/* Reads a PNG or JPEG file (path "-": standard input), upright by its EXIF orientation, and brings it
+ * to image = (height, width, channels 1 or 3) by `fit`: the same steps that a folder's images go
+ * through. pixels: u8 (height, width, channels), freed by the caller with dpr_pixels_destroy. */
+dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape image, dpr_fit fit,
+                          uint8_t **pixels);
+void dpr_pixels_destroy(dpr_context *context, uint8_t *pixels);
+/* Writes u8 (height, width, channels 1 or 3) as PNG, atomically. */
+dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *pixels,
+                         dpr_shape image);
+
+/* ---- letters ------------------------------------------------------------------------------ */
+
+typedef struct dpr_letters_options {
+    size_t size;
+    const char *const *font_dirs; /* NULL-terminated; searched for font files in all depths */
+    uint64_t seed;                /* 1 */
+    uint32_t train, test;         /* images: 60,000 and 10,000 */
+    uint32_t side;                /* pixels: 28 */
+    int (*progress)(void *user, size_t done, size_t of); /* may be NULL; non-zero stops */
+    void *progress_user;
+} dpr_letters_options;
+
+dpr_letters_options dpr_letters_options_default(void);
+
+typedef struct dpr_letters_report {
+    size_t families, faces;   /* used */
+    size_t train_families, test_families;
+    size_t rejected;          /* faces with a missing, empty or doubled glyph */
+} dpr_letters_report;
+
+/* Makes letters A–J rendered from fonts in directory `out`: IDX files, classes.txt, and
+ * contact-sheet.png. Training and test halves share no font family. Same seed, same fonts: same
+ * bytes. Existing files of these names are replaced, each atomically. */
+dpr_status dpr_letters_make(dpr_context *context, const char *out,
+                            const dpr_letters_options *options, dpr_letters_report *report);
+
+/* ---- drawings ----------------------------------------------------------------------------- */
+
+typedef struct dpr_graph_view {
+    size_t size;
+    bool backward;     /* draw gradient nodes beside the forward nodes that they come from */
+    const char *title; /* may be NULL */
+} dpr_graph_view;
+
+/* Draws a graph by the ending of `path`: .dot (Graphviz text), .svg or .png (through Graphviz's `dot`,
+ * DPR_E_UNSUPPORTED where it is not installed); "-" writes DOT to standard output. */
+dpr_status dpr_graph_draw(dpr_graph *graph, const dpr_graph_view *view, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
