@@ -5,9 +5,9 @@
 #include <deeper/deeper.h>
 
 #if defined(__GNUC__)
-#define DPR__PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define DPR__PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define DPR__PRINTF(format, first)
+#define DPR__PRINTF(text, first)
 #endif
 
 /* Keeps the message in the context and returns `status`. DPR_FAIL adds the place for debug logs. */

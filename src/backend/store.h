@@ -1,0 +1,38 @@
+/* The store: every leaf of a model, by name. Programs share it; it is the only home of weights. */
+#ifndef DPR_BACKEND_STORE_H
+#define DPR_BACKEND_STORE_H
+
+#include "base/memory.h"
+#include "ir/graph.h"
+
+typedef struct dpr__slot {
+    char *name;
+    dpr_leaf_kind kind;
+    dpr_dtype dtype; /* f32 leaves of an f64 store are DPR_F64 */
+    dpr_shape shape; /* of inputs: with the largest batch seen */
+    size_t bytes;
+    void *data;    /* 64-byte aligned, or the caller's when bound */
+    bool borrowed; /* bound to the caller's memory: never written */
+    size_t ordinal; /* among the parameters, in the order in which they came */
+} dpr__slot;
+
+struct dpr_store {
+    dpr_context *context;
+    dpr_dtype real; /* DPR_F32; DPR_F64 makes the oracle's double mode */
+    dpr__slot *slots;
+    size_t n_slots, slots_capacity;
+    size_t n_parameters;
+};
+
+/* As dpr_store_create, with the type that f32 leaves are held in. */
+dpr_status dpr__store_create(dpr_context *context, dpr_dtype real, dpr_store **out);
+/* NULL when there is none. */
+dpr__slot *dpr__store_find(const dpr_store *store, const char *name);
+/* Finds the leaf, or makes and initialises it; `param` has no DPR_BATCH left. Fails with DPR_E_MISMATCH
+ * when kind, dtype or shape differ from what the store holds. *out is its index in slots. */
+dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint64_t seed,
+                           size_t *out);
+/* DPR_E_NON_FINITE names the first float leaf (inputs aside) that is not finite. */
+dpr_status dpr__store_check_finite(const dpr_store *store);
+
+#endif
