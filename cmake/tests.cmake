@@ -1,0 +1,87 @@
+# Every test is found by its name: tests/KIND/NAME_test.c becomes an executable of its own, linked to
+# the static libraries, cmocka and tests/support; tests/KIND/NAME_test.py is run by Python 3.
+# Labels: the kind; `hostile`, `threads` and `long` when the name contains that word.
+# A test that ends with 77 was skipped, and has said why.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+
+add_custom_target(tests ALL)
+set(environment "DEEPER=$<TARGET_FILE:deeper>" "DEEPER_SOURCE=${CMAKE_SOURCE_DIR}"
+    "DEEPER_BUILD=${CMAKE_BINARY_DIR}" "DEEPER_PYTHON=${DEEPER_PYTHON}"
+    "PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/support" "PYTHONDONTWRITEBYTECODE=1"
+    "CC=${CMAKE_C_COMPILER}" "DEEPER_SANITIZE=${DEEPER_SANITIZE}"
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1"
+    "UBSAN_OPTIONS=print_stacktrace=1" "TSAN_OPTIONS=halt_on_error=1")
+
+add_library(deeper-test-flags INTERFACE)
+target_include_directories(deeper-test-flags INTERFACE ${CMAKE_SOURCE_DIR}/tests)
+target_compile_options(deeper-test-flags INTERFACE -UNDEBUG) # a test's asserts always count
+target_link_libraries(deeper-test-flags INTERFACE deeper-flags PkgConfig::CMOCKA m)
+set(test_libraries deeper-test-flags deeper-tools-static)
+file(GLOB support CONFIGURE_DEPENDS tests/support/*.c)
+if(support)
+    add_library(deeper-test-support STATIC EXCLUDE_FROM_ALL ${support})
+    target_link_libraries(deeper-test-support PUBLIC ${test_libraries})
+    set(test_libraries deeper-test-support)
+endif()
+
+function(deeper_test_properties test kind name)
+    set(labels ${kind})
+    foreach(word hostile threads long)
+        if(name MATCHES "(^|_)${word}(_|$)")
+            list(APPEND labels ${word})
+        endif()
+    endforeach()
+    set(timeout 120)
+    if("long" IN_LIST labels)
+        set(timeout 3600)
+    elseif(DEEPER_SANITIZE)
+        set(timeout 600)
+    endif()
+    set_tests_properties(${test} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
+        SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+endfunction()
+
+# A program from one source file: a test or an example.
+function(deeper_program target source directory)
+    add_executable(${target} EXCLUDE_FROM_ALL ${source})
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${directory})
+    add_dependencies(tests ${target})
+endfunction()
+
+foreach(kind unit grad kernel golden hostile threads cli docs)
+    file(GLOB sources CONFIGURE_DEPENDS tests/${kind}/*_test.c)
+    foreach(source ${sources})
+        cmake_path(GET source STEM name)
+        set(target ${kind}-${name})
+        deeper_program(${target} ${source} ${CMAKE_BINARY_DIR}/tests)
+        target_link_libraries(${target} PRIVATE ${test_libraries})
+        add_test(NAME ${kind}/${name} COMMAND ${target})
+        deeper_test_properties(${kind}/${name} ${kind} ${name})
+    endforeach()
+    file(GLOB sources CONFIGURE_DEPENDS tests/${kind}/*_test.py)
+    foreach(source ${sources})
+        cmake_path(GET source STEM name)
+        add_test(NAME ${kind}/${name} COMMAND Python3::Interpreter ${source})
+        deeper_test_properties(${kind}/${name} ${kind} ${name})
+    endforeach()
+endforeach()
+
+# Examples see what a user sees: the public headers and the libraries.
+file(GLOB sources CONFIGURE_DEPENDS examples/*.c)
+foreach(source ${sources})
+    cmake_path(GET source STEM name)
+    deeper_program(example-${name} ${source} ${CMAKE_BINARY_DIR}/examples)
+    set_target_properties(example-${name} PROPERTIES OUTPUT_NAME ${name})
+    target_link_libraries(example-${name} PRIVATE deeper-cli-flags deeper-tools-static m)
+endforeach()
+
+# Rules about the source text and the built libraries.
+file(GLOB checks CONFIGURE_DEPENDS tools/check-*)
+foreach(check ${checks})
+    cmake_path(GET check FILENAME name)
+    add_test(NAME lint/${name} COMMAND Python3::Interpreter ${check})
+    add_test(NAME lint/${name}-can-fail COMMAND Python3::Interpreter ${check} --self-test)
+    deeper_test_properties(lint/${name} lint "")
+    deeper_test_properties(lint/${name}-can-fail lint "")
+endforeach()
