@@ -76,7 +76,7 @@ foreach(source ${sources})
     target_link_libraries(example-${name} PRIVATE deeper-cli-flags deeper-tools-static m)
 endforeach()
 
-# Rules about the source text and the built libraries.
+# Rules about the sources and the built libraries; each is also tried on mistakes made on purpose.
 file(GLOB checks CONFIGURE_DEPENDS tools/check-*)
 foreach(check ${checks})
     cmake_path(GET check FILENAME name)
