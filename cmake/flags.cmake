@@ -16,6 +16,8 @@ endif()
 # Sums must be the same on every compiler and machine: no contraction into FMA behind our back, and
 # never -ffast-math. errno after sqrt is of no use to anyone and keeps loops from vectorising.
 set(numerics -fno-math-errno -ffp-contract=off)
+# __FILE__ is the path in the sources, wherever these lie: the same bytes on every machine.
+set(paths -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
 # Sanitizer builds keep the asserts; release builds drop them.
 set(CMAKE_C_FLAGS_RELEASE "-O3 -DNDEBUG")
@@ -30,7 +32,8 @@ if(DEEPER_SANITIZE)
 endif()
 
 add_library(deeper-cli-flags INTERFACE)
-target_compile_options(deeper-cli-flags INTERFACE ${warnings} ${numerics} ${deeper_sanitize_flags})
+target_compile_options(deeper-cli-flags INTERFACE ${warnings} ${numerics} ${paths}
+    ${deeper_sanitize_flags})
 target_compile_definitions(deeper-cli-flags INTERFACE _GNU_SOURCE)
 target_include_directories(deeper-cli-flags INTERFACE ${CMAKE_SOURCE_DIR}/include)
 add_library(deeper-flags INTERFACE)
