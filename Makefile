@@ -68,8 +68,9 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (30)
 	@$(call compile,fuzz) fuzzers
 	@tools/fuzz build/fuzz
 
-bench: build ## measure this machine: kernels, steps, images per second
-	@build/release/deeper bench
+bench: build ## run the benchmarks of bench/
+	@$(call compile,release) benches
+	@for bench in build/release/benches/*; do [ ! -x "$$bench" ] || "$$bench" || exit 1; done
 
 clang: ## build everything with clang, warnings as errors
 	@tools/setup build test sanitize

@@ -5,7 +5,8 @@
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 
-add_custom_target(tests ALL)
+add_custom_target(tests)
+add_dependencies(tests examples)
 set(environment "DEEPER=$<TARGET_FILE:deeper>" "DEEPER_SOURCE=${CMAKE_SOURCE_DIR}"
     "DEEPER_BUILD=${CMAKE_BINARY_DIR}" "DEEPER_PYTHON=${DEEPER_PYTHON}"
     "PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/support" "PYTHONDONTWRITEBYTECODE=1"
@@ -42,19 +43,12 @@ function(deeper_test_properties test kind name)
         SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
 endfunction()
 
-# A program from one source file: a test or an example.
-function(deeper_program target source directory)
-    add_executable(${target} EXCLUDE_FROM_ALL ${source})
-    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${directory})
-    add_dependencies(tests ${target})
-endfunction()
-
 foreach(kind unit grad kernel golden hostile threads cli docs)
     file(GLOB sources CONFIGURE_DEPENDS tests/${kind}/*_test.c)
     foreach(source ${sources})
         cmake_path(GET source STEM name)
         set(target ${kind}-${name})
-        deeper_program(${target} ${source} ${CMAKE_BINARY_DIR}/tests)
+        deeper_program(tests ${target} ${source})
         target_link_libraries(${target} PRIVATE ${test_libraries})
         add_test(NAME ${kind}/${name} COMMAND ${target})
         deeper_test_properties(${kind}/${name} ${kind} ${name})
@@ -65,15 +59,6 @@ foreach(kind unit grad kernel golden hostile threads cli docs)
         add_test(NAME ${kind}/${name} COMMAND Python3::Interpreter ${source})
         deeper_test_properties(${kind}/${name} ${kind} ${name})
     endforeach()
-endforeach()
-
-# Examples see what a user sees: the public headers and the libraries.
-file(GLOB sources CONFIGURE_DEPENDS examples/*.c)
-foreach(source ${sources})
-    cmake_path(GET source STEM name)
-    deeper_program(example-${name} ${source} ${CMAKE_BINARY_DIR}/examples)
-    set_target_properties(example-${name} PROPERTIES OUTPUT_NAME ${name})
-    target_link_libraries(example-${name} PRIVATE deeper-cli-flags deeper-tools-static m)
 endforeach()
 
 # Rules about the sources and the built libraries; each is also tried on mistakes made on purpose.
