@@ -79,7 +79,7 @@ clang: ## build everything with clang, warnings as errors
 
 format: ## format all C sources in place
 	@tools/setup lint
-	@find src cli include tests bench examples -name '*.[ch]' -print0 | xargs -0 clang-format -i
+	@find . -name build -prune -o -name '*.[ch]' -print0 | xargs -0 clang-format -i
 
 lint: ## clang-tidy, cppcheck, formatting and the project's own checks
 	@tools/setup build test lint
