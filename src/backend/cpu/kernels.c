@@ -1,0 +1,33 @@
+/* The table of kernels.def. */
+#include "backend/cpu/kernel.h"
+
+#define SPAN_DECLARE(function) dpr__span_kernel function;
+#define TILE_DECLARE(function) dpr__tile_kernel function;
+#define ROWS_DECLARE(function) extern const dpr__rows_kernel function;
+#define KERNEL(class, op, dtype, isa, function) class##_DECLARE(function)
+#include "backend/cpu/kernels.def"
+#undef KERNEL
+
+#define SPAN_MEMBER(function) .span = function
+#define TILE_MEMBER(function) .tile = function
+#define ROWS_MEMBER(function) .rows = &function
+#define KERNEL(class, op, dtype, isa, function)                                                    \
+    {#function,   DPR__##class, DPR__OP_##op, DPR_##dtype,                                         \
+     DPR__ISA_##isa, {class##_MEMBER(function)}},
+const dpr__kernel dpr__kernels[] = {
+#include "backend/cpu/kernels.def"
+};
+#undef KERNEL
+
+const size_t dpr__n_kernels = sizeof dpr__kernels / sizeof *dpr__kernels;
+
+const dpr__kernel *dpr__kernel_find(dpr__kernel_class class, dpr__op_id op, dpr_dtype dtype,
+                                    dpr__isa cap) {
+    for (size_t i = 0; i < dpr__n_kernels; i++) {
+        const dpr__kernel *kernel = &dpr__kernels[i];
+        if (kernel->class == class && kernel->op == op && kernel->dtype == dtype &&
+            kernel->isa <= cap)
+            return kernel;
+    }
+    return NULL;
+}

@@ -1,0 +1,3 @@
+/* Elementwise kernels, generic. */
+#define SPAN(op) dpr__##op##_generic
+#include "backend/cpu/span_tmpl.h"

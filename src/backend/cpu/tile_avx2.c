@@ -1,0 +1,14 @@
+/* kernel */
+/* The matmul tile for AVX2 with FMA: 6 × 16 in twelve of sixteen registers. */
+#include <immintrin.h>
+#define TILE_NAME dpr__matmul_f32_avx2
+#define LANES 8
+#define VECTOR __m256
+#define ZERO() _mm256_setzero_ps()
+#define LOAD(p) _mm256_loadu_ps(p)
+#define STORE(p, v) _mm256_storeu_ps(p, v)
+#define BROADCAST(p) _mm256_broadcast_ss(p)
+#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define MR 6
+#define NV 2
+#include "backend/cpu/tile_tmpl.h"

@@ -1,0 +1,15 @@
+/* kernel */
+/* The matmul tile in vectors of four floats, which every compiler knows how to lower; no fused multiply-add. */
+typedef float four __attribute__((vector_size(16)));
+typedef float four_unaligned __attribute__((vector_size(16), aligned(4)));
+#define TILE_NAME dpr__matmul_f32_generic
+#define LANES 4
+#define VECTOR four
+#define ZERO() ((four){0, 0, 0, 0})
+#define LOAD(p) (*(const four_unaligned *)(p))
+#define STORE(p, v) (*(four_unaligned *)(p) = (v))
+#define BROADCAST(p) ((four){*(p), *(p), *(p), *(p)})
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#define MR 4
+#define NV 2
+#include "backend/cpu/tile_tmpl.h"

@@ -1,0 +1,19 @@
+/* Programs: a step, its plan, and the store that both work on. */
+#ifndef DPR_BACKEND_PROGRAM_H
+#define DPR_BACKEND_PROGRAM_H
+
+#include "backend/backend.h"
+
+struct dpr_program {
+    dpr_context *context;
+    dpr_store *store;
+    dpr__step *step;
+    const dpr__backend *backend;
+    void *plan;
+    dpr_value *root_ids; /* the caller's ids of step->roots */
+};
+
+/* Address of a root's value after a run (valid until the next run). NULL when `root` is none. */
+const void *dpr__program_value(const dpr_program *program, dpr_value root);
+
+#endif

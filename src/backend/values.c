@@ -1,0 +1,90 @@
+/* The memory of a plan (values.h). */
+#include "backend/values.h"
+#include "ir/shape.h"
+#include <string.h>
+
+enum { HUGE_PAGE = 2 << 20, LINE = 64 };
+
+static dpr_status find_leaves(dpr__values *values) {
+    dpr__step *step = values->step;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        if (step->graph->nodes[v].op == DPR__OP_leaf)
+            DPR_TRY(dpr__store_want(values->store, step->graph->nodes[v].param, step->seed,
+                                    &values->slot[v]));
+    return DPR_OK;
+}
+
+static void write_constants(const dpr__values *values) {
+    const dpr__step *step = values->step;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        if (step->placements[v].home != DPR__HOME_CONSTANT ||
+            step->graph->nodes[v].op != DPR__OP_constant)
+            continue;
+        dpr__call call = {.param = step->graph->nodes[v].param,
+                          .dst = dpr__values_tensor(values, v)};
+        dpr__ops[DPR__OP_constant]->reference(&call);
+    }
+}
+
+dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *store) {
+    dpr_context *context = step->context;
+    *values = (dpr__values){.step = step, .store = store};
+    DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->slot, &values->slot));
+    DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->memory, &values->memory));
+    DPR_TRY(find_leaves(values));
+    DPR_TRY(dpr__allocate_aligned(context, step->arena_bytes,
+                                  step->arena_bytes >= HUGE_PAGE ? HUGE_PAGE : LINE,
+                                  &values->arena));
+    memset(values->arena, 0, step->arena_bytes); /* touched now, not in the first tick */
+    dpr__values_refresh(values);
+    write_constants(values);
+    return DPR_OK;
+}
+
+void dpr__values_release(dpr__values *values) {
+    if (values->step == NULL)
+        return;
+    dpr_context *context = values->step->context;
+    dpr__free(context, values->slot);
+    dpr__free(context, values->memory);
+    dpr__free_aligned(context, values->arena);
+}
+
+void dpr__values_refresh(dpr__values *values) {
+    const dpr__step *step = values->step;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        const dpr__placement *p = &step->placements[v];
+        switch (p->home) {
+        case DPR__HOME_NONE: break;
+        case DPR__HOME_LEAF:
+            values->memory[v] = values->store->slots[values->slot[p->leaf]].data;
+            break;
+        case DPR__HOME_ARENA:
+        case DPR__HOME_CONSTANT: values->memory[v] = values->arena + p->offset; break;
+        }
+    }
+}
+
+void dpr__values_save(const dpr__values *values) {
+    for (size_t i = 0; i < values->step->n_commits; i++) {
+        const dpr__commit *commit = &values->step->commits[i];
+        if (commit->from_leaf)
+            memcpy(values->arena + commit->offset, values->memory[commit->value],
+                   dpr__value_bytes(values->step, commit->value));
+    }
+}
+
+void dpr__values_commit(const dpr__values *values) {
+    for (size_t i = 0; i < values->step->n_commits; i++) {
+        const dpr__commit *commit = &values->step->commits[i];
+        memcpy(values->memory[commit->leaf],
+               commit->from_leaf ? values->arena + commit->offset : values->memory[commit->value],
+               dpr__value_bytes(values->step, commit->leaf));
+    }
+}
+
+dpr__tensor dpr__values_tensor(const dpr__values *values, dpr_value value) {
+    const dpr__node *node = dpr__node_of(values->step->graph, value);
+    bool wide = node->dtype == DPR_F32 && values->step->leaves_are_f64;
+    return (dpr__tensor){wide ? DPR_F64 : node->dtype, node->shape, values->memory[value]};
+}

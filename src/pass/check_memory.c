@@ -1,0 +1,100 @@
+/* The independent checker of the memory plan. It shares nothing with memory.c but the plan: it asks of every
+ * read and write what must hold, the slow and plain way. */
+#include "base/context.h"
+#include "pass/step.h"
+
+static bool in_arena(const dpr__placement *p) {
+    return p->home == DPR__HOME_ARENA || p->home == DPR__HOME_CONSTANT;
+}
+
+static bool bytes_meet(const dpr__placement *a, const dpr__placement *b) {
+    return a->bytes > 0 && b->bytes > 0 && a->offset < b->offset + b->bytes &&
+           b->offset < a->offset + a->bytes;
+}
+
+/* A value read in `phase` by group g must be stored, complete, and still there. */
+static dpr_status check_read(const dpr__step *step, dpr_value value, uint32_t g, uint32_t phase) {
+    dpr_value owner = dpr__owner(step->graph, value);
+    const dpr__placement *p = &step->placements[owner];
+    uint32_t producer = step->group_of[owner];
+    if (producer == g + 1)
+        return DPR_OK;
+    if (p->home == DPR__HOME_NONE)
+        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read but not stored", owner);
+    if (producer != 0 && step->groups[producer - 1].phase >= phase)
+        return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                        "plan: node %u is read in phase %u but made in phase %u", owner, phase,
+                        step->groups[producer - 1].phase);
+    if (in_arena(p) && (p->first_phase > phase || p->last_phase < phase))
+        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read after its life", owner);
+    if (p->bytes != dpr__value_bytes(step, owner))
+        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u has the wrong size", owner);
+    return DPR_OK;
+}
+
+/* Group g writes `leaf` in place: no group reads the old value, and no guard speaks, at its time or later. */
+static dpr_status check_in_place(const dpr__step *step, dpr_value leaf, uint32_t g) {
+    for (uint32_t other = 0; other < step->n_groups; other++) {
+        if (other == g || step->groups[other].phase < step->groups[g].phase)
+            continue;
+        for (uint32_t m = 0; m < step->groups[other].n; m++) {
+            dpr_value member = step->members[step->groups[other].first + m];
+            const dpr__node *node = dpr__node_of(step->graph, member);
+            if (node->op == DPR__OP_guard)
+                return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                                "plan: leaf %u is written before guard %u", leaf, member);
+            for (uint32_t i = 0; i < node->n_src; i++)
+                if (dpr__owner(step->graph, dpr__source(step->graph, member, i)) == leaf)
+                    return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                                    "plan: leaf %u is overwritten before node %u reads it", leaf,
+                                    member);
+        }
+    }
+    return DPR_OK;
+}
+
+static dpr_status check_group(const dpr__step *step, uint32_t g) {
+    const dpr__group *group = &step->groups[g];
+    for (uint32_t m = 0; m < group->n; m++) {
+        dpr_value member = step->members[group->first + m];
+        for (uint32_t i = 0; i < step->graph->nodes[member].n_src; i++)
+            DPR_TRY(check_read(step, dpr__source(step->graph, member, i), g, group->phase));
+        if (step->placements[member].home == DPR__HOME_LEAF)
+            DPR_TRY(check_in_place(step, step->placements[member].leaf, g));
+        if (step->placements[member].home == DPR__HOME_ARENA &&
+            step->placements[member].first_phase > group->phase)
+            return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                            "plan: node %u is written before its life", member);
+    }
+    return DPR_OK;
+}
+
+static dpr_status check_overlaps(const dpr__step *step) {
+    size_t n = step->graph->n_nodes;
+    for (dpr_value a = 1; a < n; a++) {
+        const dpr__placement *p = &step->placements[a];
+        if (!in_arena(p) || dpr__owner(step->graph, a) != a)
+            continue;
+        if (p->offset + p->bytes > step->arena_bytes)
+            return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u leaves the arena", a);
+        for (dpr_value b = a + 1; b < n; b++) {
+            const dpr__placement *q = &step->placements[b];
+            if (in_arena(q) && dpr__owner(step->graph, b) == b && bytes_meet(p, q) &&
+                p->first_phase <= q->last_phase && q->first_phase <= p->last_phase)
+                return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                                "plan: nodes %u and %u live together and share bytes", a, b);
+        }
+    }
+    return DPR_OK;
+}
+
+dpr_status dpr__check_memory(const dpr__step *step) {
+    for (uint32_t g = 0; g < step->n_groups; g++)
+        DPR_TRY(check_group(step, g));
+    for (size_t i = 0; i < step->n_roots; i++)
+        if (step->roots[i] != 0 && step->graph->nodes[step->roots[i]].op != DPR__OP_guard)
+            DPR_TRY(check_read(step, step->roots[i], UINT32_MAX - 1, step->n_phases));
+    for (size_t i = 0; i < step->n_commits; i++)
+        DPR_TRY(check_read(step, step->commits[i].value, UINT32_MAX - 1, step->n_phases));
+    return check_overlaps(step);
+}

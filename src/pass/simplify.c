@@ -1,0 +1,160 @@
+/* simplify: common subexpressions once, constants folded, identities removed, dead nodes dropped. It
+ * changes no bit of any result but where a constant is folded in double and rounded once. */
+#include "base/context.h"
+#include "ir/shape.h"
+#include "pass/step.h"
+#include <string.h>
+
+/* A hash table of the new graph's nodes: open addressing, power of two. */
+struct table {
+    dpr_value *slots;
+    size_t mask;
+};
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n) {
+    const unsigned char *p = bytes; /* FNV-1a */
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3U;
+    return hash;
+}
+
+static uint64_t hash_node(const dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    uint64_t hash = hash_bytes(0xcbf29ce484222325U, &node->op, sizeof node->op);
+    hash = hash_bytes(hash, dpr__sources_of(graph, value), node->n_src * sizeof(dpr_value));
+    return hash_bytes(hash, node->param, dpr__ops[node->op]->param_bytes);
+}
+
+static bool same_node(const dpr_graph *graph, dpr_value a, dpr_value b) {
+    const dpr__node *x = dpr__node_of(graph, a), *y = dpr__node_of(graph, b);
+    return x->op == y->op &&
+           memcmp(dpr__sources_of(graph, a), dpr__sources_of(graph, b),
+                  x->n_src * sizeof(dpr_value)) == 0 &&
+           (dpr__ops[x->op]->param_bytes == 0 ||
+            memcmp(x->param, y->param, dpr__ops[x->op]->param_bytes) == 0);
+}
+
+/* The first node equal to `value`, which is entered when there is none. */
+static dpr_value find_equal(const struct table *table, const dpr_graph *graph, dpr_value value) {
+    for (size_t at = hash_node(graph, value) & table->mask;; at = (at + 1) & table->mask) {
+        if (table->slots[at] == 0)
+            return table->slots[at] = value;
+        if (same_node(graph, table->slots[at], value))
+            return table->slots[at];
+    }
+}
+
+static bool is_constant(const dpr_graph *graph, dpr_value value, double *out) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (node->op != DPR__OP_constant)
+        return false;
+    *out = ((const dpr__constant_param *)node->param)->value;
+    return true;
+}
+
+/* An elementwise op of constants is a constant: one element through the reference kernel. */
+static bool fold(dpr_graph *graph, dpr_value value, double *out) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (node->op == DPR__OP_broadcast || node->op == DPR__OP_reshape)
+        return is_constant(graph, dpr__source(graph, value, 0), out);
+    if (!dpr__has_trait(node->op, DPR__ELEMENTWISE) || node->dtype != DPR_F32)
+        return false;
+    double element[2];
+    float result;
+    dpr__tensor src[2];
+    for (uint32_t i = 0; i < node->n_src; i++) {
+        if (!is_constant(graph, dpr__source(graph, value, i), &element[i]))
+            return false;
+        src[i] = (dpr__tensor){DPR_F64, dpr_scalar_shape(), &element[i]};
+    }
+    dpr__ops[node->op]->reference(
+        &(dpr__call){node->param, src, {DPR_F32, dpr_scalar_shape(), &result}});
+    *out = (double)result;
+    return true;
+}
+
+/* x·1, x+0, x/1, scale by 1, reshape to the same shape: the operand itself, or 0. */
+static dpr_value identity(const dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    const dpr_value *src = dpr__sources_of(graph, value);
+    dpr_value same = 0;
+    double c;
+    switch (node->op) {
+    case DPR__OP_multiply:
+    case DPR__OP_divide:
+        if (is_constant(graph, src[1], &c) && c == 1)
+            same = src[0];
+        else if (node->op == DPR__OP_multiply && is_constant(graph, src[0], &c) && c == 1)
+            same = src[1];
+        break;
+    case DPR__OP_scale:
+        if (((const dpr__scale_param *)node->param)->factor == 1)
+            same = src[0];
+        break;
+    case DPR__OP_reshape:
+    case DPR__OP_broadcast: same = src[0]; break;
+    default: break;
+    }
+    if (same == 0 || !dpr__shape_equal(&dpr__node_of(graph, same)->shape, &node->shape))
+        return 0;
+    return same;
+}
+
+/* Elementwise ops broadcast by themselves: an explicit broadcast of an operand is left out where the
+ * result keeps its shape. */
+static dpr_value without_broadcast(dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (!dpr__has_trait(node->op, DPR__ELEMENTWISE) || node->n_src != 2)
+        return 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        dpr_value pair[2] = {dpr__source(graph, value, 0), dpr__source(graph, value, 1)};
+        if (dpr__node_of(graph, pair[i])->op != DPR__OP_broadcast)
+            continue;
+        pair[i] = dpr__source(graph, pair[i], 0);
+        dpr_shape shape;
+        if (dpr__shape_broadcast(&dpr__node_of(graph, pair[0])->shape,
+                                 &dpr__node_of(graph, pair[1])->shape, &shape) &&
+            dpr__shape_equal(&shape, &node->shape))
+            return dpr__node_add(graph, node->op, pair, 2, node->param);
+    }
+    return 0;
+}
+
+static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
+    dpr_graph *graph = rewrite->to;
+    dpr_value value =
+        dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param), other;
+    double constant;
+    while (value != 0 && (other = without_broadcast(graph, value)) != 0)
+        value = other;
+    if (value == 0)
+        return DPR_OK; /* the rewrite reports the graph's failure */
+    if ((other = identity(graph, value)) != 0)
+        value = other;
+    else if (fold(graph, value, &constant))
+        value = dpr_constant(graph, constant, dpr__node_of(graph, value)->shape);
+    if (value != 0 && !dpr__has_trait(dpr__node_of(graph, value)->op, DPR__EFFECT))
+        value = find_equal(rewrite->user, graph, value);
+    *out = value;
+    return DPR_OK;
+}
+
+static dpr_status copy_rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
+    *out = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param);
+    return DPR_OK;
+}
+
+dpr_status dpr__simplify(dpr__step *step) {
+    size_t before = step->graph->n_nodes, size = 64;
+    while (size < 4 * before) /* a rule may append a few nodes that are then dropped */
+        size *= 2;
+    struct table table = {.mask = size - 1};
+    DPR_TRY(dpr__allocate(step->context, size, sizeof *table.slots, &table.slots));
+    dpr_status status = dpr__rewrite_graph(step, step->graph, rule, NULL, &table);
+    dpr__free(step->context, table.slots);
+    DPR_TRY(status);
+    DPR_TRY(dpr__rewrite_graph(step, step->graph, copy_rule, NULL, NULL)); /* drops the dead */
+    dpr__log(step->context, DPR_LOG_DEBUG, DPR__TOPIC_PASS, "simplify: %zu nodes, then %zu",
+             before - 1, step->graph->n_nodes - 1);
+    return DPR_OK;
+}

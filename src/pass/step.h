@@ -1,0 +1,130 @@
+/* A step: the graph of one program on its way from what the user built to what a backend runs.
+ * Passes, in order:  specialise → simplify → fuse → schedule → memory plan.  Each takes a step and
+ * leaves a step whose graph verifies. docs/architecture.md follows one net through them. */
+#ifndef DPR_PASS_STEP_H
+#define DPR_PASS_STEP_H
+
+#include "base/memory.h"
+#include "ir/graph.h"
+
+typedef enum dpr__group_kind {
+    DPR__GROUP_NODE,      /* one node that is no elementwise op */
+    DPR__GROUP_POINTWISE, /* elementwise ops over one iteration space */
+    DPR__GROUP_CONTRACT,  /* a matmul, then elementwise ops on its result */
+} dpr__group_kind;
+
+/* Nodes that one kernel computes together. Members are in topological order; the anchor (a matmul or the
+ * single node) is the first. The iteration space is the shape of every member. */
+typedef struct dpr__group {
+    dpr__group_kind kind;
+    uint32_t first, n; /* in step->members */
+    uint32_t phase;    /* span between two barriers in which it runs */
+} dpr__group;
+
+typedef enum dpr__home {
+    DPR__HOME_NONE,     /* not stored: lives in a register of its group, or is an effect */
+    DPR__HOME_LEAF,     /* the store's memory of leaf `leaf` */
+    DPR__HOME_ARENA,    /* arena + offset */
+    DPR__HOME_CONSTANT, /* arena + offset, for ever; written once, when the plan is made */
+} dpr__home;
+
+/* Where a node's value lies. A view's entry is its owner's. */
+typedef struct dpr__placement {
+    dpr__home home;
+    dpr_value leaf;                    /* HOME_LEAF: the leaf node whose slot it is */
+    uint32_t first_phase, last_phase; /* arena: when the bytes must be left alone */
+    size_t offset, bytes;
+} dpr__placement;
+
+/* A leaf that gets its new value by copying, since an earlier write would hide the old one from a
+ * reader. `from_leaf`: the value is another leaf's, saved before the tick. */
+typedef struct dpr__commit {
+    dpr_value leaf, value;
+    bool from_leaf;
+    size_t offset; /* of the saved copy, in the arena */
+} dpr__commit;
+
+typedef struct dpr__step {
+    dpr_context *context;
+    dpr_graph *graph;  /* specialised */
+    dpr_value *roots;  /* ids in graph; 0 where a root vanished (assign(w, w)) */
+    size_t n_roots;
+    bool per_node;     /* every node stored, groups of one: how the oracle runs */
+    uint64_t seed;     /* of leaves that the store has yet to make */
+    bool leaves_are_f64;
+
+    uint32_t *group_of; /* (nodes) index in groups + 1; 0: leaf, constant, view, effect */
+    dpr__group *groups;
+    size_t n_groups;
+    dpr_value *members;
+    size_t n_members;
+    uint32_t n_phases;
+
+    dpr__placement *placements; /* (nodes) */
+    dpr__commit *commits;
+    size_t n_commits;
+    size_t arena_bytes, unplanned_bytes; /* with, and without sharing of memory */
+} dpr__step;
+
+typedef struct dpr__step_options {
+    int64_t batch;
+    bool train;
+    uint64_t seed;
+    bool per_node;
+    bool leaves_are_f64;
+} dpr__step_options;
+
+/* Runs the passes. Passes that the context disables are left out (fuse: groups of one; memplan: no
+ * memory shared; schedule: the order in which the graph was built). */
+dpr_status dpr__step_create(dpr_graph *graph, const dpr_value *roots, size_t n_roots,
+                            const dpr__step_options *options, dpr__step **out);
+void dpr__step_destroy(dpr__step *step);
+
+dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_value *roots,
+                           const dpr__step_options *options);
+dpr_status dpr__simplify(dpr__step *step);
+dpr_status dpr__fuse(dpr__step *step);
+dpr_status dpr__schedule(dpr__step *step);
+dpr_status dpr__plan_memory(dpr__step *step);
+
+/* The independent checker: no two values that live at one time share bytes; every read lies within the
+ * reader's source's life; no leaf is written while an old value is still to be read. */
+dpr_status dpr__check_memory(const dpr__step *step);
+
+/* ---- shared by passes and backends ---- */
+
+/* The node behind a chain of views, and the value behind an assign or guard. */
+dpr_value dpr__owner(const dpr_graph *graph, dpr_value value);
+
+/* How an operand lies in the 2-D iteration space of a group: columns = last dimension, rows = the rest. */
+typedef enum dpr__pattern {
+    DPR__FULL,   /* one element for each point */
+    DPR__ROW,    /* one for each column, the same in every row: a bias */
+    DPR__COLUMN, /* one for each row */
+    DPR__SCALAR,
+    DPR__NO_PATTERN, /* any other broadcast */
+} dpr__pattern;
+dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space);
+int64_t dpr__columns(const dpr_shape *space);
+int64_t dpr__rows_of(const dpr_shape *space);
+
+size_t dpr__value_bytes(const dpr__step *step, dpr_value value);
+/* Rebuilds a graph by copying node by node. `rule` may answer with a node of the new graph in *out
+ * (then nothing is copied); *out stays 0 to copy. map[old] = new. */
+typedef struct dpr__rewrite {
+    dpr__step *step;
+    const dpr_graph *from;
+    dpr_graph *to;
+    dpr_value *map; /* (from's nodes) */
+    const dpr__step_options *options;
+    void *user;
+} dpr__rewrite;
+typedef dpr_status dpr__rewrite_rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out);
+/* Replaces step->graph (from may be it: then it is destroyed) and maps step->roots. Only what the
+ * roots need is copied. */
+dpr_status dpr__rewrite_graph(dpr__step *step, const dpr_graph *from, dpr__rewrite_rule *rule,
+                              const dpr__step_options *options, void *user);
+/* The copy of node `old` in the new graph, its sources mapped. */
+dpr_value dpr__copy_node(dpr__rewrite *rewrite, dpr_value old, const void *param);
+
+#endif
