@@ -26,14 +26,15 @@ static const char *const STYLE_WORDS[] = {
     "smallcaps", "sc", "swash", "display", "caption", "text", "subhead", "deck", "poster", "headline",
     "title", "titling", "small", "outline", "shadow", "inline", "alternate", "alternates", "one",
     "two", "three", "no", "nr", "new", "std", "pro", "adf", "urw", "itc", "mt", "lt", "ps", "gfs",
-    "otf", "ttf", "web", "unhinted", "hinted", "variable", "vf", "gx",
+    "jsmath", "otf", "ttf", "web", "unhinted", "hinted", "variable", "vf", "gx",
 };
 
 /* The words of symbol fonts' names. */
 static const char *const SYMBOL_WORDS[] = {
     "symbol", "symbols", "dingbat", "dingbats", "ornaments", "icons", "icon", "emoji", "barcode",
     "braille", "musical", "music", "awesome", "webdings", "wingdings", "opensymbol", "fontello",
-    "glyphicons", "entypo", "chess", "dice", "arrows", "powerline", "keys",
+    "glyphicons", "entypo", "chess", "dice", "arrows", "powerline", "keys", "keyboard", "futhark",
+    "futharkadapted", "msam", "stmary", "wasy", "wasyb", "feta",
 };
 
 static bool is_among(const char *word, size_t length, const char *const *words, size_t n) {
@@ -102,7 +103,7 @@ bool dpr__family_is_symbol(const char *family) {
     char word[MAX_KEY];
     size_t length;
     while ((length = next_word(&family, word)) > 0)
-        if (is_among(word, length, SYMBOL_WORDS, sizeof SYMBOL_WORDS / sizeof *SYMBOL_WORDS))
+        if (is_among(word, trim_word(word, length), SYMBOL_WORDS, sizeof SYMBOL_WORDS / sizeof *SYMBOL_WORDS))
             return true;
     return false;
 }
