@@ -70,7 +70,8 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (30)
 
 bench: build ## run the benchmarks of bench/
 	@$(call compile,release) benches
-	@for bench in build/release/benches/*; do [ ! -x "$$bench" ] || "$$bench" || exit 1; done
+	@for bench in build/release/benches/*; do \
+	    [ -x "$$bench" ] || { echo "no benchmarks in bench/"; exit 1; }; "$$bench" || exit 1; done
 
 clang: ## build everything with clang, warnings as errors
 	@tools/setup build test sanitize

@@ -7,7 +7,6 @@ pkg-config (shared and static) and with find_package, for the engine and for the
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -131,6 +130,14 @@ class Install(unittest.TestCase):
             self.assertEqual(run(program, env=self.env).strip(), self.version)
             needs = run("readelf", "-d", program)
             self.assertEqual("libdeeper" in needs, not name.endswith("-static"))
+
+    @unittest.skipUnless(shutil.which("c++"), "no C++ compiler")
+    def test_headers_in_cpp(self):
+        source = os.path.join(self.folder.name, "program.cc")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("#include <deeper/tools.h>\nint main() { return !dpr_version(); }\n")
+        run("c++", "-Wall", "-Wextra", "-Werror", "-o", os.path.join(self.folder.name, "cpp"), source,
+            *self.flags("--cflags", "--libs", "deeper-tools"))
 
     def test_command(self):
         command = os.path.join(self.prefix, "bin/deeper")
