@@ -1,0 +1,187 @@
+/* Sets in memory: checking labels, mean and deviation, identity. */
+#include "train/data.h"
+#include "base/context.h"
+#include "base/sha256.h"
+#include "ir/shape.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+dpr_data_info dpr_data_info_default(void) {
+    return (dpr_data_info){.size = sizeof(dpr_data_info), .fit = DPR_FIT};
+}
+
+void dpr__info_release(dpr_context *context, dpr_data_info *info) {
+    if (info->class_names != NULL)
+        for (uint32_t i = 0; i < info->n_classes; i++)
+            dpr__free(context, (void *)(uintptr_t)info->class_names[i]);
+    dpr__free(context, (void *)(uintptr_t)info->class_names);
+    info->class_names = NULL;
+}
+
+dpr_status dpr__info_copy(dpr_context *context, const dpr_data_info *from, dpr_data_info *out) {
+    *out = dpr_data_info_default();
+    memcpy(out, from, from->size < sizeof *out ? from->size : sizeof *out);
+    out->size = sizeof *out;
+    if (out->class_names == NULL)
+        return DPR_OK;
+    const char *const *names = out->class_names;
+    char **copies;
+    out->class_names = NULL;
+    DPR_TRY(dpr__allocate(context, out->n_classes, sizeof *copies, &copies));
+    out->class_names = (const char *const *)copies;
+    for (uint32_t i = 0; i < out->n_classes; i++) {
+        dpr_status status = dpr__duplicate(context, names[i], &copies[i]);
+        if (status != DPR_OK) {
+            dpr__info_release(context, out);
+            return status;
+        }
+    }
+    return DPR_OK;
+}
+
+const char *dpr__class_name(const dpr_data_info *info, uint32_t index, char number[16]) {
+    if (info->class_names != NULL && index < info->n_classes)
+        return info->class_names[index];
+    snprintf(number, 16, "%u", index);
+    return number;
+}
+
+dpr_status dpr__info_match(dpr_context *context, const dpr_data_info *wanted,
+                           const dpr_data_info *data) {
+    char a[DPR__SHAPE_TEXT], b[DPR__SHAPE_TEXT];
+    if (!dpr__shape_equal(&wanted->image, &data->image))
+        return DPR_FAIL(context, DPR_E_MISMATCH,
+                        "the network takes images of %s, the data has %s; open the data with the "
+                        "network's image shape",
+                        dpr__shape_text(&wanted->image, a), dpr__shape_text(&data->image, b));
+    if (wanted->n_classes != data->n_classes)
+        return DPR_FAIL(context, DPR_E_MISMATCH, "the network tells %u classes apart, the data has %u",
+                        wanted->n_classes, data->n_classes);
+    if (wanted->class_names == NULL || data->class_names == NULL)
+        return DPR_OK;
+    for (uint32_t i = 0; i < wanted->n_classes; i++)
+        if (strcmp(wanted->class_names[i], data->class_names[i]) != 0)
+            return DPR_FAIL(context, DPR_E_MISMATCH,
+                            "class %u is '%s' for the network and '%s' in the data", i,
+                            wanted->class_names[i], data->class_names[i]);
+    return DPR_OK;
+}
+
+/* ---- creating ---- */
+
+static size_t image_bytes(const dpr_data_info *info) {
+    return (size_t)dpr__shape_count(&info->image);
+}
+
+static dpr_status check(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
+                        const int32_t *labels, size_t n) {
+    const dpr_shape *image = &info->image;
+    char shape[DPR__SHAPE_TEXT];
+    bool sane = image->rank == 3 && dpr__shape_is_sane(image) && !dpr__shape_has_batch(image) &&
+                dpr__shape_count(image) > 0 && image->dim[2] <= DPR__MAX_CHANNELS;
+    if (!sane)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "data: an image is (height, width, 1 to 4 channels), not %s",
+                        dpr__shape_text(image, shape));
+    if (n > INT32_MAX || (n > 0 && (images == NULL || labels == NULL)))
+        return DPR_FAIL(context, DPR_E_ARGUMENT, "data: %s",
+                        n > INT32_MAX ? "more than 2,147,483,647 images"
+                                      : "images and labels must be given");
+    if (info->n_classes == 0)
+        return DPR_FAIL(context, DPR_E_DATA, "data: there must be at least one class");
+    for (size_t i = 0; i < n; i++)
+        if (labels[i] < 0 || (uint32_t)labels[i] >= info->n_classes)
+            return DPR_FAIL(context, DPR_E_DATA,
+                            "data: image %zu has label %d; with %u classes, labels are 0 to %u", i,
+                            (int)labels[i], info->n_classes, info->n_classes - 1);
+    return DPR_OK;
+}
+
+/* Mean and deviation of pixel/255 per channel. From counts of each pixel value, so exact sums: the
+ * same in any order. A channel that never varies gets deviation 1: dividing by 0 would help nobody. */
+static dpr_status measure(dpr_data *data) {
+    size_t channels = (size_t)data->info.image.dim[2];
+    size_t pixels = data->n * image_bytes(&data->info) / channels;
+    uint64_t(*count)[256];
+    DPR_TRY(dpr__allocate(data->context, channels, sizeof *count, &count));
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < channels; c++)
+            count[c][data->images[i * channels + c]]++;
+    for (size_t c = 0; c < channels; c++) {
+        double sum = 0, squares = 0, n = pixels > 0 ? (double)pixels : 1;
+        for (int v = 0; v < 256; v++) {
+            sum += (double)count[c][v] * v;
+            squares += (double)count[c][v] * v * v;
+        }
+        double mean = sum / n, variance = squares / n - mean * mean;
+        data->info.mean[c] = mean / 255;
+        data->info.deviation[c] = variance > 1e-9 ? sqrt(variance) / 255 : 1;
+    }
+    dpr__free(data->context, count);
+    return DPR_OK;
+}
+
+dpr_status dpr_data_create(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
+                           const int32_t *labels, size_t n, void (*release)(void *user),
+                           void *user, dpr_data **out) {
+    DPR_TRY(check(context, info, images, labels, n));
+    dpr_data *data;
+    DPR_TRY(dpr__allocate(context, 1, sizeof *data, &data));
+    *data = (dpr_data){.context = context, .images = images, .labels = labels, .n = n};
+    dpr_status status = dpr__info_copy(context, info, &data->info);
+    bool known = true;
+    for (int64_t c = 0; c < info->image.dim[2]; c++)
+        known = known && info->deviation[c] > 0;
+    if (status == DPR_OK && !known)
+        status = measure(data);
+    if (status != DPR_OK) {
+        dpr_data_destroy(data);
+        return status;
+    }
+    /* From here on destroy releases the memory; after a failure it is still the caller's. */
+    data->release = release;
+    data->user = user;
+    *out = data;
+    return DPR_OK;
+}
+
+void dpr_data_destroy(dpr_data *data) {
+    if (data == NULL)
+        return;
+    if (data->release != NULL)
+        data->release(data->user);
+    dpr__info_release(data->context, &data->info);
+    dpr__free(data->context, data);
+}
+
+const dpr_data_info *dpr_data_describe(const dpr_data *data) {
+    return &data->info;
+}
+
+size_t dpr_data_count(const dpr_data *data) {
+    return data->n;
+}
+
+const uint8_t *dpr_data_images(const dpr_data *data) {
+    return data->images;
+}
+
+const int32_t *dpr_data_labels(const dpr_data *data) {
+    return data->labels;
+}
+
+void dpr__data_sha256(const dpr_data *data, char hex[65]) {
+    dpr__sha256 hash;
+    uint8_t digest[32];
+    uint64_t shape[4] = {data->n, (uint64_t)data->info.image.dim[0],
+                         (uint64_t)data->info.image.dim[1], (uint64_t)data->info.image.dim[2]};
+    dpr__sha256_init(&hash);
+    dpr__sha256_add(&hash, shape, sizeof shape);
+    if (data->n > 0) {
+        dpr__sha256_add(&hash, data->images, data->n * image_bytes(&data->info));
+        dpr__sha256_add(&hash, data->labels, data->n * sizeof *data->labels);
+    }
+    dpr__sha256_finish(&hash, digest);
+    dpr__sha256_hex(digest, hex);
+}
