@@ -14,6 +14,8 @@ unsigned dpr__team_size(const dpr__team *team);
 /* Runs work(user, member) on every member, the caller's included; returns when all are done.
  * Subnormals are flushed to zero on each while it works, so that thread counts agree. */
 void dpr__team_run(dpr__team *team, void (*work)(void *user, unsigned member), void *user);
+/* Runs work(user, 0) on the caller alone, under the same floating-point modes; wakes nobody. */
+void dpr__team_run_alone(void (*work)(void *user, unsigned member), void *user);
 /* Called by every member inside run: none goes on before all have come. What was written before it
  * is seen after it. */
 void dpr__team_barrier(dpr__team *team, unsigned member);

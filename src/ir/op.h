@@ -92,6 +92,10 @@ typedef struct dpr__op {
     size_t n_fields, param_bytes;
 } dpr__op;
 
+#define OP(id, arity, traits) extern const dpr__op dpr__op_##id;
+#include "ir/ops.def"
+#undef OP
+
 /* From ops.def. */
 extern const dpr__op *const dpr__ops[DPR__N_OPS];
 extern const char *const dpr__op_names[DPR__N_OPS];

@@ -1,0 +1,416 @@
+/* The passes: what each must do, that plans pass the independent checker, that broken plans do not, and that programs with
+ * every pass on, every pass off, and each one off agree. */
+#include "backend/program.h"
+#include "base/context.h"
+#include "base/random.h"
+#include "ir/shape.h"
+#include "pass/step.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+enum { B = 6, IN = 5, HIDDEN = 40, OUT = 3 };
+
+static dpr_context *context_with(const char *disabled, const char *device, unsigned threads) {
+    dpr_context *context;
+    dpr_context_options options = dpr_context_options_default();
+    options.disabled_passes = disabled;
+    options.device = device;
+    options.threads = threads;
+    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
+    return context;
+}
+
+/* A two-layer net with dropout, momentum SGD and a counter: a whole training step. */
+struct net {
+    dpr_graph *graph;
+    dpr_value loss, roots[16];
+    size_t n_roots;
+};
+
+static void add_update(struct net *net, const char *name, dpr_value w, dpr_value gradient) {
+    dpr_graph *g = net->graph;
+    char velocity_name[64];
+    snprintf(velocity_name, sizeof velocity_name, "momentum/%s", name);
+    dpr_value v = dpr_state(g, velocity_name, DPR_F32, dpr_value_shape(g, w));
+    dpr_value rate = dpr_input(g, "learning_rate", DPR_F32, dpr_scalar_shape());
+    dpr_value next = dpr_add(g, dpr_scale(g, v, 0.9), gradient);
+    net->roots[net->n_roots++] = dpr_assign(g, v, next);
+    net->roots[net->n_roots++] =
+        dpr_assign(g, w, dpr_subtract(g, w, dpr_multiply(g, next, rate)));
+}
+
+static struct net make_net(dpr_context *context) {
+    struct net net = {.graph = dpr_graph_create(context)};
+    dpr_graph *g = net.graph;
+    dpr_value x = dpr_input(g, "x", DPR_F32, dpr_shape_of(DPR_BATCH, IN));
+    dpr_value t = dpr_input(g, "t", DPR_F32, dpr_shape_of(DPR_BATCH, OUT));
+    dpr_value rows = dpr_input(g, "rows", DPR_I32, dpr_scalar_shape());
+    dpr_value p[4], d[4];
+    static const char *const NAMES[4] = {"w1", "b1", "w2", "b2"};
+    p[0] = dpr_parameter(g, NAMES[0], dpr_shape_of(IN, HIDDEN), DPR_INIT_HE);
+    p[1] = dpr_parameter(g, NAMES[1], dpr_shape_of(HIDDEN), DPR_INIT_ZERO);
+    p[2] = dpr_parameter(g, NAMES[2], dpr_shape_of(HIDDEN, OUT), DPR_INIT_XAVIER);
+    p[3] = dpr_parameter(g, NAMES[3], dpr_shape_of(OUT), DPR_INIT_ZERO);
+    dpr_value h = dpr_relu(g, dpr_add(g, dpr_matmul(g, x, p[0], 0), p[1]));
+    h = dpr_dropout(g, h, 0.25);
+    dpr_value logits = dpr_add(g, dpr_matmul(g, h, p[2], 0), p[3]);
+    net.loss = dpr_batch_mean(g, dpr_softmax_cross_entropy(g, logits, t), rows);
+    net.roots[net.n_roots++] = dpr_guard(g, net.loss);
+    net.roots[net.n_roots++] = net.loss;
+    assert_int_equal(dpr_gradients(g, net.loss, p, 4, d), DPR_OK);
+    for (int i = 0; i < 4; i++)
+        add_update(&net, NAMES[i], p[i], d[i]);
+    dpr_value tick = dpr_state(g, "tick", DPR_U64, dpr_scalar_shape());
+    net.roots[net.n_roots++] = dpr_assign(g, tick, dpr__increment(g, tick));
+    assert_int_equal(dpr_graph_finish(g), DPR_OK);
+    return net;
+}
+
+static void feed(dpr_store *store, int32_t rows, float first) {
+    float x[B * IN], t[B * OUT] = {0}, rate = 0.1F;
+    for (int i = 0; i < B * IN; i++)
+        x[i] = (float)(i * 29 % 17) / 8 - 1;
+    x[0] = first;
+    for (int i = 0; i < B; i++)
+        t[i * OUT + i % OUT] = 1;
+    assert_int_equal(dpr_store_write(store, "x", x, sizeof x), DPR_OK);
+    assert_int_equal(dpr_store_write(store, "t", t, sizeof t), DPR_OK);
+    assert_int_equal(dpr_store_write(store, "rows", &rows, sizeof rows), DPR_OK);
+    assert_int_equal(dpr_store_write(store, "learning_rate", &rate, sizeof rate), DPR_OK);
+}
+
+/* Twenty steps; the weights of layer 1 and the last loss. */
+static void train(const char *disabled, const char *device, unsigned threads, float w[IN * HIDDEN],
+                  float *loss) {
+    dpr_context *context = context_with(disabled, device, threads);
+    struct net net = make_net(context);
+    dpr_store *store;
+    dpr_program *program;
+    dpr_program_options options = dpr_program_options_default();
+    options.batch = B;
+    options.train = true;
+    uint64_t done;
+    assert_int_equal(dpr_store_create(context, &store), DPR_OK);
+    assert_int_equal(dpr_program_create(net.graph, store, net.roots, net.n_roots, &options, &program),
+                     DPR_OK);
+    dpr_graph_destroy(net.graph);
+    feed(store, B - 1, 0.5F);
+    assert_int_equal(dpr_program_run(program, 20, NULL, &done), DPR_OK);
+    assert_int_equal(done, 20);
+    assert_int_equal(dpr_store_read(store, "w1", w, IN * HIDDEN * sizeof *w), DPR_OK);
+    assert_int_equal(dpr_program_read(program, net.loss, loss, sizeof *loss), DPR_OK);
+    uint64_t tick;
+    assert_int_equal(dpr_store_read(store, "tick", &tick, sizeof tick), DPR_OK);
+    assert_int_equal(tick, 20);
+    dpr_program_destroy(program);
+    dpr_store_destroy(store);
+    dpr_context_destroy(context);
+}
+
+static void passes_on_and_off_agree(void **state) {
+    (void)state;
+    static const char *const DISABLED[] = {
+        "simplify", "fuse", "schedule", "memplan", "simplify,fuse,schedule,memplan"};
+    float want[IN * HIDDEN], got[IN * HIDDEN], want_loss, loss;
+    train(NULL, "cpu", 2, want, &want_loss);
+    for (size_t i = 0; i < sizeof DISABLED / sizeof *DISABLED; i++) {
+        train(DISABLED[i], "cpu", 2, got, &loss);
+        assert_true(fabsf(loss - want_loss) < 1e-5F);
+        for (int k = 0; k < IN * HIDDEN; k++)
+            assert_true(fabsf(got[k] - want[k]) < 1e-5F);
+    }
+    /* Where the work is cut and in which memory it lies changes no bit. */
+    train("schedule,memplan", "cpu", 2, got, &loss);
+    assert_memory_equal(got, want, sizeof got);
+}
+
+static void the_oracle_agrees(void **state) {
+    (void)state;
+    float want[IN * HIDDEN], got[IN * HIDDEN], want_loss, loss;
+    train(NULL, "ref", 1, want, &want_loss);
+    train(NULL, "cpu", 2, got, &loss);
+    assert_true(fabsf(loss - want_loss) < 1e-5F);
+    for (int k = 0; k < IN * HIDDEN; k++)
+        assert_true(fabsf(got[k] - want[k]) < 1e-5F);
+}
+
+static dpr__step *step_of(struct net *net, bool train_phase) {
+    dpr__step *step;
+    dpr__step_options options = {.batch = B, .train = train_phase};
+    assert_int_equal(dpr__step_create(net->graph, net->roots, net->n_roots, &options, &step),
+                     DPR_OK);
+    return step;
+}
+
+static size_t count_op(const dpr__step *step, dpr__op_id op) {
+    size_t n = 0;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        n += step->graph->nodes[v].op == op;
+    return n;
+}
+
+static void specialise_chooses_and_binds_the_batch(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 1);
+    struct net net = make_net(context);
+    dpr__step *training = step_of(&net, true), *other = step_of(&net, false);
+    assert_int_equal(count_op(training, DPR__OP_draw), 1);
+    assert_int_equal(count_op(other, DPR__OP_draw), 0);
+    assert_int_equal(count_op(training, DPR__OP_choose), 0);
+    for (dpr_value v = 1; v < training->graph->n_nodes; v++)
+        assert_false(dpr__shape_has_batch(&training->graph->nodes[v].shape));
+    dpr__step_destroy(training);
+    dpr__step_destroy(other);
+    dpr_graph_destroy(net.graph);
+    dpr_context_destroy(context);
+}
+
+static void fuse_takes_bias_relu_and_update_into_the_matmul(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 1);
+    struct net net = make_net(context);
+    dpr__step *step = step_of(&net, true);
+    size_t contractions = 0, with_relu = 0, with_update = 0;
+    for (size_t g = 0; g < step->n_groups; g++) {
+        const dpr__group *group = &step->groups[g];
+        if (group->kind != DPR__GROUP_CONTRACT)
+            continue;
+        contractions++;
+        for (uint32_t m = 1; m < group->n; m++) {
+            dpr_value member = step->members[group->first + m];
+            with_relu += step->graph->nodes[member].op == DPR__OP_relu;
+            with_update += step->placements[member].home == DPR__HOME_LEAF;
+        }
+    }
+    assert_int_equal(contractions, 5); /* x·W1, h·W2, and dW1, dW2, dh; dx is not made */
+    assert_int_equal(with_relu, 1);
+    assert_int_equal(with_update, 4); /* weights and momentum of both layers, in place */
+    assert_int_equal(step->n_commits, 0);
+    dpr__step_destroy(step);
+    dpr_graph_destroy(net.graph);
+    dpr_context_destroy(context);
+}
+
+static void simplify_finds_equals_and_constants(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 1);
+    dpr_graph *g = dpr_graph_create(context);
+    dpr_value x = dpr_input(g, "x", DPR_F32, dpr_shape_of(4));
+    dpr_value a = dpr_relu(g, x), b = dpr_relu(g, x);
+    dpr_value two = dpr_add(g, dpr_constant(g, 1, dpr_scalar_shape()),
+                            dpr_constant(g, 1, dpr_scalar_shape()));
+    dpr_value y = dpr_multiply(g, dpr_add(g, a, b), two);
+    (void)dpr_exp(g, x); /* dead */
+    dpr_value root = dpr_multiply(g, y, dpr_constant(g, 1, dpr_shape_of(4)));
+    dpr__step *step;
+    dpr__step_options options = {.batch = 1};
+    assert_int_equal(dpr__step_create(g, &root, 1, &options, &step), DPR_OK);
+    assert_int_equal(count_op(step, DPR__OP_relu), 1);
+    assert_int_equal(count_op(step, DPR__OP_exp), 0);
+    assert_int_equal(count_op(step, DPR__OP_multiply), 1);
+    assert_int_equal(count_op(step, DPR__OP_add), 1);
+    dpr__step_destroy(step);
+    dpr_graph_destroy(g);
+    dpr_context_destroy(context);
+}
+
+/* State is read old, written new: a swap, and a chain of leaves that are given each other's values. */
+static void assigns_read_the_old_values(void **state) {
+    (void)state;
+    static const char *const DEVICES[] = {"ref", "cpu"};
+    for (int d = 0; d < 2; d++) {
+        dpr_context *context = context_with(NULL, DEVICES[d], 2);
+        dpr_graph *g = dpr_graph_create(context);
+        dpr_store *store;
+        dpr_program *program;
+        dpr_value a = dpr_state(g, "a", DPR_F32, dpr_shape_of(2));
+        dpr_value b = dpr_state(g, "b", DPR_F32, dpr_shape_of(2));
+        dpr_value c = dpr_state(g, "c", DPR_F32, dpr_shape_of(2));
+        dpr_value roots[3] = {dpr_assign(g, a, b), dpr_assign(g, b, a),
+                              dpr_assign(g, c, dpr_add(g, dpr_add(g, a, b), c))};
+        assert_int_equal(dpr_store_create(context, &store), DPR_OK);
+        assert_int_equal(dpr_program_create(g, store, roots, 3, NULL, &program), DPR_OK);
+        const float one[2] = {1, 2}, ten[2] = {10, 20};
+        assert_int_equal(dpr_store_write(store, "a", one, sizeof one), DPR_OK);
+        assert_int_equal(dpr_store_write(store, "b", ten, sizeof ten), DPR_OK);
+        assert_int_equal(dpr_program_run(program, 3, NULL, NULL), DPR_OK);
+        float got[2];
+        assert_int_equal(dpr_store_read(store, "a", got, sizeof got), DPR_OK);
+        assert_true(got[0] == 10 && got[1] == 20);
+        assert_int_equal(dpr_store_read(store, "c", got, sizeof got), DPR_OK);
+        assert_true(got[0] == 33 && got[1] == 66);
+        dpr_program_destroy(program);
+        dpr_store_destroy(store);
+        dpr_graph_destroy(g);
+        dpr_context_destroy(context);
+    }
+}
+
+/* ---- the checker ---- */
+
+/* Random graphs of elementwise ops, matmuls, sums and assigns over 8 × 8 values. */
+static dpr__step *random_step(dpr_context *context, uint64_t seed) {
+    dpr_graph *g = dpr_graph_create(context);
+    dpr_value pool[64], roots[16];
+    size_t n = 0, n_roots = 0;
+    const dpr_shape shape = dpr_shape_of(8, 8);
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "s%d", i);
+        pool[n++] = dpr_state(g, name, DPR_F32, shape);
+    }
+    for (uint64_t i = 0; n < 40; i++) {
+        dpr__draw r = dpr__philox(seed, DPR__PURPOSE_LETTERS, 0, i);
+        dpr_value a = pool[dpr__below(r.word[0], (uint32_t)n)];
+        dpr_value b = pool[dpr__below(r.word[1], (uint32_t)n)];
+        switch (r.word[2] % 5) {
+        case 0: pool[n++] = dpr_add(g, a, b); break;
+        case 1: pool[n++] = dpr_multiply(g, a, dpr_relu(g, b)); break;
+        case 2: pool[n++] = dpr_matmul(g, a, b, r.word[3] % 4); break;
+        case 3: pool[n++] = dpr_add(g, a, dpr_sum(g, b, 1, false)); break;
+        default: pool[n++] = dpr_softmax(g, a); break;
+        }
+    }
+    for (int i = 0; i < 4; i++)
+        roots[n_roots++] = dpr_assign(g, pool[i], pool[n - 1 - (size_t)i]);
+    roots[n_roots++] = dpr_guard(g, dpr_sum(g, pool[n - 5], 3, false));
+    dpr__step *step;
+    dpr__step_options options = {.batch = 1};
+    assert_int_equal(dpr__step_create(g, roots, n_roots, &options, &step), DPR_OK);
+    dpr_graph_destroy(g);
+    return step;
+}
+
+static void random_plans_pass_the_checker(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 1);
+    size_t saved = 0;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        dpr__step *step = random_step(context, seed);
+        assert_int_equal(dpr__check_memory(step), DPR_OK);
+        saved += step->unplanned_bytes - step->arena_bytes;
+        dpr__step_destroy(step);
+    }
+    assert_true(saved > 0);
+    dpr_context_destroy(context);
+}
+
+/* Moves a value onto another that lives at the same time, ends a life early, forgets to store, or writes a leaf too
+ * soon: the checker must object to each. */
+static void broken_plans_fail_the_checker(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 1);
+    unsigned caught[3] = {0};
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        dpr__step *step = random_step(context, seed);
+        for (dpr_value a = 1; a < step->graph->n_nodes; a++) {
+            dpr__placement *p = &step->placements[a], before = *p;
+            if (p->home != DPR__HOME_ARENA || p->last_phase == p->first_phase ||
+                dpr__owner(step->graph, a) != a)
+                continue;
+            for (dpr_value b = 1; b < step->graph->n_nodes; b++) {
+                const dpr__placement *q = &step->placements[b];
+                if (b == a || q->home != DPR__HOME_ARENA || dpr__owner(step->graph, b) != b ||
+                    q->first_phase > p->last_phase || p->first_phase > q->last_phase)
+                    continue;
+                p->offset = q->offset;
+                assert_int_not_equal(dpr__check_memory(step), DPR_OK);
+                caught[0]++;
+                *p = before;
+            }
+            p->last_phase = p->first_phase;
+            assert_int_not_equal(dpr__check_memory(step), DPR_OK);
+            caught[1]++;
+            *p = before;
+            p->home = DPR__HOME_NONE;
+            assert_int_not_equal(dpr__check_memory(step), DPR_OK);
+            caught[2]++;
+            *p = before;
+        }
+        assert_int_equal(dpr__check_memory(step), DPR_OK);
+        dpr__step_destroy(step);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_true(caught[i] > 20);
+    dpr_context_destroy(context);
+}
+
+static void an_early_write_in_place_fails_the_checker(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 1);
+    struct net net = make_net(context);
+    dpr__step *step = step_of(&net, true);
+    unsigned caught = 0;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        if (step->placements[v].home != DPR__HOME_LEAF || step->group_of[v] == 0)
+            continue;
+        uint32_t *phase = &step->groups[step->group_of[v] - 1].phase, before = *phase;
+        *phase = 0; /* before the guard */
+        assert_int_not_equal(dpr__check_memory(step), DPR_OK);
+        *phase = before;
+        caught++;
+    }
+    assert_true(caught >= 8);
+    dpr__step_destroy(step);
+    dpr_graph_destroy(net.graph);
+    dpr_context_destroy(context);
+}
+
+/* ---- guards ---- */
+
+static void a_non_finite_loss_leaves_the_state_and_names_the_op(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 2);
+    struct net net = make_net(context);
+    dpr_store *store;
+    dpr_program *program;
+    dpr_program_options options = dpr_program_options_default();
+    options.batch = B;
+    options.train = true;
+    uint64_t done;
+    float before[IN * HIDDEN], after[IN * HIDDEN];
+    assert_int_equal(dpr_store_create(context, &store), DPR_OK);
+    assert_int_equal(dpr_program_create(net.graph, store, net.roots, net.n_roots, &options, &program),
+                     DPR_OK);
+    feed(store, B, 0);
+    assert_int_equal(dpr_program_run(program, 3, NULL, &done), DPR_OK);
+    assert_int_equal(dpr_store_read(store, "w1", before, sizeof before), DPR_OK);
+    feed(store, B, INFINITY);
+    assert_int_equal(dpr_program_run(program, 5, NULL, &done), DPR_E_NON_FINITE);
+    assert_int_equal(done, 0);
+    assert_non_null(strstr(dpr_error(context), "'x'"));
+    assert_int_equal(dpr_store_read(store, "w1", after, sizeof after), DPR_OK);
+    assert_memory_equal(before, after, sizeof before);
+    feed(store, B, 3e38F); /* finite, but its product with the weights is not */
+    assert_int_equal(dpr_program_run(program, 5, NULL, &done), DPR_E_NON_FINITE);
+    assert_true(strstr(dpr_error(context), "matmul") != NULL ||
+                strstr(dpr_error(context), "cross_entropy") != NULL);
+    feed(store, B, 1); /* and the run can go on */
+    assert_int_equal(dpr_program_run(program, 5, NULL, &done), DPR_OK);
+    dpr_program_destroy(program);
+    dpr_store_destroy(store);
+    dpr_graph_destroy(net.graph);
+    dpr_context_destroy(context);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(specialise_chooses_and_binds_the_batch),
+        cmocka_unit_test(simplify_finds_equals_and_constants),
+        cmocka_unit_test(fuse_takes_bias_relu_and_update_into_the_matmul),
+        cmocka_unit_test(passes_on_and_off_agree),
+        cmocka_unit_test(the_oracle_agrees),
+        cmocka_unit_test(assigns_read_the_old_values),
+        cmocka_unit_test(random_plans_pass_the_checker),
+        cmocka_unit_test(broken_plans_fail_the_checker),
+        cmocka_unit_test(an_early_write_in_place_fails_the_checker),
+        cmocka_unit_test(a_non_finite_loss_leaves_the_state_and_names_the_op)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
