@@ -1,0 +1,172 @@
+/* Forward passes: evaluation of a set, prediction of single images. Both run the same nodes as
+ * training does, over leaves that hold one batch of images; so sets of any size share one program. */
+#include "base/context.h"
+#include "ir/shape.h"
+#include "train/metrics.h"
+#include "train/model.h"
+#include <math.h>
+#include <string.h>
+
+struct purpose {
+    int64_t batch;
+    const char *images, *labels, *rows; /* leaves */
+};
+
+static const struct purpose purposes[DPR__N_FORWARDS] = {
+    [DPR__FORWARD_ONE] = {1, "predict.images", "predict.labels", "predict.rows"},
+    [DPR__FORWARD_MANY] = {256, "eval.images", "eval.labels", "eval.rows"},
+};
+
+/* From this many images on, the large batch is the faster way. */
+enum { MANY = 16 };
+
+void dpr__forward_release(dpr_model *model) {
+    for (size_t i = 0; i < DPR__N_FORWARDS; i++) {
+        dpr__forward *forward = &model->forward[i];
+        dpr_program_destroy(forward->program);
+        dpr__free(model->context, forward->classes);
+        dpr__free(model->context, forward->rows);
+        *forward = (dpr__forward){0};
+    }
+    dpr__free(model->context, model->confusion);
+    dpr__free(model->context, model->precision);
+    dpr__free(model->context, model->recall);
+    model->confusion = NULL;
+    model->precision = model->recall = NULL;
+}
+
+static void append_roots(const dpr_model *model, dpr_graph *graph, const struct purpose *purpose,
+                         dpr_value logits, dpr__forward *forward) {
+    dpr_graph_scope(graph, "evaluate");
+    dpr_value labels = dpr_input(graph, purpose->labels, DPR_I32, dpr_shape_of(DPR_BATCH));
+    dpr_value rows = dpr_input(graph, purpose->rows, DPR_I32, dpr_scalar_shape());
+    dpr_value targets = dpr_one_hot(graph, labels, model->info.n_classes);
+    dpr_value loss = dpr_softmax_cross_entropy(graph, logits, targets);
+    forward->loss = dpr_sum(graph, dpr_prefix(graph, loss, rows), 1, false);
+    forward->predicted = dpr_argmax(graph, logits);
+    forward->probabilities = dpr_softmax(graph, logits);
+}
+
+static dpr_status compile(dpr_model *model, const struct purpose *purpose, dpr__forward *forward) {
+    dpr_graph *graph;
+    dpr_value logits;
+    DPR_TRY(dpr__model_forward(model, purpose->images, &graph, &logits));
+    append_roots(model, graph, purpose, logits, forward);
+    dpr_status status = dpr_graph_finish(graph);
+    dpr_program_options options = dpr_program_options_default();
+    options.batch = purpose->batch;
+    dpr_value roots[] = {forward->loss, forward->predicted, forward->probabilities};
+    if (status == DPR_OK)
+        status = dpr_program_create(graph, model->store, roots, 3, &options, &forward->program);
+    dpr_graph_destroy(graph);
+    return status;
+}
+
+/* The program of a purpose, made when it is first wanted. */
+static dpr_status prepare(dpr_model *model, size_t which, dpr__forward **out) {
+    const struct purpose *purpose = &purposes[which];
+    dpr__forward *forward = &model->forward[which];
+    *out = forward;
+    if (forward->program != NULL)
+        return DPR_OK;
+    size_t batch = (size_t)purpose->batch, classes = model->info.n_classes;
+    forward->batch = purpose->batch;
+    if (forward->classes == NULL)
+        DPR_TRY(dpr__allocate(model->context, batch, sizeof(int32_t), &forward->classes));
+    if (forward->rows == NULL)
+        DPR_TRY(dpr__allocate(model->context, batch * classes, sizeof(float), &forward->rows));
+    DPR_TRY(compile(model, purpose, forward));
+    return dpr__model_write_normalisation(model);
+}
+
+/* Runs `rows` ≤ batch images through; labels may be NULL, then the loss means nothing. */
+static dpr_status run(dpr_model *model, size_t which, const uint8_t *images, const int32_t *labels,
+                      size_t rows) {
+    const struct purpose *purpose = &purposes[which];
+    size_t image_bytes = (size_t)dpr__shape_count(&model->info.image);
+    int32_t count = (int32_t)rows;
+    memcpy(dpr__store_find(model->store, purpose->images)->data, images, rows * image_bytes);
+    if (labels != NULL)
+        memcpy(dpr__store_find(model->store, purpose->labels)->data, labels, rows * sizeof *labels);
+    DPR_TRY(dpr_store_write(model->store, purpose->rows, &count, sizeof count));
+    return dpr_program_run(model->forward[which].program, 1, NULL, NULL);
+}
+
+/* ---- evaluation ---- */
+
+static dpr_status prepare_counts(dpr_model *model) {
+    size_t k = model->info.n_classes;
+    if (model->confusion == NULL)
+        DPR_TRY(dpr__allocate(model->context, k * k, sizeof(uint64_t), &model->confusion));
+    if (model->precision == NULL)
+        DPR_TRY(dpr__allocate(model->context, k, sizeof(double), &model->precision));
+    if (model->recall == NULL)
+        DPR_TRY(dpr__allocate(model->context, k, sizeof(double), &model->recall));
+    memset(model->confusion, 0, k * k * sizeof(uint64_t));
+    return DPR_OK;
+}
+
+/* Adds up loss and confusion over the set, batch by batch. */
+static dpr_status count(dpr_model *model, const dpr_data *data, double *loss) {
+    dpr__forward *forward;
+    DPR_TRY(prepare(model, DPR__FORWARD_MANY, &forward));
+    size_t batch = (size_t)forward->batch, k = model->info.n_classes;
+    size_t image_bytes = (size_t)dpr__shape_count(&model->info.image);
+    *loss = 0;
+    for (size_t first = 0; first < data->n; first += batch) {
+        size_t rows = data->n - first < batch ? data->n - first : batch;
+        const int32_t *labels = data->labels + first;
+        float sum;
+        DPR_TRY(run(model, DPR__FORWARD_MANY, data->images + first * image_bytes, labels, rows));
+        DPR_TRY(dpr_program_read(forward->program, forward->loss, &sum, sizeof sum));
+        DPR_TRY(dpr_program_read(forward->program, forward->predicted, forward->classes,
+                                 batch * sizeof *forward->classes));
+        *loss += (double)sum;
+        for (size_t i = 0; i < rows; i++)
+            model->confusion[(size_t)labels[i] * k + (size_t)forward->classes[i]]++;
+    }
+    return DPR_OK;
+}
+
+dpr_status dpr_evaluate(dpr_model *model, const dpr_data *data, dpr_evaluation *out) {
+    DPR_TRY(dpr__info_match(model->context, &model->info, &data->info));
+    if (data->n == 0)
+        return DPR_FAIL(model->context, DPR_E_DATA, "evaluate: the set holds no images");
+    double loss;
+    DPR_TRY(prepare_counts(model));
+    DPR_TRY(count(model, data, &loss));
+    dpr_evaluation found = {.size = sizeof found,
+                            .n = data->n,
+                            .loss = loss / (double)data->n,
+                            .n_classes = model->info.n_classes,
+                            .confusion = model->confusion,
+                            .precision = model->precision,
+                            .recall = model->recall};
+    for (size_t c = 0; c < found.n_classes; c++)
+        found.correct += model->confusion[c * found.n_classes + c];
+    found.accuracy = (double)found.correct / (double)found.n;
+    dpr__wilson(found.correct, found.n, &found.accuracy_low, &found.accuracy_high);
+    dpr__precision_recall(model->confusion, found.n_classes, model->precision, model->recall);
+    *out = found;
+    return DPR_OK;
+}
+
+/* ---- prediction ---- */
+
+dpr_status dpr_predict(dpr_model *model, const uint8_t *images, size_t n, float *probabilities) {
+    if (n == 0)
+        return DPR_OK;
+    size_t which = n < MANY ? DPR__FORWARD_ONE : DPR__FORWARD_MANY;
+    dpr__forward *forward;
+    DPR_TRY(prepare(model, which, &forward));
+    size_t batch = (size_t)forward->batch, k = model->info.n_classes;
+    size_t image_bytes = (size_t)dpr__shape_count(&model->info.image);
+    for (size_t first = 0; first < n; first += batch) {
+        size_t rows = n - first < batch ? n - first : batch;
+        DPR_TRY(run(model, which, images + first * image_bytes, NULL, rows));
+        DPR_TRY(dpr_program_read(forward->program, forward->probabilities, forward->rows,
+                                 batch * k * sizeof *forward->rows));
+        memcpy(probabilities + first * k, forward->rows, rows * k * sizeof *probabilities);
+    }
+    return DPR_OK;
+}

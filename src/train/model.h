@@ -1,0 +1,75 @@
+/* A model: net text, the store that holds its weights, preprocessing and class names.
+ * Invariant: the store holds every parameter of the network from the model's creation on. */
+#ifndef DPR_TRAIN_MODEL_H
+#define DPR_TRAIN_MODEL_H
+
+#include "backend/store.h"
+#include "nn/net.h"
+#include "train/data.h"
+#include "train/safetensors.h"
+
+/* A compiled forward pass over up to `batch` images (evaluate.c). */
+typedef struct dpr__forward {
+    dpr_program *program; /* NULL until it is first wanted */
+    int64_t batch;
+    dpr_value loss, predicted, probabilities; /* roots */
+    int32_t *classes;                         /* (batch) predicted */
+    float *rows;                              /* (batch × classes) probabilities */
+} dpr__forward;
+
+/* One image at a time, and many: the same nodes. */
+enum { DPR__FORWARD_ONE, DPR__FORWARD_MANY, DPR__N_FORWARDS };
+
+struct dpr_model {
+    dpr_context *context;
+    char *text, *init, *run; /* net text; how weights began; JSON record of the training run, or "" */
+    uint64_t seed;           /* of the first weights */
+    dpr_data_info info;
+    dpr__net *net;
+    dpr_layer *layers;
+    size_t n_layers;
+    dpr_store *store;
+    uint64_t n_parameters;
+
+    dpr__forward forward[DPR__N_FORWARDS];
+    uint64_t *confusion; /* the last evaluation's; (classes × classes) */
+    double *precision, *recall;
+};
+
+/* Parses and checks the network and makes the model without weights; *graph is its forward graph. */
+dpr_status dpr__model_begin(dpr_context *context, const char *name, const char *text,
+                            const dpr_data_info *info, const char *init, dpr_model **out,
+                            dpr_graph **graph);
+/* Makes the parameters in the store: drawn from model->seed, or zeros, which a file's then replace. */
+dpr_status dpr__model_materialise(dpr_model *model, const dpr_graph *graph, bool zeros);
+
+/* Appends u8 images → normalised → logits. */
+dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr_value images,
+                             dpr_value *logits);
+/* A graph with its forward half: images from leaf `images` u8 (batch, …). */
+dpr_status dpr__model_forward(const dpr_model *model, const char *images, dpr_graph **out,
+                              dpr_value *logits);
+/* Writes the leaves that dpr__model_append reads; to be called once a program has made them. */
+dpr_status dpr__model_write_normalisation(const dpr_model *model);
+/* The parameter leaves of a graph, in order; *out is freed with dpr__free. */
+dpr_status dpr__parameters_of(const dpr_graph *graph, dpr_value **out, size_t *n);
+
+void dpr__forward_release(dpr_model *model); /* evaluate.c */
+
+/* ---- the file (model_file.c) ---- */
+
+enum { DPR__MODEL_KEYS = 8 }; /* metadata that describes the network; then comes "run" */
+
+/* What model and file must agree on, as text in the arena; items has room for DPR__MODEL_KEYS. */
+dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__metadata *items);
+/* Writes parameters, and with `state` all state leaves, under the given run record. Refuses leaves that
+ * are not finite. */
+dpr_status dpr__model_write(const dpr_model *model, const char *path, const char *run, bool state);
+/* As dpr_model_load, from bytes that the caller keeps; `name` is used in messages. */
+dpr_status dpr__model_parse(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                            dpr_model **out);
+/* Copies every leaf of kind `kind` from the file, after checking that all are there and fit. */
+dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name, const dpr__safetensors *file,
+                                  dpr_leaf_kind kind);
+
+#endif
