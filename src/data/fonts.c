@@ -12,13 +12,12 @@
 #include <sys/stat.h>
 
 enum {
-    MAX_DEPTH = 32,           /* of directories */
+    MAX_DEPTH = 32,            /* of directories */
     MAX_FILE_BYTES = 64 << 20, /* the largest fonts for Chinese have 30 MB */
-    FAINTEST = 80,            /* a glyph whose brightest pixel is darker is hard to see */
-    /* Two letters of one face, or a letter and the missing-glyph box, count as the same drawing when
-     * they differ by less than this (1/256 of a grey level; different letters differ by ten times as
-     * much and more). */
-    SAME_LETTER = 4 * 256,
+    FAINTEST = 80,             /* a glyph whose brightest pixel is darker is hard to see */
+    /* Two letters of one face, or a letter and the missing-glyph sign, are the same drawing when they
+     * differ by less than this (1/256 of a grey level). E and F in the thinnest fonts differ by 4. */
+    SAME_LETTER = 2 * 256,
 };
 
 /* Upright and as large as the frame: how glyphs are compared. */
@@ -73,7 +72,8 @@ static dpr_status keep_face(font_search *search, dpr__face *face) {
     return DPR_OK;
 }
 
-static dpr_status load_faces(font_search *search, const char *path, const uint8_t *bytes, size_t n) {
+static dpr_status load_faces(font_search *search, const char *path, const uint8_t *bytes,
+                             size_t n) {
     dpr__fonts *fonts = search->fonts;
     dpr__sha256 hash;
     dpr__face face = {.index = 0};
@@ -137,7 +137,8 @@ static dpr_status load_file(font_search *search, const char *path) {
 static dpr_status walk(font_search *search, const char *path, unsigned depth);
 
 /* Links to files are followed, links to directories are not: they may lead in circles. */
-static dpr_status visit(font_search *search, const char *directory, const char *name, unsigned depth) {
+static dpr_status visit(font_search *search, const char *directory, const char *name,
+                        unsigned depth) {
     struct stat link, target;
     char *path;
     dpr_status status = DPR_OK;
@@ -174,7 +175,10 @@ static dpr_status walk(font_search *search, const char *path, unsigned depth) {
 /* Where systems and users install fonts; a place that does not exist has none. */
 static dpr_status walk_installed(font_search *search) {
     static const char *const PLACES[] = {
-        "/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts",
+        "/usr/share/fonts",
+        "/usr/local/share/fonts",
+        "/Library/Fonts",
+        "/System/Library/Fonts",
     };
     static const char *const HOME_PLACES[] = {".fonts", ".local/share/fonts", "Library/Fonts"};
     const char *home = getenv("HOME");
@@ -191,13 +195,12 @@ static dpr_status walk_installed(font_search *search) {
     return DPR_OK;
 }
 
-dpr_status dpr__fonts_load(dpr_context *context, const char *const *dirs,
-                           dpr__renderer *renderer, dpr__fonts *fonts) {
+dpr_status dpr__fonts_load(dpr_context *context, const char *const *dirs, dpr__renderer *renderer,
+                           dpr__fonts *fonts) {
     font_search search = {.fonts = fonts, .renderer = renderer};
     *fonts = (dpr__fonts){.context = context};
     dpr__arena_init(&fonts->arena, context);
-    dpr_status status =
-        dpr__allocate(context, DPR__LETTERS + 1, DPR__LOOK_BYTES, &search.look);
+    dpr_status status = dpr__allocate(context, DPR__LETTERS + 1, DPR__LOOK_BYTES, &search.look);
     if (status == DPR_OK && !dirs)
         status = walk_installed(&search);
     for (; status == DPR_OK && dirs && *dirs; dirs++)

@@ -19,22 +19,27 @@ enum {
 
 /* Words that tell the members of a family apart, and foundries' marks. */
 static const char *const STYLE_WORDS[] = {
-    "thin", "hairline", "extralight", "ultralight", "light", "book", "regular", "roman", "normal",
-    "medium", "demi", "demibold", "semibold", "semi", "bold", "extrabold", "ultrabold", "extra",
-    "ultra", "heavy", "black", "fat", "italic", "oblique", "slanted", "inclined", "upright",
-    "condensed", "cond", "narrow", "compressed", "compact", "extended", "expanded", "wide", "caps",
-    "smallcaps", "sc", "swash", "display", "caption", "text", "subhead", "deck", "poster", "headline",
-    "title", "titling", "small", "outline", "shadow", "inline", "alternate", "alternates", "one",
-    "two", "three", "no", "nr", "new", "std", "pro", "adf", "urw", "itc", "mt", "lt", "ps", "gfs",
-    "jsmath", "otf", "ttf", "web", "unhinted", "hinted", "variable", "vf", "gx",
+    "thin",    "hairline",  "extralight", "ultralight", "light",      "book",     "regular",
+    "roman",   "normal",    "medium",     "demi",       "demibold",   "semibold", "semi",
+    "bold",    "extrabold", "ultrabold",  "extra",      "ultra",      "heavy",    "black",
+    "fat",     "italic",    "oblique",    "slanted",    "inclined",   "upright",  "condensed",
+    "cond",    "narrow",    "compressed", "compact",    "extended",   "expanded", "wide",
+    "caps",    "smallcaps", "sc",         "swash",      "display",    "caption",  "text",
+    "subhead", "deck",      "poster",     "headline",   "title",      "titling",  "small",
+    "outline", "shadow",    "inline",     "alternate",  "alternates", "one",      "two",
+    "three",   "no",        "nr",         "new",        "std",        "pro",      "adf",
+    "urw",     "itc",       "mt",         "lt",         "ps",         "gfs",      "jsmath",
+    "otf",     "ttf",       "web",        "unhinted",   "hinted",     "variable", "vf",
+    "gx",
 };
 
 /* The words of symbol fonts' names. */
 static const char *const SYMBOL_WORDS[] = {
-    "symbol", "symbols", "dingbat", "dingbats", "ornaments", "icons", "icon", "emoji", "barcode",
-    "braille", "musical", "music", "awesome", "webdings", "wingdings", "opensymbol", "fontello",
-    "glyphicons", "entypo", "chess", "dice", "arrows", "powerline", "keys", "keyboard", "futhark",
-    "futharkadapted", "msam", "stmary", "wasy", "wasyb", "feta",
+    "symbol",    "symbols",    "dingbat",  "dingbats",   "ornaments", "icons",          "icon",
+    "emoji",     "barcode",    "braille",  "musical",    "music",     "awesome",        "webdings",
+    "wingdings", "opensymbol", "fontello", "glyphicons", "entypo",    "chess",          "dice",
+    "arrows",    "powerline",  "keys",     "keyboard",   "futhark",   "futharkadapted", "msam",
+    "stmary",    "wasy",       "wasyb",    "feta",
 };
 
 static bool is_among(const char *word, size_t length, const char *const *words, size_t n) {
@@ -62,18 +67,18 @@ static size_t next_word(const char **rest, char word[MAX_KEY]) {
     return length;
 }
 
-/* Takes numbers, and style words that are glued on ("freesansbold"), off the end of a word. */
+/* Takes numbers, and style words that are glued on ("freesansboldoblique"), off the end of a word. */
 static size_t trim_word(const char *word, size_t length) {
-    static const char *const GLUED[] = {"bold", "italic", "oblique", "condensed", "regular", "medium"};
+    static const char *const GLUED[] = {"bold",      "italic",  "oblique",
+                                        "condensed", "regular", "medium"};
+    while (length > 0 && word[length - 1] >= '0' && word[length - 1] <= '9')
+        length--;
     for (size_t i = 0; i < sizeof GLUED / sizeof *GLUED; i++) {
         size_t n = strlen(GLUED[i]);
         if (length >= n + 3 && memcmp(word + length - n, GLUED[i], n) == 0)
-            length -= n;
+            return trim_word(word, length - n);
     }
-    size_t digits = length;
-    while (digits > 0 && word[digits - 1] >= '0' && word[digits - 1] <= '9')
-        digits--;
-    return digits;
+    return length;
 }
 
 static size_t join_words(const char *family, bool all, char key[MAX_KEY]) {
@@ -103,7 +108,8 @@ bool dpr__family_is_symbol(const char *family) {
     char word[MAX_KEY];
     size_t length;
     while ((length = next_word(&family, word)) > 0)
-        if (is_among(word, trim_word(word, length), SYMBOL_WORDS, sizeof SYMBOL_WORDS / sizeof *SYMBOL_WORDS))
+        if (is_among(word, trim_word(word, length), SYMBOL_WORDS,
+                     sizeof SYMBOL_WORDS / sizeof *SYMBOL_WORDS))
             return true;
     return false;
 }

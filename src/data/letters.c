@@ -21,17 +21,14 @@ enum {
 };
 
 /* The jitter, uniform within ±: light, since most of the variety comes from the fonts. */
-static const double MAX_ANGLE = 0.14;       /* radians: 8 degrees */
-static const double MAX_SHEAR = 0.12;        /* of x by y */
-static const double MIN_FILL = 0.75;        /* of the frame; at most 1 */
-static const double MAX_SHIFT = 1.5 / 28;   /* of the frame: one pixel of 28 */
+static const double MAX_ANGLE = 0.14;     /* radians: 8 degrees */
+static const double MAX_SHEAR = 0.12;     /* of x by y */
+static const double MIN_FILL = 0.75;      /* of the frame; at most 1 */
+static const double MAX_SHIFT = 1.5 / 28; /* of the frame: one pixel of 28 */
 
 dpr_letters_options dpr_letters_options_default(void) {
-    return (dpr_letters_options){.size = sizeof(dpr_letters_options),
-                                 .seed = 1,
-                                 .train = 60000,
-                                 .test = 10000,
-                                 .side = 28};
+    return (dpr_letters_options){
+        .size = sizeof(dpr_letters_options), .seed = 1, .train = 60000, .test = 10000, .side = 28};
 }
 
 /* ---- paths -------------------------------------------------------------------------------- */
@@ -222,24 +219,25 @@ static dpr_status check_options(dpr_context *context, const dpr_letters_options 
         options->test < DPR__LETTERS || options->test > MAX_IMAGES)
         return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "%u training and %u test letters: %d to %d of each are possible",
-                        (unsigned)options->train, (unsigned)options->test, DPR__LETTERS, MAX_IMAGES);
+                        (unsigned)options->train, (unsigned)options->test, DPR__LETTERS,
+                        MAX_IMAGES);
     return DPR_OK;
 }
 
 static dpr_status check_fonts(dpr_context *context, const dpr__fonts *fonts) {
     if (fonts->n_families >= MIN_FAMILIES)
         return DPR_OK;
-    return DPR_FAIL(context, DPR_E_DATA,
-                    "%u font families have all of the letters A to J (%zu font files, %zu faces not "
-                    "usable), but at least %d are needed: fetch some with `tools/fetch-fonts "
-                    "build/fonts` and give --fonts build/fonts, or install font packages",
-                    (unsigned)fonts->n_families, fonts->files, fonts->rejected, MIN_FAMILIES);
+    return DPR_FAIL(
+        context, DPR_E_DATA,
+        "%u font families have all of the letters A to J (%zu font files, %zu faces not "
+        "usable), but at least %d are needed: fetch some with `tools/fetch-fonts "
+        "build/fonts` and give --fonts build/fonts, or install font packages",
+        (unsigned)fonts->n_families, fonts->files, fonts->rejected, MIN_FAMILIES);
 }
 
 static void fill_report(const dpr__fonts *fonts, dpr_letters_report *report) {
-    *report = (dpr_letters_report){.families = fonts->n_families,
-                                   .faces = fonts->n_faces,
-                                   .rejected = fonts->rejected};
+    *report = (dpr_letters_report){
+        .families = fonts->n_families, .faces = fonts->n_faces, .rejected = fonts->rejected};
     for (uint32_t i = 0; i < fonts->n_families; i++)
         report->test_families += fonts->family[i].half == DPR_TEST;
     report->train_families = report->families - report->test_families;
@@ -260,11 +258,11 @@ dpr_status dpr_letters_make(dpr_context *context, const char *out,
         status = check_fonts(context, &fonts);
     if (status == DPR_OK) {
         letter_maker maker = {.context = context,
-                       .options = options,
-                       .fonts = &fonts,
-                       .renderer = renderer,
-                       .out = out,
-                       .of = (size_t)options->train + options->test};
+                              .options = options,
+                              .fonts = &fonts,
+                              .renderer = renderer,
+                              .out = out,
+                              .of = (size_t)options->train + options->test};
         status = make_images(&maker);
     }
     if (status == DPR_OK && report)

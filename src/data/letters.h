@@ -52,8 +52,8 @@ void dpr__renderer_destroy(dpr__renderer *renderer);
 /* Reads face `index` of a font file's bytes: names and outlines, kept in `arena`. *why is NULL, or the
  * reason why this face cannot be used. *n_faces is how many the file has (0: not a font). */
 dpr_status dpr__renderer_read(dpr__renderer *renderer, const uint8_t *bytes, size_t n,
-                              uint32_t index, dpr__arena *arena, dpr__face *face,
-                              uint32_t *n_faces, const char **why);
+                              uint32_t index, dpr__arena *arena, dpr__face *face, uint32_t *n_faces,
+                              const char **why);
 /* Draws white on black, anti-aliased; returns the brightest pixel (0: no ink). pixels: (side, side). */
 uint8_t dpr__renderer_draw(dpr__renderer *renderer, const dpr__outline *outline,
                            const dpr__pose *pose, uint32_t side, uint8_t *pixels);
@@ -83,8 +83,8 @@ typedef struct dpr__fonts {
 
 /* Finds the usable faces below the directories (NULL: where systems install fonts), sorted by
  * content. Errors: DPR_E_IO for a given directory that cannot be read. Broken files are counted. */
-dpr_status dpr__fonts_load(dpr_context *context, const char *const *dirs,
-                           dpr__renderer *renderer, dpr__fonts *fonts);
+dpr_status dpr__fonts_load(dpr_context *context, const char *const *dirs, dpr__renderer *renderer,
+                           dpr__fonts *fonts);
 void dpr__fonts_release(dpr__fonts *fonts);
 
 /* The family name without what tells its members apart (weight, width, slant, optical size, foundry,

@@ -17,11 +17,11 @@
 #include <string.h>
 
 enum {
-    MAX_POINTS = 32767,              /* FreeType counts points in a short */
-    MAX_FACES = 256,                 /* of one file; more is a hostile header */
-    MAX_BLOCK_BYTES = 128 << 20,     /* one allocation; more is a hostile header */
-    NORMAL_EXTENT = 1 << 14,         /* ink is measured at this size */
-    PANOSE_SYMBOL = 5,               /* OS/2 bFamilyType: "Latin symbol" */
+    MAX_POINTS = 32767,          /* FreeType counts points in a short */
+    MAX_FACES = 256,             /* of one file; more is a hostile header */
+    MAX_BLOCK_BYTES = 128 << 20, /* one allocation; more is a hostile header */
+    NORMAL_EXTENT = 1 << 14,     /* ink is measured at this size */
+    PANOSE_SYMBOL = 5,           /* OS/2 bFamilyType: "Latin symbol" */
 };
 
 struct dpr__renderer {
@@ -64,11 +64,10 @@ dpr_status dpr__renderer_create(dpr_context *context, dpr__renderer **out) {
     dpr__renderer *renderer;
     DPR_TRY(dpr__allocate(context, 1, sizeof *renderer, &renderer));
     renderer->context = context;
-    renderer->memory = (struct FT_MemoryRec_){.user = renderer,
-                                              .alloc = memory_allocate,
-                                              .free = memory_free,
-                                              .realloc = memory_resize};
-    dpr_status status = dpr__allocate(context, MAX_POINTS, sizeof *renderer->point, &renderer->point);
+    renderer->memory = (struct FT_MemoryRec_){
+        .user = renderer, .alloc = memory_allocate, .free = memory_free, .realloc = memory_resize};
+    dpr_status status =
+        dpr__allocate(context, MAX_POINTS, sizeof *renderer->point, &renderer->point);
     if (status == DPR_OK && FT_New_Library(&renderer->memory, &renderer->library))
         status = DPR_FAIL(context, DPR_E_MEMORY, "FreeType could not be started");
     if (status == DPR_OK)
@@ -176,12 +175,13 @@ static dpr_status read_face(FT_Face source, dpr__arena *arena, dpr__face *face, 
 }
 
 dpr_status dpr__renderer_read(dpr__renderer *renderer, const uint8_t *bytes, size_t n,
-                              uint32_t index, dpr__arena *arena, dpr__face *face,
-                              uint32_t *n_faces, const char **why) {
+                              uint32_t index, dpr__arena *arena, dpr__face *face, uint32_t *n_faces,
+                              const char **why) {
     FT_Face source = NULL;
     *n_faces = 0;
     *why = "not a font file, or a broken one";
-    FT_Error error = FT_New_Memory_Face(renderer->library, bytes, (FT_Long)n, (FT_Long)index, &source);
+    FT_Error error =
+        FT_New_Memory_Face(renderer->library, bytes, (FT_Long)n, (FT_Long)index, &source);
     dpr_status status = DPR_OK;
     if (!error) {
         *n_faces = (uint32_t)(source->num_faces < MAX_FACES ? source->num_faces : MAX_FACES);

@@ -9,11 +9,13 @@ dpr_status dpr__renderer_create(dpr_context *context, dpr__renderer **out) {
                     "libfreetype-dev (Debian, Ubuntu) or freetype (elsewhere) and build again");
 }
 
-void dpr__renderer_destroy(dpr__renderer *renderer) { (void)renderer; }
+void dpr__renderer_destroy(dpr__renderer *renderer) {
+    (void)renderer;
+}
 
 dpr_status dpr__renderer_read(dpr__renderer *renderer, const uint8_t *bytes, size_t n,
-                              uint32_t index, dpr__arena *arena, dpr__face *face,
-                              uint32_t *n_faces, const char **why) {
+                              uint32_t index, dpr__arena *arena, dpr__face *face, uint32_t *n_faces,
+                              const char **why) {
     (void)renderer, (void)bytes, (void)n, (void)index, (void)arena, (void)face;
     *n_faces = 0;
     *why = "this build lacks FreeType";
