@@ -279,6 +279,20 @@ static dpr_status split_families(dpr__fonts *fonts, uint64_t seed) {
     return DPR_OK;
 }
 
+static dpr_status list_halves(dpr__fonts *fonts) {
+    for (dpr_half half = DPR_TRAIN; half <= DPR_TEST; half++) {
+        fonts->half[half] =
+            dpr__arena_allocate(&fonts->arena, fonts->n_families * sizeof *fonts->half[half]);
+        if (!fonts->half[half])
+            return DPR_E_MEMORY;
+    }
+    for (uint32_t i = 0; i < fonts->n_families; i++) {
+        dpr_half half = fonts->family[i].half;
+        fonts->half[half][fonts->n_half[half]++] = &fonts->family[i];
+    }
+    return DPR_OK;
+}
+
 dpr_status dpr__fonts_group(dpr__fonts *fonts, uint64_t seed) {
     uint32_t *parent;
     if (fonts->n_faces == 0)
@@ -292,5 +306,6 @@ dpr_status dpr__fonts_group(dpr__fonts *fonts, uint64_t seed) {
         status = collect_families(fonts, parent, n_names);
     dpr__free(fonts->context, parent);
     DPR_TRY(status);
-    return split_families(fonts, seed);
+    DPR_TRY(split_families(fonts, seed));
+    return list_halves(fonts);
 }

@@ -89,26 +89,18 @@ typedef struct letter_maker {
     size_t done, of; /* images */
 } letter_maker;
 
-/* The families of one half, in the families' order; freed by the caller. */
-static dpr_status list_half(const dpr__fonts *fonts, dpr_half half, const dpr__family ***out,
-                            uint32_t *n) {
-    DPR_TRY(dpr__allocate(fonts->context, fonts->n_families, sizeof **out, out));
-    *n = 0;
-    for (uint32_t i = 0; i < fonts->n_families; i++)
-        if (fonts->family[i].half == half)
-            (*out)[(*n)++] = &fonts->family[i];
-    return DPR_OK;
-}
-
 /* The face for the turn-th image of a letter: families in turn, and each family's faces in turn from
  * a start that is drawn, so that a family with few images shows different faces in each letter. */
-static const dpr__face *choose_face(const letter_maker *maker, const dpr__family *const *family,
-                                    uint32_t n_families, uint32_t letter, uint64_t turn) {
-    const dpr__family *chosen = family[turn % n_families];
-    uint64_t id = (uint64_t)(chosen - maker->fonts->family) * DPR__LETTERS + letter;
+static const dpr__face *choose_face(const letter_maker *maker, dpr_half half, uint32_t letter,
+                                    uint64_t turn) {
+    const dpr__fonts *fonts = maker->fonts;
+    uint32_t n = fonts->n_half[half];
+    DPR_ASSERT(n > 0); /* check_fonts saw to that */
+    const dpr__family *family = fonts->half[half][turn % n];
+    uint64_t id = (uint64_t)(family - fonts->family) * DPR__LETTERS + letter;
     dpr__draw draw = dpr__philox(maker->options->seed, DPR__PURPOSE_LETTERS, DPR__STREAM_FACE, id);
-    uint64_t start = dpr__below(draw.word[0], chosen->n_faces);
-    return &maker->fonts->face[chosen->face[(start + turn / n_families) % chosen->n_faces]];
+    uint64_t start = dpr__below(draw.word[0], family->n_faces);
+    return &fonts->face[family->face[(start + turn / n) % family->n_faces]];
 }
 
 static dpr_status report_progress(letter_maker *maker) {
@@ -124,23 +116,18 @@ static dpr_status report_progress(letter_maker *maker) {
 static dpr_status draw_half(letter_maker *maker, dpr_half half, uint32_t n, uint8_t *pixels,
                             uint8_t *labels) {
     const dpr_letters_options *options = maker->options;
-    const dpr__family **family;
-    uint32_t n_families;
     size_t bytes = (size_t)options->side * options->side;
-    DPR_TRY(list_half(maker->fonts, half, &family, &n_families));
-    dpr_status status = DPR_OK;
-    for (uint32_t i = 0; status == DPR_OK && i < n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         uint32_t letter = i % DPR__LETTERS;
-        const dpr__face *face = choose_face(maker, family, n_families, letter, i / DPR__LETTERS);
+        const dpr__face *face = choose_face(maker, half, letter, i / DPR__LETTERS);
         uint64_t place = dpr__permute(options->seed, DPR__PURPOSE_LETTERS,
                                       DPR__STREAM_ORDER + (uint32_t)half, i, n);
         dpr__letter_draw(maker->renderer, face, letter, options->seed, (uint32_t)half, i,
                          options->side, pixels + place * bytes);
         labels[place] = (uint8_t)letter;
-        status = report_progress(maker);
+        DPR_TRY(report_progress(maker));
     }
-    dpr__free(maker->context, family);
-    return status;
+    return DPR_OK;
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -189,10 +176,11 @@ static dpr_status write_all(letter_maker *maker, const half_files *train, const 
     DPR_TRY(write_file(maker, "train-labels-idx1-ubyte", train->labels, train->label_bytes));
     DPR_TRY(write_file(maker, "t10k-images-idx3-ubyte", test->images, test->image_bytes));
     DPR_TRY(write_file(maker, "t10k-labels-idx1-ubyte", test->labels, test->label_bytes));
-    DPR_TRY(write_file(maker, "classes.txt", CLASSES, sizeof CLASSES - 1));
     DPR_TRY(dpr__letters_list(maker->fonts, maker->out));
     DPR_TRY(dpr__letters_examples(maker->fonts, maker->renderer, maker->out, maker->options));
-    return dpr__letters_sheet(maker->fonts, maker->renderer, maker->out, maker->options);
+    DPR_TRY(dpr__letters_sheet(maker->fonts, maker->renderer, maker->out, maker->options));
+    /* Last, so that where it is all is. */
+    return write_file(maker, "classes.txt", CLASSES, sizeof CLASSES - 1);
 }
 
 static dpr_status make_images(letter_maker *maker) {
@@ -235,14 +223,6 @@ static dpr_status check_fonts(dpr_context *context, const dpr__fonts *fonts) {
         (unsigned)fonts->n_families, fonts->files, fonts->rejected, MIN_FAMILIES);
 }
 
-static void fill_report(const dpr__fonts *fonts, dpr_letters_report *report) {
-    *report = (dpr_letters_report){
-        .families = fonts->n_families, .faces = fonts->n_faces, .rejected = fonts->rejected};
-    for (uint32_t i = 0; i < fonts->n_families; i++)
-        report->test_families += fonts->family[i].half == DPR_TEST;
-    report->train_families = report->families - report->test_families;
-}
-
 dpr_status dpr_letters_make(dpr_context *context, const char *out,
                             const dpr_letters_options *options, dpr_letters_report *report) {
     dpr_letters_options defaults = dpr_letters_options_default();
@@ -266,7 +246,11 @@ dpr_status dpr_letters_make(dpr_context *context, const char *out,
         status = make_images(&maker);
     }
     if (status == DPR_OK && report)
-        fill_report(&fonts, report);
+        *report = (dpr_letters_report){.families = fonts.n_families,
+                                       .faces = fonts.n_faces,
+                                       .train_families = fonts.n_half[DPR_TRAIN],
+                                       .test_families = fonts.n_half[DPR_TEST],
+                                       .rejected = fonts.rejected};
     dpr__fonts_release(&fonts);
     dpr__renderer_destroy(renderer);
     return status;

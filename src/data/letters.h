@@ -76,6 +76,8 @@ typedef struct dpr__fonts {
     size_t n_faces, face_capacity;
     dpr__family *family;
     uint32_t n_families;
+    const dpr__family **half[DPR_TEST + 1]; /* the families of each half, in family's order */
+    uint32_t n_half[DPR_TEST + 1];
     size_t files;    /* font files that were looked at */
     size_t broken;   /* of them, not readable as a font */
     size_t rejected; /* faces that cannot be used, broken files included */

@@ -26,14 +26,10 @@ static dpr_status write_png(const dpr__fonts *fonts, const char *out, const char
  * round again when position is beyond their number. */
 static const dpr__face *draw_face(const dpr__fonts *fonts, uint64_t seed, uint32_t stream,
                                   dpr_half half, uint32_t position) {
-    uint32_t n = 0, seen = 0;
-    const dpr__family *family = fonts->family;
-    for (uint32_t i = 0; i < fonts->n_families; i++)
-        n += fonts->family[i].half == half;
-    uint64_t wanted = dpr__permute(seed, DPR__PURPOSE_LETTERS, stream, position % n, n);
-    for (;; family++)
-        if (family->half == half && seen++ == wanted)
-            break;
+    uint32_t n = fonts->n_half[half];
+    DPR_ASSERT(n > 0); /* as in letters.c */
+    uint64_t place = dpr__permute(seed, DPR__PURPOSE_LETTERS, stream, position % n, n);
+    const dpr__family *family = fonts->half[half][place];
     dpr__draw draw = dpr__philox(seed, DPR__PURPOSE_LETTERS, stream, UINT64_C(1) << 32 | position);
     return &fonts->face[family->face[dpr__below(draw.word[0], family->n_faces)]];
 }
