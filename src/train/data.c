@@ -56,8 +56,9 @@ dpr_status dpr__info_match(dpr_context *context, const dpr_data_info *wanted,
                         "network's image shape",
                         dpr__shape_text(&wanted->image, a), dpr__shape_text(&data->image, b));
     if (wanted->n_classes != data->n_classes)
-        return DPR_FAIL(context, DPR_E_MISMATCH, "the network tells %u classes apart, the data has %u",
-                        wanted->n_classes, data->n_classes);
+        return DPR_FAIL(context, DPR_E_MISMATCH,
+                        "the network tells %u classes apart, the data has %u", wanted->n_classes,
+                        data->n_classes);
     if (wanted->class_names == NULL || data->class_names == NULL)
         return DPR_OK;
     for (uint32_t i = 0; i < wanted->n_classes; i++)
@@ -123,8 +124,8 @@ static dpr_status measure(dpr_data *data) {
 }
 
 dpr_status dpr_data_create(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
-                           const int32_t *labels, size_t n, void (*release)(void *user),
-                           void *user, dpr_data **out) {
+                           const int32_t *labels, size_t n, void (*release)(void *user), void *user,
+                           dpr_data **out) {
     DPR_TRY(check(context, info, images, labels, n));
     dpr_data *data;
     DPR_TRY(dpr__allocate(context, 1, sizeof *data, &data));

@@ -211,8 +211,9 @@ static dpr_status refuse_duplicates(const struct reader *reader, const dpr__json
     }
     dpr__free(context, table);
     if (twice != NULL)
-        return DPR_FAIL(context, DPR_E_FORMAT, "%s: JSON: the key '%.64s' stands twice in one object",
-                        reader->name, twice);
+        return DPR_FAIL(context, DPR_E_FORMAT,
+                        "%s: JSON: the key '%.64s' stands twice in one object", reader->name,
+                        twice);
     return DPR_OK;
 }
 
@@ -268,10 +269,17 @@ static bool skip_word(struct reader *reader, const char *word) {
 static dpr_status read_value(struct reader *reader, dpr__json *out) {
     skip_space(reader);
     switch (peek(reader)) {
-    case '{': out->type = DPR__JSON_OBJECT; return read_items(reader, out, '}');
-    case '[': out->type = DPR__JSON_ARRAY; return read_items(reader, out, ']');
-    case '"': out->type = DPR__JSON_STRING; return read_string(reader, &out->text);
-    default: break;
+    case '{':
+        out->type = DPR__JSON_OBJECT;
+        return read_items(reader, out, '}');
+    case '[':
+        out->type = DPR__JSON_ARRAY;
+        return read_items(reader, out, ']');
+    case '"':
+        out->type = DPR__JSON_STRING;
+        return read_string(reader, &out->text);
+    default:
+        break;
     }
     if (skip_word(reader, "true"))
         out->type = DPR__JSON_TRUE;

@@ -18,8 +18,8 @@ typedef enum dpr__json_type {
 
 typedef struct dpr__json {
     dpr__json_type type;
-    const char *key;  /* of a member of an object; NULL otherwise */
-    const char *text; /* a string's value; a number as it is written */
+    const char *key;                      /* of a member of an object; NULL otherwise */
+    const char *text;                     /* a string's value; a number as it is written */
     const struct dpr__json *first, *next; /* an array's or object's items, in order */
     size_t n;                             /* items */
 } dpr__json;

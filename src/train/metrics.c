@@ -11,8 +11,8 @@ void dpr__wilson(uint64_t correct, uint64_t n, double *low, double *high) {
     const double z = 1.959963984540054; /* 97.5 % point of the normal distribution */
     double count = (double)n, share = (double)correct / count;
     double middle = (share + z * z / (2 * count)) / (1 + z * z / count);
-    double half = z / (1 + z * z / count) *
-                  sqrt(share * (1 - share) / count + z * z / (4 * count * count));
+    double half =
+        z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count));
     /* At the ends the bound is 0 or 1 exactly; rounding would leave 1e-17. */
     *low = correct == 0 ? 0 : middle - half;
     *high = correct == n ? 1 : middle + half;

@@ -22,8 +22,9 @@ enum { DPR__FORWARD_ONE, DPR__FORWARD_MANY, DPR__N_FORWARDS };
 
 struct dpr_model {
     dpr_context *context;
-    char *text, *init, *run; /* net text; how weights began; JSON record of the training run, or "" */
-    uint64_t seed;           /* of the first weights */
+    char *text, *init,
+        *run;      /* net text; how weights began; JSON record of the training run, or "" */
+    uint64_t seed; /* of the first weights */
     dpr_data_info info;
     dpr__net *net;
     dpr_layer *layers;
@@ -68,8 +69,8 @@ dpr_status dpr__model_write(const dpr_model *model, const char *path, const char
 /* As dpr_model_load, from bytes that the caller keeps; `name` is used in messages. */
 dpr_status dpr__model_parse(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                             dpr_model **out);
-/* Copies every leaf of kind `kind` from the file, after checking that all are there and fit. */
-dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name, const dpr__safetensors *file,
-                                  dpr_leaf_kind kind);
+/* Copies every parameter and state leaf that the store has from the file, after checking that all are
+ * there and fit. */
+dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name, const dpr__safetensors *file);
 
 #endif

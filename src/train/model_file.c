@@ -37,26 +37,41 @@ static dpr_status keep(dpr__arena *arena, dpr__text *text, const char **out) {
 }
 
 dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__metadata *items) {
-    static const char *const keys[DPR__MODEL_KEYS] = {
-        "deeper", "net", "image", "n_classes", "classes", "fit", "mean", "deviation"};
+    static const char *const keys[DPR__MODEL_KEYS] = {"deeper",  "net", "image", "n_classes",
+                                                      "classes", "fit", "mean",  "deviation"};
     const dpr_data_info *info = &model->info;
     const int64_t *dim = info->image.dim;
     for (size_t i = 0; i < DPR__MODEL_KEYS; i++) {
         dpr__text text;
         dpr__text_init(&text, model->context);
         switch (i) {
-        case 0: dpr__text_add(&text, "%s", format); break;
-        case 1: dpr__text_bytes(&text, model->text, strlen(model->text)); break;
+        case 0:
+            dpr__text_add(&text, "%s", format);
+            break;
+        case 1:
+            dpr__text_bytes(&text, model->text, strlen(model->text));
+            break;
         case 2:
             dpr__text_add(&text, "%lld %lld %lld", (long long)dim[0], (long long)dim[1],
                           (long long)dim[2]);
             break;
-        case 3: dpr__text_add(&text, "%u", info->n_classes); break;
-        case 4: add_classes(&text, info); break;
-        case 5: dpr__text_add(&text, "%s", fit_words[info->fit]); break;
-        case 6: add_doubles(&text, info->mean, dim[2]); break;
-        case 7: add_doubles(&text, info->deviation, dim[2]); break;
-        default: break;
+        case 3:
+            dpr__text_add(&text, "%u", info->n_classes);
+            break;
+        case 4:
+            add_classes(&text, info);
+            break;
+        case 5:
+            dpr__text_add(&text, "%s", fit_words[info->fit]);
+            break;
+        case 6:
+            add_doubles(&text, info->mean, dim[2]);
+            break;
+        case 7:
+            add_doubles(&text, info->deviation, dim[2]);
+            break;
+        default:
+            break;
         }
         items[i].key = keys[i];
         DPR_TRY(keep(arena, &text, &items[i].value));
@@ -204,30 +219,30 @@ static dpr_status read_info(const struct loading *loading, dpr_data_info *info) 
     return bad_key(loading, "fit");
 }
 
-static dpr_status check_tensor(dpr_context *context, const char *name,
-                               const dpr__safetensors *file, const char *leaf, dpr_dtype dtype,
-                               const dpr_shape *shape, const dpr__stored **out) {
+static dpr_status check_tensor(dpr_context *context, const char *name, const dpr__safetensors *file,
+                               const char *leaf, dpr_dtype dtype, const dpr_shape *shape,
+                               const dpr__stored **out) {
     char has[DPR__SHAPE_TEXT], wants[DPR__SHAPE_TEXT];
     const dpr__stored *tensor = dpr__safetensors_find(file, leaf);
     if (tensor == NULL)
         return DPR_FAIL(context, DPR_E_FORMAT, "%s: tensor '%s' is missing", name, leaf);
     if (tensor->dtype != dtype || !dpr__shape_equal(&tensor->shape, shape))
-        return DPR_FAIL(context, DPR_E_FORMAT,
-                        "%s: tensor '%s' is %s %s, the network needs %s %s", name, leaf,
-                        dpr__dtype_name(tensor->dtype), dpr__shape_text(&tensor->shape, has),
-                        dpr__dtype_name(dtype), dpr__shape_text(shape, wants));
+        return DPR_FAIL(context, DPR_E_FORMAT, "%s: tensor '%s' is %s %s, the network needs %s %s",
+                        name, leaf, dpr__dtype_name(tensor->dtype),
+                        dpr__shape_text(&tensor->shape, has), dpr__dtype_name(dtype),
+                        dpr__shape_text(shape, wants));
     *out = tensor;
     return DPR_OK;
 }
 
-dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name, const dpr__safetensors *file,
-                                  dpr_leaf_kind kind) {
+dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name,
+                                  const dpr__safetensors *file) {
     const dpr_store *store = model->store;
     for (int copy = 0; copy <= 1; copy++) /* check all, then copy all */
         for (size_t i = 0; i < store->n_slots; i++) {
             const dpr__slot *slot = &store->slots[i];
             const dpr__stored *tensor;
-            if (slot->kind != kind)
+            if (slot->kind == DPR_INPUT)
                 continue;
             DPR_TRY(check_tensor(model->context, name, file, slot->name, slot->dtype, &slot->shape,
                                  &tensor));
@@ -258,7 +273,7 @@ static dpr_status read_weights(const struct loading *loading, dpr_model *model,
     const char *run = dpr__safetensors_metadata(loading->file, "run");
     DPR_TRY(check_parameters(loading, graph));
     DPR_TRY(dpr__model_materialise(model, graph, true));
-    DPR_TRY(dpr__model_copy_leaves(model, loading->name, loading->file, DPR_PARAMETER));
+    DPR_TRY(dpr__model_copy_leaves(model, loading->name, loading->file));
     if (run != NULL) {
         dpr__free(model->context, model->run);
         model->run = NULL;

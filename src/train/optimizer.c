@@ -87,8 +87,7 @@ static dpr_value adam_direction(const struct update *update, dpr_value weights,
     dpr_value next_square = blend(graph, o->beta2, square, 1 - o->beta2, gradient2);
     assign(update, mean, next_mean);
     assign(update, square, next_square);
-    dpr_value root =
-        dpr_sqrt(graph, dpr_multiply(graph, next_square, update->rates->correction2));
+    dpr_value root = dpr_sqrt(graph, dpr_multiply(graph, next_square, update->rates->correction2));
     dpr_value epsilon = dpr_constant(graph, o->epsilon, dpr_scalar_shape());
     return dpr_divide(graph, dpr_multiply(graph, next_mean, update->rates->correction1),
                       dpr_add(graph, root, epsilon));
@@ -101,8 +100,8 @@ static void update_one(const struct update *update, dpr_value weights, dpr_value
     bool adam = o->kind == DPR__OPTIMIZER_ADAMW;
     if (decays && !adam)
         gradient = blend(graph, o->weight_decay, weights, 1, gradient);
-    dpr_value direction = adam ? adam_direction(update, weights, gradient)
-                               : sgd_direction(update, weights, gradient);
+    dpr_value direction =
+        adam ? adam_direction(update, weights, gradient) : sgd_direction(update, weights, gradient);
     if (decays && adam)
         direction = blend(graph, o->weight_decay, weights, 1, direction);
     dpr_value change = dpr_multiply(graph, direction, update->rates->rate);
@@ -127,11 +126,8 @@ static dpr_value clip_factor(dpr_graph *graph, double clip_norm, const dpr_value
 void dpr__optimizer_append(const dpr__optimizer *optimizer, dpr_graph *graph,
                            const dpr_value *parameters, const dpr_value *gradients, size_t n,
                            const dpr__rates *rates, dpr_value *roots, size_t *n_roots) {
-    struct update update = {.optimizer = optimizer,
-                            .graph = graph,
-                            .rates = rates,
-                            .roots = roots,
-                            .n_roots = n_roots};
+    struct update update = {
+        .optimizer = optimizer, .graph = graph, .rates = rates, .roots = roots, .n_roots = n_roots};
     if (graph->status != DPR_OK)
         return;
     dpr__role role = graph->role;

@@ -79,7 +79,9 @@ static void write_value(dpr__text *text, const dpr_train_options *options,
                         const struct option *option) {
     switch (option->type) {
     case COUNT:
-    case REAL: dpr__text_add(text, "%.17g", number(options, option)); break;
+    case REAL:
+        dpr__text_add(text, "%.17g", number(options, option));
+        break;
     case SEED:
         dpr__text_add(text, "%llu", (unsigned long long)*(const uint64_t *)place(options, option));
         break;
@@ -87,7 +89,9 @@ static void write_value(dpr__text *text, const dpr_train_options *options,
         dpr__text_add(text, "%s", *(const bool *)place(options, option) ? "true" : "false");
         break;
     case OPTIMIZER:
-    case SCHEDULE: dpr__text_json(text, word(options, option)); break;
+    case SCHEDULE:
+        dpr__text_json(text, word(options, option));
+        break;
     }
 }
 
@@ -134,13 +138,15 @@ static dpr_status check(dpr_context *context, const struct option *option,
     const char **at = (const char **)((char *)options + option->offset);
     switch (option->type) {
     case COUNT:
-    case REAL: return check_number(context, option, number(options, option));
+    case REAL:
+        return check_number(context, option, number(options, option));
     case OPTIMIZER:
         return check_word(context, option, *at, dpr__optimizer_words, DPR__N_OPTIMIZERS, at);
     case SCHEDULE:
         return check_word(context, option, *at, dpr__schedule_words, DPR__N_SCHEDULES, at);
     case SEED:
-    case FLAG: break;
+    case FLAG:
+        break;
     }
     return DPR_OK;
 }
@@ -165,8 +171,7 @@ dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *gi
         return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "patience is %u, but there is no validation set to watch", out->patience);
     if (out->learning_rate == 0)
-        out->learning_rate =
-            dpr__optimizer_rates[index_of(out->optimizer, dpr__optimizer_words)];
+        out->learning_rate = dpr__optimizer_rates[index_of(out->optimizer, dpr__optimizer_words)];
     return DPR_OK;
 }
 
@@ -202,13 +207,14 @@ static bool same(dpr_context *context, const dpr_train_options *options,
     uint64_t seed;
     switch (option->type) {
     case COUNT:
-    case REAL: return dpr__json_double(context, value, &real) && real == number(options, option);
+    case REAL:
+        return dpr__json_double(context, value, &real) && real == number(options, option);
     case SEED:
         return dpr__json_u64(value, &seed) && seed == *(const uint64_t *)place(options, option);
     case FLAG:
-        return value != NULL && value->type == (*(const bool *)place(options, option)
-                                                    ? DPR__JSON_TRUE
-                                                    : DPR__JSON_FALSE);
+        return value != NULL &&
+               value->type ==
+                   (*(const bool *)place(options, option) ? DPR__JSON_TRUE : DPR__JSON_FALSE);
     case OPTIMIZER:
     case SCHEDULE:
         return dpr__json_string(value) != NULL &&
@@ -237,10 +243,11 @@ dpr_status dpr__options_compare(dpr_context *context, const char *path,
         write_value(&here, options, &table[i]);
         dpr_status status = here.status;
         if (status == DPR_OK)
-            status = DPR_FAIL(context, DPR_E_MISMATCH,
-                              "%s is %s here, but %.64s in the run of '%s'; a resumed run must keep "
-                              "it",
-                              table[i].name, here.data, as_text(value), path);
+            status =
+                DPR_FAIL(context, DPR_E_MISMATCH,
+                         "%s is %s here, but %.64s in the run of '%s'; a resumed run must keep "
+                         "it",
+                         table[i].name, here.data, as_text(value), path);
         dpr__text_release(&here);
         return status;
     }

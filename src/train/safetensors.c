@@ -54,8 +54,7 @@ static dpr_status bad_tensor(const struct parse *parse, const char *tensor, cons
                     what);
 }
 
-static dpr_status read_shape(const struct parse *parse, const dpr__json *entry,
-                             dpr_shape *out) {
+static dpr_status read_shape(const struct parse *parse, const dpr__json *entry, dpr_shape *out) {
     const dpr__json *shape = dpr__json_get(entry, "shape");
     if (shape == NULL || shape->type != DPR__JSON_ARRAY || shape->n > DPR_MAX_RANK)
         return bad_tensor(parse, entry->key, "'shape' must be a list of at most 6 numbers");
@@ -123,7 +122,8 @@ static dpr_status check_gaps(const struct parse *parse, const dpr__safetensors *
     dpr_status status = DPR_OK;
     for (size_t i = 0; i < file->n && status == DPR_OK; i++) {
         if (order[i]->data != at)
-            status = bad_tensor(parse, order[i]->name, "its data overlaps another's or leaves a gap");
+            status =
+                bad_tensor(parse, order[i]->name, "its data overlaps another's or leaves a gap");
         at = (const uint8_t *)order[i]->data + order[i]->bytes;
     }
     dpr__free(parse->context, order);
@@ -161,8 +161,8 @@ static dpr_status read_entries(struct parse *parse, const dpr__json *header,
     return check_gaps(parse, out);
 }
 
-static dpr_status parse_file(dpr_context *context, const char *name, const uint8_t *bytes,
-                             size_t n, dpr__safetensors *out) {
+static dpr_status parse_file(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                             dpr__safetensors *out) {
     if (n < LENGTH_BYTES)
         return DPR_FAIL(context, DPR_E_FORMAT, "%s: %zu bytes are too few for a safetensors file",
                         name, n);

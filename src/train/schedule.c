@@ -51,12 +51,17 @@ double dpr__schedule_rate(const dpr__schedule *schedule, uint64_t t) {
     switch (schedule->kind) {
     case DPR__SCHEDULE_STEP:
         return schedule->peak * pow(schedule->decay, floor(epoch / schedule->step_epochs));
-    case DPR__SCHEDULE_EXPONENTIAL: return schedule->peak * pow(schedule->decay, epoch);
-    case DPR__SCHEDULE_COSINE: return schedule->peak * half_cosine(x);
-    case DPR__SCHEDULE_ONE_CYCLE: return schedule->peak * one_cycle(x);
-    case DPR__SCHEDULE_LINEAR: return schedule->peak * (1 - x);
+    case DPR__SCHEDULE_EXPONENTIAL:
+        return schedule->peak * pow(schedule->decay, epoch);
+    case DPR__SCHEDULE_COSINE:
+        return schedule->peak * half_cosine(x);
+    case DPR__SCHEDULE_ONE_CYCLE:
+        return schedule->peak * one_cycle(x);
+    case DPR__SCHEDULE_LINEAR:
+        return schedule->peak * (1 - x);
     case DPR__SCHEDULE_CONSTANT:
-    case DPR__N_SCHEDULES: break;
+    case DPR__N_SCHEDULES:
+        break;
     }
     return schedule->peak;
 }

@@ -27,10 +27,10 @@ bool dpr__schedule_needs_total(dpr__schedule_kind kind);
 
 typedef struct dpr__schedule {
     dpr__schedule_kind kind;
-    double peak;                /* the learning rate */
-    double warmup;              /* epochs */
+    double peak;   /* the learning rate */
+    double warmup; /* epochs */
     double step_epochs, decay;
-    uint64_t steps;             /* per epoch */
+    uint64_t steps; /* per epoch */
     uint64_t epochs;
 } dpr__schedule;
 

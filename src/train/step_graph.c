@@ -1,0 +1,150 @@
+/* Building the training step. Invariant: everything that differs between two steps of an epoch comes
+ * from a leaf, so that one program runs a whole epoch without the host. */
+#include "train/step_graph.h"
+#include "base/context.h"
+
+struct building {
+    const dpr_model *model;
+    const dpr__step_plan *plan;
+    dpr_graph *graph;
+    dpr_value epoch, batch, tick;   /* leaves */
+    dpr_value rows, labels, images; /* of this minibatch */
+    dpr_value logits, loss;
+};
+
+/* Which images this step takes, and how many of the rows are images. */
+static void append_data(struct building *b) {
+    dpr_graph *graph = b->graph;
+    const int64_t *dim = b->model->info.image.dim;
+    int64_t n = b->plan->n;
+    graph->role = DPR__DATA;
+    dpr_graph_scope(graph, "data");
+    dpr_value seed = dpr_state(graph, "seed", DPR_U64, dpr_scalar_shape());
+    b->epoch = dpr_state(graph, "epoch", DPR_U64, dpr_scalar_shape());
+    b->batch = dpr_state(graph, "batch", DPR_I32, dpr_scalar_shape());
+    b->tick = dpr_state(graph, "tick", DPR_U64, dpr_scalar_shape());
+    dpr_value pool =
+        dpr_input(graph, "train.images", DPR_U8, dpr_shape_of(n, dim[0], dim[1], dim[2]));
+    dpr_value all_labels = dpr_input(graph, "train.labels", DPR_I32, dpr_shape_of(n));
+    dpr_value index = dpr__order(graph, seed, b->epoch, b->batch, n, true);
+    b->rows = dpr__rows(graph, b->batch, n);
+    b->images = dpr_gather(graph, pool, index);
+    b->labels = dpr_gather(graph, all_labels, index);
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
+}
+
+/* Cross entropy against one-hot targets, smoothed to t(1 − ε) + ε/k. With class weights each row counts
+ * w of its class, and the sum of weights divides, not the number of rows. */
+static void append_loss(struct building *b) {
+    dpr_graph *graph = b->graph;
+    int64_t k = b->model->info.n_classes;
+    double smooth = b->plan->label_smoothing;
+    dpr_graph_scope(graph, "loss");
+    dpr_value targets = dpr_one_hot(graph, b->labels, k);
+    if (smooth > 0)
+        targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth),
+                          dpr_constant(graph, smooth / (double)k, dpr_scalar_shape()));
+    dpr_value per_row = dpr_softmax_cross_entropy(graph, b->logits, targets);
+    if (b->plan->class_weights) {
+        dpr_value weights = dpr_input(graph, "class_weights", DPR_F32, dpr_shape_of(k));
+        dpr_value of_row = dpr_gather(graph, weights, b->labels);
+        per_row = dpr_multiply(graph, per_row, of_row);
+        b->loss = dpr_divide(graph, dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false),
+                             dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false));
+    } else {
+        b->loss = dpr_batch_mean(graph, per_row, b->rows);
+    }
+    dpr_graph_scope(graph, NULL);
+}
+
+static void add_root(dpr__step_graph *out, dpr_value root) {
+    out->roots[out->n_roots++] = root;
+}
+
+/* The epoch's sums and the counters of the next step. */
+static void append_counters(struct building *b, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    dpr_graph_scope(graph, "counters");
+    dpr_value hit = dpr_equal(graph, dpr_argmax(graph, b->logits), b->labels);
+    dpr_value hits = dpr_sum(graph, dpr_prefix(graph, hit, b->rows), 1, false);
+    dpr_value weighed = dpr_multiply(graph, b->loss, dpr_cast(graph, b->rows, DPR_F32));
+    graph->role = DPR__UPDATE;
+    dpr_value loss_sum = dpr_state(graph, "loss_sum", DPR_F32, dpr_scalar_shape());
+    dpr_value correct = dpr_state(graph, "correct", DPR_F32, dpr_scalar_shape());
+    add_root(out, dpr_assign(graph, loss_sum, dpr_add(graph, loss_sum, weighed)));
+    add_root(out, dpr_assign(graph, correct, dpr_add(graph, correct, hits)));
+    add_root(out, dpr_assign(graph, b->batch, dpr__increment(graph, b->batch)));
+    add_root(out, dpr_assign(graph, b->tick, dpr__increment(graph, b->tick)));
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
+}
+
+/* This step's entry of a table over the steps of an epoch. */
+static dpr_value look_up(struct building *b, const char *table) {
+    dpr_value leaf = dpr_input(b->graph, table, DPR_F32, dpr_shape_of(b->plan->steps));
+    return dpr_gather(b->graph, leaf, b->batch);
+}
+
+static dpr_status append_updates(struct building *b, const dpr_value *parameters, size_t n,
+                                 dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    dpr_value *gradients;
+    DPR_TRY(dpr__allocate(graph->context, n, sizeof *gradients, &gradients));
+    dpr_status status = dpr_gradients(graph, b->loss, parameters, n, gradients);
+    if (status == DPR_OK) {
+        graph->role = DPR__UPDATE;
+        dpr_graph_scope(graph, "rates");
+        dpr__rates rates = {.rate = look_up(b, "learning_rate")};
+        if (b->plan->optimizer.kind == DPR__OPTIMIZER_ADAMW) {
+            rates.correction1 = look_up(b, "adam_correction_1");
+            rates.correction2 = look_up(b, "adam_correction_2");
+        }
+        dpr__optimizer_append(&b->plan->optimizer, graph, parameters, gradients, n, &rates,
+                              out->roots, &out->n_roots);
+        dpr_graph_scope(graph, NULL);
+        graph->role = DPR__FORWARD;
+    }
+    dpr__free(graph->context, gradients);
+    return status;
+}
+
+static dpr_status build(struct building *b, dpr__step_graph *out) {
+    append_data(b);
+    DPR_TRY(dpr__model_append(b->model, b->graph, b->images, &b->logits));
+    append_loss(b);
+    dpr_value *parameters;
+    size_t n;
+    DPR_TRY(dpr__parameters_of(b->graph, &parameters, &n));
+    /* loss, guard and four counters beside the updates */
+    dpr_status status =
+        dpr__allocate(b->graph->context, 6 + DPR__MAX_UPDATES * n, sizeof *out->roots, &out->roots);
+    if (status == DPR_OK) {
+        out->loss = b->loss;
+        add_root(out, b->loss);
+        add_root(out, dpr_guard(b->graph, b->loss));
+        append_counters(b, out);
+        status = append_updates(b, parameters, n, out);
+    }
+    dpr__free(b->graph->context, parameters);
+    return status == DPR_OK ? dpr_graph_finish(b->graph) : status;
+}
+
+dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *plan,
+                                  dpr__step_graph *out) {
+    *out = (dpr__step_graph){.graph = dpr_graph_create(model->context)};
+    if (out->graph == NULL)
+        return DPR_E_MEMORY;
+    struct building b = {.model = model, .plan = plan, .graph = out->graph};
+    dpr_status status = build(&b, out);
+    if (status != DPR_OK)
+        dpr__step_graph_release(out);
+    return status;
+}
+
+void dpr__step_graph_release(dpr__step_graph *step) {
+    if (step->graph != NULL)
+        dpr__free(step->graph->context, step->roots);
+    dpr_graph_destroy(step->graph);
+    *step = (dpr__step_graph){0};
+}

@@ -1,0 +1,458 @@
+/* The training loop: epochs of steps, their tables of rates, validation, patience. */
+#include "train/trainer.h"
+#include "base/clock.h"
+#include "base/context.h"
+#include "ir/shape.h"
+#include "train/step_graph.h"
+#include <math.h>
+#include <string.h>
+
+static dpr_store *store_of(const dpr_trainer *trainer) {
+    return trainer->model->store;
+}
+
+/* ---- making ---- */
+
+/* Readies the leaves that a run writes: state begins at zero, and an input that an earlier run over this
+ * model left with another number of rows gives its memory back. */
+static dpr_status clear_leaves(dpr_store *store) {
+    static const char *const sized[] = {"train.images", "train.labels", "learning_rate",
+                                        "adam_correction_1", "adam_correction_2"};
+    for (size_t i = 0; i < store->n_slots; i++)
+        if (store->slots[i].kind == DPR_STATE)
+            memset(store->slots[i].data, 0, store->slots[i].bytes);
+    for (size_t i = 0; i < sizeof sized / sizeof *sized; i++) {
+        dpr__slot *slot = dpr__store_find(store, sized[i]);
+        if (slot == NULL)
+            continue;
+        if (!slot->borrowed)
+            dpr__free_aligned(store->context, slot->data);
+        slot->data = NULL;
+        slot->borrowed = false;
+        slot->bytes = 0;
+        slot->shape.dim[0] = 0;
+    }
+    return DPR_OK;
+}
+
+static dpr_status bind_data(const dpr_trainer *trainer) {
+    const dpr_data *data = trainer->data;
+    size_t image_bytes = (size_t)dpr__shape_count(&data->info.image);
+    DPR_TRY(dpr_store_bind(store_of(trainer), "train.images", data->images, data->n * image_bytes));
+    return dpr_store_bind(store_of(trainer), "train.labels", data->labels,
+                          data->n * sizeof *data->labels);
+}
+
+/* 1/share of each class, scaled so that a balanced set has weights 1: n/(k·n_c). */
+static dpr_status write_class_weights(const dpr_trainer *trainer) {
+    const dpr_data *data = trainer->data;
+    size_t k = data->info.n_classes;
+    float *weights;
+    DPR_TRY(dpr__allocate(trainer->context, k, sizeof *weights, &weights));
+    for (size_t i = 0; i < data->n; i++)
+        weights[data->labels[i]] += 1;
+    for (size_t c = 0; c < k; c++)
+        if (weights[c] > 0)
+            weights[c] = (float)((double)data->n / ((double)k * (double)weights[c]));
+    dpr_status status =
+        dpr_store_write(store_of(trainer), "class_weights", weights, k * sizeof *weights);
+    dpr__free(trainer->context, weights);
+    return status;
+}
+
+static dpr_status compile(dpr_trainer *trainer) {
+    dpr__step_plan plan = {.n = (int64_t)trainer->data->n,
+                           .steps = (int64_t)trainer->steps,
+                           .label_smoothing = trainer->options.label_smoothing,
+                           .class_weights = trainer->options.class_weights,
+                           .optimizer = trainer->optimizer};
+    dpr__step_graph step;
+    DPR_TRY(dpr__step_graph_create(trainer->model, &plan, &step));
+    dpr_program_options options = dpr_program_options_default();
+    options.batch = (int64_t)trainer->batch;
+    options.train = true;
+    options.seed = trainer->options.seed;
+    dpr_status status = dpr_program_create(step.graph, store_of(trainer), step.roots, step.n_roots,
+                                           &options, &trainer->program);
+    trainer->loss = step.loss;
+    dpr__step_graph_release(&step);
+    return status;
+}
+
+/* With patience, best/NAME keeps the weights of the best epoch. */
+static dpr_status make_best_leaves(const dpr_trainer *trainer) {
+    dpr_store *store = store_of(trainer);
+    dpr__arena arena;
+    dpr__arena_init(&arena, trainer->context);
+    dpr_status status = DPR_OK;
+    size_t n = store->n_slots;
+    for (size_t i = 0; i < n && status == DPR_OK; i++) {
+        const dpr__slot *slot = &store->slots[i];
+        size_t made;
+        if (slot->kind != DPR_PARAMETER)
+            continue;
+        dpr__leaf_param param = {.name = dpr__prefixed(&arena, "best/", slot->name),
+                                 .kind = DPR_STATE,
+                                 .dtype = slot->dtype,
+                                 .shape = slot->shape};
+        status = param.name == NULL ? DPR_E_MEMORY : dpr__store_want(store, &param, 0, &made);
+    }
+    dpr__arena_release(&arena);
+    return status;
+}
+
+static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) {
+    const dpr_data *data = trainer->data;
+    DPR_TRY(dpr__options_settle(trainer->context, given, &trainer->options));
+    const dpr_train_options *options = &trainer->options;
+    DPR_TRY(dpr__info_match(trainer->context, &trainer->model->info, &data->info));
+    if (data->n == 0)
+        return DPR_FAIL(trainer->context, DPR_E_DATA, "train: the set holds no images");
+    if (options->validation != NULL) {
+        DPR_TRY(
+            dpr__info_match(trainer->context, &trainer->model->info, &options->validation->info));
+        if (options->validation->n == 0)
+            return DPR_FAIL(trainer->context, DPR_E_DATA, "train: the validation set is empty");
+        dpr__data_sha256(options->validation, trainer->validation_sha256);
+    }
+    dpr__data_sha256(data, trainer->data_sha256);
+    DPR_TRY(dpr__duplicate(trainer->context, options->data_name ? options->data_name : "",
+                           &trainer->data_name));
+    trainer->batch = options->batch < data->n ? options->batch : data->n;
+    trainer->steps = (data->n + trainer->batch - 1) / trainer->batch;
+    trainer->optimizer = dpr__options_optimizer(options);
+    trainer->schedule = dpr__options_schedule(options, trainer->steps);
+    return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
+}
+
+static dpr_status begin(dpr_trainer *trainer) {
+    dpr_store *store = store_of(trainer);
+    DPR_TRY(clear_leaves(store));
+    DPR_TRY(compile(trainer));
+    DPR_TRY(bind_data(trainer));
+    DPR_TRY(dpr__model_write_normalisation(trainer->model));
+    if (trainer->options.class_weights)
+        DPR_TRY(write_class_weights(trainer));
+    if (trainer->options.patience > 0)
+        DPR_TRY(make_best_leaves(trainer));
+    DPR_TRY(dpr_store_write(store, "seed", &trainer->options.seed, sizeof(uint64_t)));
+    return dpr__trainer_begin_epoch(trainer);
+}
+
+dpr_status dpr_trainer_create(dpr_model *model, const dpr_data *data,
+                              const dpr_train_options *options, dpr_trainer **out) {
+    dpr_trainer *trainer;
+    DPR_TRY(dpr__allocate(model->context, 1, sizeof *trainer, &trainer));
+    trainer->context = model->context;
+    trainer->model = model;
+    trainer->data = data;
+    dpr_status status = prepare(trainer, options);
+    if (status == DPR_OK)
+        status = begin(trainer);
+    if (status != DPR_OK)
+        dpr_trainer_destroy(trainer);
+    else
+        *out = trainer;
+    return status;
+}
+
+void dpr_trainer_destroy(dpr_trainer *trainer) {
+    if (trainer == NULL)
+        return;
+    dpr_program_destroy(trainer->program);
+    dpr__free(trainer->context, trainer->table);
+    dpr__free(trainer->context, trainer->data_name);
+    dpr__free(trainer->context, trainer->history);
+    dpr__free(trainer->context, trainer);
+}
+
+/* ---- epochs ---- */
+
+/* Fills one table over the steps of the epoch from value(trainer, step of the run). */
+static dpr_status fill_table(const dpr_trainer *trainer, const char *leaf,
+                             double (*value)(const dpr_trainer *trainer, uint64_t step)) {
+    uint64_t first = trainer->epochs_done * trainer->steps;
+    for (uint64_t i = 0; i < trainer->steps; i++)
+        trainer->table[i] = (float)value(trainer, first + i);
+    return dpr_store_write(store_of(trainer), leaf, trainer->table,
+                           trainer->steps * sizeof *trainer->table);
+}
+
+static double rate(const dpr_trainer *trainer, uint64_t step) {
+    return dpr__schedule_rate(&trainer->schedule, step);
+}
+
+static double correction1(const dpr_trainer *trainer, uint64_t step) {
+    return 1 / (1 - pow(trainer->optimizer.beta1, (double)(step + 1)));
+}
+
+static double correction2(const dpr_trainer *trainer, uint64_t step) {
+    return 1 / (1 - pow(trainer->optimizer.beta2, (double)(step + 1)));
+}
+
+dpr_status dpr__trainer_fill_tables(dpr_trainer *trainer) {
+    DPR_TRY(fill_table(trainer, "learning_rate", rate));
+    if (trainer->optimizer.kind != DPR__OPTIMIZER_ADAMW)
+        return DPR_OK;
+    DPR_TRY(fill_table(trainer, "adam_correction_1", correction1));
+    return fill_table(trainer, "adam_correction_2", correction2);
+}
+
+dpr_status dpr__trainer_sync(dpr_trainer *trainer) {
+    int32_t batch;
+    DPR_TRY(dpr_store_read(store_of(trainer), "batch", &batch, sizeof batch));
+    trainer->position = (uint64_t)batch;
+    return dpr_store_read(store_of(trainer), "tick", &trainer->tick, sizeof trainer->tick);
+}
+
+dpr_status dpr__trainer_begin_epoch(dpr_trainer *trainer) {
+    dpr_store *store = store_of(trainer);
+    uint64_t epoch = trainer->epochs_done;
+    int32_t batch = 0;
+    float zero = 0;
+    DPR_TRY(dpr__trainer_fill_tables(trainer));
+    DPR_TRY(dpr_store_write(store, "epoch", &epoch, sizeof epoch));
+    DPR_TRY(dpr_store_write(store, "batch", &batch, sizeof batch));
+    DPR_TRY(dpr_store_write(store, "loss_sum", &zero, sizeof zero));
+    DPR_TRY(dpr_store_write(store, "correct", &zero, sizeof zero));
+    trainer->began_ns = trainer->reported_ns = dpr__now_ns();
+    trainer->busy_ns = trainer->busy_steps = trainer->busy_images = 0;
+    trainer->busy_seconds_before = 0;
+    return dpr__trainer_sync(trainer);
+}
+
+static uint64_t images_before(const dpr_trainer *trainer, uint64_t position) {
+    uint64_t images = position * trainer->batch;
+    return images < trainer->data->n ? images : trainer->data->n;
+}
+
+/* Mean loss and accuracy of the epoch so far. */
+static dpr_status read_sums(const dpr_trainer *trainer, double *loss, double *accuracy) {
+    float loss_sum, correct;
+    DPR_TRY(dpr_store_read(store_of(trainer), "loss_sum", &loss_sum, sizeof loss_sum));
+    DPR_TRY(dpr_store_read(store_of(trainer), "correct", &correct, sizeof correct));
+    double images = (double)images_before(trainer, trainer->position);
+    *loss = images > 0 ? (double)loss_sum / images : 0;
+    *accuracy = images > 0 ? (double)correct / images : 0;
+    return DPR_OK;
+}
+
+static double images_per_second(const dpr_trainer *trainer) {
+    return trainer->busy_ns > 0 ? (double)trainer->busy_images * 1e9 / (double)trainer->busy_ns : 0;
+}
+
+static double epoch_seconds(const dpr_trainer *trainer) {
+    return trainer->busy_seconds_before + (double)(dpr__now_ns() - trainer->began_ns) * 1e-9;
+}
+
+static double last_rate(const dpr_trainer *trainer) {
+    uint64_t done = trainer->epochs_done * trainer->steps + trainer->position;
+    return dpr__schedule_rate(&trainer->schedule, done > 0 ? done - 1 : 0);
+}
+
+/* ---- best weights ---- */
+
+/* The slots of each parameter and of its copy; false after the last. */
+static bool next_pair(const dpr_store *store, size_t *at, dpr__slot **weights, dpr__slot **best) {
+    for (; *at < store->n_slots; (*at)++) {
+        *weights = &store->slots[*at];
+        if ((*weights)->kind != DPR_PARAMETER)
+            continue;
+        for (size_t i = 0; i < store->n_slots; i++) {
+            const char *name = store->slots[i].name;
+            if (strncmp(name, "best/", 5) == 0 && strcmp(name + 5, (*weights)->name) == 0) {
+                *best = &store->slots[i];
+                (*at)++;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void keep_best(const dpr_trainer *trainer) {
+    dpr__slot *weights, *best;
+    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);)
+        memcpy(best->data, weights->data, weights->bytes);
+}
+
+void dpr__trainer_swap_best(dpr_trainer *trainer) {
+    dpr__slot *weights, *best;
+    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
+        float *a = weights->data, *b = best->data;
+        for (size_t i = 0; i < weights->bytes / sizeof(float); i++) {
+            float kept = a[i];
+            a[i] = b[i];
+            b[i] = kept;
+        }
+    }
+    trainer->swapped = !trainer->swapped;
+}
+
+/* ---- the end of an epoch ---- */
+
+static dpr_status validate(dpr_trainer *trainer, dpr_epoch_report *report) {
+    dpr_evaluation found;
+    if (trainer->options.validation == NULL)
+        return DPR_OK;
+    DPR_TRY(dpr_evaluate(trainer->model, trainer->options.validation, &found));
+    report->has_validation = true;
+    report->validation_loss = found.loss;
+    report->validation_accuracy = found.accuracy;
+    report->validation_low = found.accuracy_low;
+    report->validation_high = found.accuracy_high;
+    report->best = trainer->best_epoch == 0 || found.accuracy > trainer->best_accuracy;
+    return DPR_OK;
+}
+
+static dpr_status update_run(const dpr_trainer *trainer) {
+    char *run;
+    DPR_TRY(dpr__trainer_record(trainer, &run));
+    dpr__free(trainer->context, trainer->model->run);
+    trainer->model->run = run;
+    return DPR_OK;
+}
+
+dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report) {
+    const dpr_train_options *options = &trainer->options;
+    dpr_epoch_report made = {.size = sizeof made,
+                             .epoch = trainer->epochs_done + 1,
+                             .images_per_second = images_per_second(trainer),
+                             .learning_rate = last_rate(trainer)};
+    DPR_TRY(dpr__grow(trainer->context, &trainer->history, &trainer->history_capacity, made.epoch,
+                      sizeof *trainer->history));
+    DPR_TRY(read_sums(trainer, &made.loss, &made.accuracy));
+    DPR_TRY(validate(trainer, &made));
+    made.seconds = epoch_seconds(trainer);
+    if (made.best) {
+        trainer->best_epoch = made.epoch;
+        trainer->best_accuracy = made.validation_accuracy;
+        if (options->patience > 0)
+            keep_best(trainer);
+    }
+    bool spent = options->patience > 0 && made.epoch - trainer->best_epoch >= options->patience;
+    trainer->finished = made.finished = spent || made.epoch >= options->epochs;
+    trainer->history[trainer->epochs_done++] = made;
+    if (!trainer->finished)
+        DPR_TRY(dpr__trainer_begin_epoch(trainer));
+    else if (options->patience > 0)
+        dpr__trainer_swap_best(trainer);
+    if (report != NULL)
+        *report = made;
+    return update_run(trainer);
+}
+
+/* ---- steps ---- */
+
+/* The message of a run that met a loss that is not finite, with the step and a rate to try. */
+static dpr_status explain(const dpr_trainer *trainer) {
+    char message[DPR__ERROR_BYTES];
+    strcpy(message, dpr_error(trainer->context));
+    return DPR_FAIL(trainer->context, DPR_E_NON_FINITE,
+                    "step %llu (epoch %u): %s; try a learning rate of %.3g",
+                    (unsigned long long)(trainer->tick + 1), trainer->epochs_done + 1, message,
+                    trainer->options.learning_rate / 10);
+}
+
+/* Up to `ticks` steps of this epoch. */
+static dpr_status run(dpr_trainer *trainer, uint64_t ticks, const volatile int *stop) {
+    uint64_t start = dpr__now_ns(), before = trainer->position;
+    dpr_status status = dpr_program_run(trainer->program, ticks, stop, NULL);
+    trainer->busy_ns += dpr__now_ns() - start;
+    if (status != DPR_OK && status != DPR_E_NON_FINITE)
+        return status;
+    if (status == DPR_OK)
+        DPR_TRY(dpr__trainer_sync(trainer));
+    else
+        (void)dpr__trainer_sync(trainer); /* the leaves exist; the message must stay */
+    trainer->busy_steps += trainer->position - before;
+    trainer->busy_images +=
+        images_before(trainer, trainer->position) - images_before(trainer, before);
+    return status == DPR_OK ? DPR_OK : explain(trainer);
+}
+
+static dpr_status refuse_finished(const dpr_trainer *trainer) {
+    if (!trainer->finished)
+        return DPR_OK;
+    return DPR_FAIL(trainer->context, DPR_E_ARGUMENT,
+                    "the run is finished after %u epochs; ask for more epochs to go on",
+                    trainer->epochs_done);
+}
+
+dpr_status dpr_trainer_step(dpr_trainer *trainer, double *loss) {
+    float value;
+    if (trainer->position == trainer->steps && !trainer->finished) /* a failure came in between */
+        DPR_TRY(dpr__trainer_end_epoch(trainer, NULL));
+    DPR_TRY(refuse_finished(trainer));
+    DPR_TRY(run(trainer, 1, NULL));
+    DPR_TRY(dpr_program_read(trainer->program, trainer->loss, &value, sizeof value));
+    if (loss != NULL)
+        *loss = (double)value;
+    return trainer->position == trainer->steps ? dpr__trainer_end_epoch(trainer, NULL) : DPR_OK;
+}
+
+/* How many steps fit in a tenth of a second, by those done so far; the rest of the epoch where nobody
+ * wants to hear of progress. */
+static uint64_t piece(const dpr_trainer *trainer) {
+    uint64_t left = trainer->steps - trainer->position;
+    if (trainer->options.progress == NULL)
+        return left;
+    if (trainer->busy_steps == 0 || trainer->busy_ns == 0)
+        return 1;
+    double fit = 1e8 * (double)trainer->busy_steps / (double)trainer->busy_ns;
+    return fit < 1 ? 1 : fit < (double)left ? (uint64_t)fit : left;
+}
+
+/* Tells of the progress when a tenth of a second has passed or the epoch's steps are done. */
+static dpr_status tell(dpr_trainer *trainer, bool *stopped) {
+    uint64_t now = dpr__now_ns();
+    bool last = trainer->position == trainer->steps;
+    if (trainer->options.progress == NULL || (now - trainer->reported_ns < 90000000 && !last))
+        return DPR_OK;
+    trainer->reported_ns = now;
+    dpr_progress progress = {.epoch = trainer->epochs_done + 1,
+                             .epochs = trainer->options.epochs,
+                             .step = trainer->position,
+                             .steps = trainer->steps,
+                             .images_per_second = images_per_second(trainer),
+                             .learning_rate = last_rate(trainer),
+                             .seconds = epoch_seconds(trainer)};
+    DPR_TRY(read_sums(trainer, &progress.loss, &progress.accuracy));
+    *stopped = trainer->options.progress(trainer->options.progress_user, &progress) != 0;
+    return DPR_OK;
+}
+
+dpr_status dpr_trainer_epoch(dpr_trainer *trainer, dpr_epoch_report *report) {
+    const volatile int *stop = trainer->options.stop;
+    bool stopped = false;
+    DPR_TRY(refuse_finished(trainer));
+    while (trainer->position < trainer->steps) {
+        if (stopped || (stop != NULL && *stop))
+            return DPR_FAIL(trainer->context, DPR_E_INTERRUPTED,
+                            "interrupted after step %llu of %llu in epoch %u",
+                            (unsigned long long)trainer->position,
+                            (unsigned long long)trainer->steps, trainer->epochs_done + 1);
+        DPR_TRY(run(trainer, piece(trainer), stop));
+        DPR_TRY(tell(trainer, &stopped));
+    }
+    return dpr__trainer_end_epoch(trainer, report);
+}
+
+/* ---- asking ---- */
+
+unsigned dpr_trainer_epochs_done(const dpr_trainer *trainer) {
+    return trainer->epochs_done;
+}
+
+uint64_t dpr_trainer_steps_done(const dpr_trainer *trainer) {
+    return trainer->tick;
+}
+
+bool dpr_trainer_finished(const dpr_trainer *trainer) {
+    return trainer->finished;
+}
+
+size_t dpr_trainer_history(const dpr_trainer *trainer, const dpr_epoch_report **reports) {
+    *reports = trainer->history;
+    return trainer->epochs_done;
+}
