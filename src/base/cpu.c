@@ -1,0 +1,60 @@
+/* Detecting instruction sets and usable cores (cpu.h). */
+#include "base/cpu.h"
+#include <sched.h>
+#include <stdio.h>
+
+const char *dpr__isa_name(dpr__isa isa) {
+    static const char *const WORDS[] = {
+#define X(name, word) word,
+        DPR__ISA_MAP(X)
+#undef X
+    };
+    return WORDS[isa];
+}
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* What the system saves and restores of the registers (XCR0). */
+static unsigned long long saved_state(void) {
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (unsigned long long)high << 32 | low;
+}
+
+dpr__isa dpr__isa_detect(void) {
+    enum { YMM = 0x6, ZMM = 0xe6 }; /* XMM and YMM; these and opmask, ZMM high halves, ZMM16–31 */
+    unsigned a, b, c, d, a7, b7, c7, d7;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA) ||
+        !__get_cpuid_count(7, 0, &a7, &b7, &c7, &d7))
+        return DPR__ISA_GENERIC;
+    unsigned long long saved = saved_state();
+    if ((saved & YMM) != YMM || !(b7 & bit_AVX2))
+        return DPR__ISA_GENERIC;
+    const unsigned wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    return (saved & ZMM) == ZMM && (b7 & wide) == wide ? DPR__ISA_AVX512 : DPR__ISA_AVX2;
+}
+#else
+dpr__isa dpr__isa_detect(void) { return DPR__ISA_GENERIC; }
+#endif
+
+/* Whole cores of the cgroup's quota (cgroup v2: "max 100000" or "150000 100000"); 0: no limit known. */
+static unsigned quota_cores(void) {
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (file == NULL)
+        return 0;
+    unsigned long quota = 0, period = 0;
+    int n = fscanf(file, "%lu %lu", &quota, &period);
+    fclose(file);
+    if (n != 2 || period == 0)
+        return 0;
+    unsigned long cores = (quota + period - 1) / period;
+    return cores > 0 ? (unsigned)cores : 1;
+}
+
+unsigned dpr__usable_cores(void) {
+    cpu_set_t mask;
+    int n = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+    unsigned cores = n > 0 ? (unsigned)n : 1, quota = quota_cores();
+    return quota > 0 && quota < cores ? quota : cores;
+}

@@ -1,0 +1,197 @@
+/* Reading whole files with a limit, writing them atomically (file.h). */
+#include "base/file.h"
+#include "base/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "what 'path': reason", with a remedy where one is known. */
+static dpr_status io_error(dpr_context *context, const char *what, const char *path, int error) {
+    const char *remedy = error == ENOSPC   ? "; free some space, or write elsewhere"
+                         : error == EACCES ? "; check its permissions"
+                         : error == EROFS  ? "; write elsewhere"
+                         : error == ENOENT ? "; check the path"
+                                           : "";
+    return DPR_FAIL(context, DPR_E_IO, "%s '%s': %s%s", what, path, strerror(error), remedy);
+}
+
+bool dpr__file_exists(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0;
+}
+
+bool dpr__is_directory(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* ---- reading ---- */
+
+static dpr_status read_all(dpr_context *context, FILE *file, const char *path, size_t limit,
+                           uint8_t **out, size_t *n) {
+    uint8_t *bytes = NULL;
+    size_t capacity = 0, length = 0;
+    struct stat info;
+    dpr_status status = DPR_OK;
+    if (fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode) && (size_t)info.st_size <= limit)
+        status = dpr__grow(context, &bytes, &capacity, (size_t)info.st_size + 2, 1);
+    while (status == DPR_OK) {
+        status = dpr__grow(context, &bytes, &capacity, length + 4096 + 1, 1);
+        if (status != DPR_OK)
+            break;
+        size_t got = fread(bytes + length, 1, capacity - length - 1, file);
+        length += got;
+        if (length > limit)
+            status = DPR_FAIL(context, DPR_E_FORMAT,
+                              "'%s' is larger than the %zu bytes that such a file may have", path,
+                              limit);
+        else if (got == 0 && ferror(file))
+            status = io_error(context, "cannot read", path, errno);
+        else if (got == 0)
+            break;
+    }
+    if (status != DPR_OK) {
+        dpr__free(context, bytes);
+        return status;
+    }
+    bytes[length] = 0;
+    *out = bytes;
+    *n = length;
+    return DPR_OK;
+}
+
+dpr_status dpr__file_read(dpr_context *context, const char *path, size_t limit, uint8_t **out,
+                          size_t *n) {
+    if (strcmp(path, "-") == 0)
+        return read_all(context, stdin, "standard input", limit, out, n);
+    if (dpr__is_directory(path))
+        return io_error(context, "cannot read", path, EISDIR);
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        return io_error(context, "cannot open", path, errno);
+    dpr_status status = read_all(context, file, path, limit, out, n);
+    fclose(file);
+    return status;
+}
+
+/* ---- writing ---- */
+
+static dpr_status temporary_name(dpr_context *context, const char *path, char **out) {
+    size_t n = strlen(path);
+    DPR_TRY(dpr__allocate(context, n + 12, 1, out));
+    memcpy(*out, path, n);
+    memcpy(*out + n, ".tmp-XXXXXX", 11);
+    return DPR_OK;
+}
+
+/* mkostemp makes files private; a written file gets the mode that open() would have given it. */
+static void set_usual_mode(int fd) {
+    mode_t mask = umask(0);
+    umask(mask);
+    (void)fchmod(fd, 0666 & ~mask);
+}
+
+/* Only regular files are replaced: renaming onto a device or a directory would destroy it. */
+static dpr_status check_target(dpr_context *context, const char *path) {
+    struct stat status;
+    if (path[0] == '\0')
+        return DPR_FAIL(context, DPR_E_IO, "cannot write to a file without a name");
+    if (stat(path, &status) != 0 || S_ISREG(status.st_mode))
+        return DPR_OK;
+    return DPR_FAIL(context, DPR_E_IO, "cannot write '%s': it is %s", path,
+                    S_ISDIR(status.st_mode) ? "a directory; give a file's name"
+                                            : "no regular file; give another name");
+}
+
+dpr_status dpr__writer_begin(dpr__writer *writer, dpr_context *context, const char *path) {
+    *writer = (dpr__writer){.context = context};
+    DPR_TRY(check_target(context, path));
+    dpr_status status = dpr__duplicate(context, path, &writer->path);
+    if (status == DPR_OK)
+        status = temporary_name(context, path, &writer->temporary);
+    int fd = status == DPR_OK ? mkostemp(writer->temporary, O_CLOEXEC) : -1;
+    if (status == DPR_OK && fd < 0) {
+        status = io_error(context, "cannot write", path, errno);
+        dpr__free(context, writer->temporary);
+        writer->temporary = NULL; /* nothing to remove */
+    }
+    if (status == DPR_OK) {
+        set_usual_mode(fd);
+        writer->file = fdopen(fd, "wb");
+        if (writer->file == NULL) {
+            status = io_error(context, "cannot write", path, errno);
+            close(fd);
+        }
+    }
+    writer->status = status;
+    if (status != DPR_OK)
+        dpr__writer_abandon(writer);
+    return status;
+}
+
+void dpr__writer_put(dpr__writer *writer, const void *bytes, size_t n) {
+    if (writer->status == DPR_OK && n > 0 && fwrite(bytes, 1, n, writer->file) != n)
+        writer->status = io_error(writer->context, "cannot write", writer->path, errno);
+}
+
+void dpr__writer_abandon(dpr__writer *writer) {
+    if (writer->file != NULL)
+        fclose(writer->file);
+    if (writer->temporary != NULL)
+        unlink(writer->temporary);
+    dpr__free(writer->context, writer->path);
+    dpr__free(writer->context, writer->temporary);
+    *writer = (dpr__writer){.context = writer->context};
+}
+
+/* The rename itself lasts only when the directory is on disk. Some file systems cannot sync directories: no error. */
+static void sync_directory(const char *path) {
+    char directory[4096];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+    if (n + 2 > sizeof directory)
+        return;
+    memcpy(directory, path, n);
+    strcpy(directory + n, slash == NULL ? "." : n == 0 ? "/" : "");
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+dpr_status dpr__writer_commit(dpr__writer *writer) {
+    dpr_context *context = writer->context;
+    dpr_status status = writer->status;
+    if (status == DPR_OK && (fflush(writer->file) != 0 || fsync(fileno(writer->file)) != 0))
+        status = io_error(context, "cannot write", writer->path, errno);
+    if (writer->file != NULL && fclose(writer->file) != 0 && status == DPR_OK)
+        status = io_error(context, "cannot write", writer->path, errno);
+    writer->file = NULL;
+    if (status == DPR_OK && rename(writer->temporary, writer->path) != 0)
+        status = io_error(context, "cannot replace", writer->path, errno);
+    if (status == DPR_OK) {
+        sync_directory(writer->path);
+        dpr__free(context, writer->temporary);
+        writer->temporary = NULL;
+    }
+    dpr__writer_abandon(writer);
+    return status;
+}
+
+dpr_status dpr__file_write(dpr_context *context, const char *path, const void *bytes, size_t n) {
+    dpr__writer writer;
+    DPR_TRY(dpr__writer_begin(&writer, context, path));
+    dpr__writer_put(&writer, bytes, n);
+    return dpr__writer_commit(&writer);
+}
+
+dpr_status dpr__file_try_write(dpr_context *context, const char *path) {
+    dpr__writer writer;
+    DPR_TRY(dpr__writer_begin(&writer, context, path));
+    dpr__writer_abandon(&writer);
+    return DPR_OK;
+}

@@ -1,0 +1,217 @@
+/* The thread team (team.h). A work order is a generation number that the caller raises; a barrier is another. Both are
+ * waited for by spinning some microseconds and then sleeping in a futex; where there are more members than cores
+ * nobody spins. */
+#include "base/team.h"
+#include "base/context.h"
+#include "base/memory.h"
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+/* A word that members wait on, alone on its cache line. */
+typedef struct gate {
+    _Alignas(64) _Atomic uint32_t value;
+    _Atomic uint32_t sleepers;
+} gate;
+
+struct member {
+    struct dpr__team *team;
+    pthread_t thread;
+    unsigned index;
+};
+
+struct dpr__team {
+    gate order;   /* generation of the work order */
+    gate barrier; /* generation of the barrier */
+    _Alignas(64) _Atomic uint32_t arrived; /* at the barrier */
+    dpr_context *context;
+    unsigned n, started, spins;
+    bool quit;
+    void (*work)(void *user, unsigned member);
+    void *user;
+    struct member *members;
+};
+
+/* ---- waiting ---- */
+
+static void relax(void) {
+#if defined(__x86_64__)
+    _mm_pause();
+#endif
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t value) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake_all(_Atomic uint32_t *word) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
+}
+
+/* Returns once the gate's value is no longer `old`. */
+static void wait_while(gate *g, uint32_t old, unsigned spins) {
+    for (unsigned i = 0; i < spins; i++) {
+        if (atomic_load_explicit(&g->value, memory_order_acquire) != old)
+            return;
+        relax();
+    }
+    atomic_fetch_add(&g->sleepers, 1);
+    while (atomic_load(&g->value) == old)
+        futex_wait(&g->value, old);
+    atomic_fetch_sub(&g->sleepers, 1);
+}
+
+/* Sequentially consistent, so that either the waker sees the sleeper or the sleeper the new value. */
+static void open_gate(gate *g) {
+    atomic_fetch_add(&g->value, 1);
+    if (atomic_load(&g->sleepers) > 0)
+        futex_wake_all(&g->value);
+}
+
+void dpr__team_barrier(dpr__team *team, unsigned member) {
+    (void)member;
+    uint32_t generation = atomic_load_explicit(&team->barrier.value, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 == team->n) {
+        atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
+        open_gate(&team->barrier);
+    } else {
+        wait_while(&team->barrier, generation, team->spins);
+    }
+}
+
+/* ---- working ---- */
+
+/* Subnormals cost a hundred cycles each on some CPUs; all members treat them alike. */
+static unsigned flush_subnormals(void) {
+#if defined(__x86_64__)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040U); /* FTZ, DAZ */
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static void restore_modes(unsigned before) {
+#if defined(__x86_64__)
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
+
+static void *live(void *argument) {
+    struct member *self = argument;
+    dpr__team *team = self->team;
+    uint32_t generation = 0;
+    flush_subnormals();
+    for (;;) {
+        wait_while(&team->order, generation++, team->spins);
+        if (team->quit)
+            return NULL;
+        team->work(team->user, self->index);
+        dpr__team_barrier(team, self->index);
+    }
+}
+
+void dpr__team_run_alone(void (*work)(void *user, unsigned member), void *user) {
+    unsigned modes = flush_subnormals();
+    work(user, 0);
+    restore_modes(modes);
+}
+
+void dpr__team_run(dpr__team *team, void (*work)(void *user, unsigned member), void *user) {
+    unsigned modes = flush_subnormals();
+    team->work = work;
+    team->user = user;
+    if (team->n > 1)
+        open_gate(&team->order);
+    work(user, 0);
+    if (team->n > 1)
+        dpr__team_barrier(team, 0);
+    restore_modes(modes);
+}
+
+unsigned dpr__team_size(const dpr__team *team) { return team->n; }
+
+/* ---- life ---- */
+
+/* Pins member i to the i-th core of the process's mask, where there is one for each. */
+static void pin(const dpr__team *team, const struct member *member, const cpu_set_t *mask) {
+    if ((int)team->n > CPU_COUNT(mask))
+        return;
+    unsigned seen = 0;
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, mask) && seen++ == member->index) {
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            pthread_setaffinity_np(member->thread, sizeof one, &one);
+        }
+}
+
+/* Signals are the caller's: members take none. */
+static dpr_status start_members(dpr__team *team) {
+    sigset_t all, before;
+    cpu_set_t mask;
+    int error = 0;
+    bool pinned = sched_getaffinity(0, sizeof mask, &mask) == 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (team->started = 1; team->started < team->n && error == 0; team->started++) {
+        struct member *member = &team->members[team->started];
+        *member = (struct member){.team = team, .index = team->started};
+        error = pthread_create(&member->thread, NULL, live, member);
+        if (error != 0)
+            break;
+        if (pinned)
+            pin(team, member, &mask);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0)
+        return DPR_FAIL(team->context, DPR_E_MEMORY,
+                        "thread %u of %u could not be started; ask for fewer with --threads",
+                        team->started + 1, team->n);
+    return DPR_OK;
+}
+
+dpr_status dpr__team_create(dpr_context *context, unsigned n, dpr__team **out) {
+    enum { SPINS = 2000 }; /* some 30 µs */
+    dpr__team *team;
+    DPR_TRY(dpr__allocate_aligned(context, sizeof *team, _Alignof(dpr__team), &team));
+    team->context = context;
+    team->n = n;
+    team->started = 1;
+    team->spins = n <= dpr__usable_cores() ? SPINS : 0;
+    dpr_status status = dpr__allocate(context, n, sizeof *team->members, &team->members);
+    if (status == DPR_OK)
+        status = start_members(team);
+    if (status != DPR_OK) {
+        dpr__team_destroy(team);
+        return status;
+    }
+    dpr__log(context, DPR_LOG_DEBUG, DPR__TOPIC_TEAM, "%u threads on %u cores", n,
+             dpr__usable_cores());
+    *out = team;
+    return DPR_OK;
+}
+
+void dpr__team_destroy(dpr__team *team) {
+    if (team == NULL)
+        return;
+    dpr_context *context = team->context;
+    team->quit = true;
+    open_gate(&team->order);
+    for (unsigned i = 1; i < team->started; i++)
+        pthread_join(team->members[i].thread, NULL);
+    dpr__free(context, team->members);
+    dpr__free_aligned(context, team);
+}
