@@ -1,9 +1,9 @@
 /* Ten steps of SGD with momentum of two tiny nets against what PyTorch computes (make_golden.py):
  * normalisation, forward, loss, every gradient and the updates, on both backends. The batch has a
  * sixth row that counts for nothing. */
+#include "golden/steps.h"
 #include "train/model.h"
 #include "train/optimizer.h"
-#include "golden/steps.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,10 +24,24 @@ struct net {
 };
 
 static const struct net nets[] = {
-    {"input 3 3 1, linear 7, relu, linear classes", {3, {3, 3, 1}}, 4, 0.1, 0, 0, relu_losses,
-     relu_gradients[0], sizeof relu_gradients[0] / sizeof(double)},
-    {"input 2 3 2, linear 6, tanh, linear 5, gelu, linear classes", {3, {2, 3, 2}}, 3, 0.05, 0.02,
-     0.1, smooth_losses, smooth_gradients[0], sizeof smooth_gradients[0] / sizeof(double)},
+    {"input 3 3 1, linear 7, relu, linear classes",
+     {3, {3, 3, 1}},
+     4,
+     0.1,
+     0,
+     0,
+     relu_losses,
+     relu_gradients[0],
+     sizeof relu_gradients[0] / sizeof(double)},
+    {"input 2 3 2, linear 6, tanh, linear 5, gelu, linear classes",
+     {3, {2, 3, 2}},
+     3,
+     0.05,
+     0.02,
+     0.1,
+     smooth_losses,
+     smooth_gradients[0],
+     sizeof smooth_gradients[0] / sizeof(double)},
 };
 
 struct run {
@@ -77,8 +91,8 @@ static void build(struct run *run, const struct net *net) {
     dpr_graph *graph = run->graph;
     dpr_value labels = dpr_input(graph, "labels", DPR_I32, dpr_shape_of(DPR_BATCH));
     dpr_value rows = dpr_input(graph, "rows", DPR_I32, dpr_scalar_shape());
-    dpr_value targets = dpr_scale(graph, dpr_one_hot(graph, labels, net->classes),
-                                  1 - net->smoothing);
+    dpr_value targets =
+        dpr_scale(graph, dpr_one_hot(graph, labels, net->classes), 1 - net->smoothing);
     targets = dpr_add(graph, targets,
                       dpr_constant(graph, net->smoothing / net->classes, dpr_scalar_shape()));
     dpr_value loss = dpr_softmax_cross_entropy(graph, logits, targets);
@@ -91,9 +105,8 @@ static void build(struct run *run, const struct net *net) {
     run->roots[run->n_roots++] = run->loss;
     for (size_t p = 0; p < run->n; p++)
         run->roots[run->n_roots++] = run->gradients[p];
-    dpr__optimizer optimizer = {.kind = DPR__OPTIMIZER_MOMENTUM,
-                                .momentum = 0.9,
-                                .weight_decay = net->decay};
+    dpr__optimizer optimizer = {
+        .kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9, .weight_decay = net->decay};
     dpr__rates rates = {.rate = dpr_constant(graph, net->rate, dpr_scalar_shape())};
     dpr__optimizer_append(&optimizer, graph, run->parameters, run->gradients, run->n, &rates,
                           run->roots, &run->n_roots);
