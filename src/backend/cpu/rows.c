@@ -1,7 +1,7 @@
 /* Kernels that work row by row (or column by column): softmax and loss, sums, gather, one-hot, draws. Every result
  * element is computed by one unit, in one order. */
 #include "backend/cpu/kernel.h"
-#include "base/random.h"
+#include "ops/draw.h"
 #include "ir/shape.h"
 #include <math.h>
 #include <string.h>
