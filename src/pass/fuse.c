@@ -13,8 +13,8 @@ struct fusion {
     struct entry {
         uint32_t group;      /* representative node; 0: not computed (leaf, constant, view, assign) */
         dpr_value next;      /* in the circular list of the group's members */
-        uint32_t size;       /* of a representative: members, lowest and highest id, contractions */
-        dpr_value low, high;
+        uint32_t size;       /* of a representative: members, highest id, contractions */
+        dpr_value high;
         bool contracts;
         uint32_t seen; /* the search that saw this node last */
     } *at;             /* (nodes) */
@@ -66,8 +66,8 @@ static void see_group(struct fusion *fusion, uint32_t group, size_t *depth) {
 }
 
 /* Whether some value of group `from` must be complete before group `to` can start: it is needed by way of
- * a third group, or by `to`'s contraction. Walks from `to` towards the leaves; sources have smaller ids, so
- * a group that lies wholly below `from` cannot lead there. */
+ * a third group, or by `to`'s contraction. Walks from `to` towards the leaves, whole groups at a time: a group
+ * of low ids may wait for one of high ids, so ids cannot shorten the walk. */
 static bool must_wait(struct fusion *fusion, uint32_t from, uint32_t to) {
     const dpr_graph *graph = fusion->graph;
     size_t depth = 0;
@@ -81,7 +81,7 @@ static bool must_wait(struct fusion *fusion, uint32_t from, uint32_t to) {
             uint32_t group = fusion->at[src].group;
             if (group == from && !(inside && src == direct))
                 return true;
-            if (group != 0 && group != from && fusion->at[group].high > fusion->at[from].low)
+            if (group != 0 && group != from)
                 see_group(fusion, group, &depth);
         }
     }
@@ -99,7 +99,6 @@ static void merge(struct fusion *fusion, uint32_t from, uint32_t to) {
     a->next = b->next;
     b->next = next;
     b->size += a->size;
-    b->low = a->low < b->low ? a->low : b->low;
     b->high = a->high > b->high ? a->high : b->high;
     b->contracts |= a->contracts;
 }
@@ -200,7 +199,6 @@ dpr_status dpr__fuse(dpr__step *step) {
                 fusion.at[v] = (struct entry){.group = v,
                                               .next = v,
                                               .size = 1,
-                                              .low = v,
                                               .high = v,
                                               .contracts = graph->nodes[v].op == DPR__OP_matmul};
         if (!step->per_node && !context->pass_disabled[DPR__PASS_FUSE])

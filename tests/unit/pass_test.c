@@ -141,10 +141,12 @@ static void the_oracle_agrees(void **state) {
         assert_true(fabsf(got[k] - want[k]) < 1e-5F);
 }
 
+/* The whole training step; or, to evaluate, the loss alone. */
 static dpr__step *step_of(struct net *net, bool train_phase) {
     dpr__step *step;
     dpr__step_options options = {.batch = B, .train = train_phase};
-    assert_int_equal(dpr__step_create(net->graph, net->roots, net->n_roots, &options, &step),
+    assert_int_equal(dpr__step_create(net->graph, train_phase ? net->roots : &net->loss,
+                                      train_phase ? net->n_roots : 1, &options, &step),
                      DPR_OK);
     return step;
 }
