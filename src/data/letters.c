@@ -21,10 +21,10 @@ enum {
 };
 
 /* The jitter, uniform within ±: light, since most of the variety comes from the fonts. */
-static const double MAX_ANGLE = 0.14;     /* radians: 8 degrees */
-static const double MAX_SHEAR = 0.12;     /* of x by y */
-static const double MIN_FILL = 0.75;      /* of the frame; at most 1 */
-static const double MAX_SHIFT = 1.5 / 28; /* of the frame: one pixel of 28 */
+static const double MAX_ANGLE = 0.14;      /* radians: 8 degrees */
+static const double MAX_SHEAR = 0.14;      /* of x by y */
+static const double MIN_FILL = 0.72;       /* of the frame; at most 1 */
+static const double MAX_SHIFT = 1.75 / 28; /* of the frame; in pixels of 28 */
 
 dpr_letters_options dpr_letters_options_default(void) {
     return (dpr_letters_options){
