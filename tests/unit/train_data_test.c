@@ -16,8 +16,9 @@ static int end(void **state) {
     return 0;
 }
 
-static const uint8_t pixels[2 * 1 * 2 * 3] = {0,   10, 7, 255, 20, 7, /* image 0: two pixels of three channels */
-                                              255, 30, 7, 0,   40, 7};
+static const uint8_t pixels[2 * 1 * 2 * 3] = {
+    0,   10, 7, 255, 20, 7, /* image 0: two pixels of three channels */
+    255, 30, 7, 0,   40, 7};
 static const int32_t labels[2] = {1, 0};
 
 static dpr_data_info small_info(void) {
@@ -103,7 +104,8 @@ static void refuses(void **state) {
           DPR_E_DATA, "image 1 has label -1");
     FAILS(context, dpr_data_create(context, &info, NULL, labels, 2, NULL, NULL, &data),
           DPR_E_ARGUMENT, "must be given");
-    FAILS(context, dpr_data_create(context, &info, pixels, labels, (size_t)1 << 31, NULL, NULL, &data),
+    FAILS(context,
+          dpr_data_create(context, &info, pixels, labels, (size_t)1 << 31, NULL, NULL, &data),
           DPR_E_ARGUMENT, "2,147,483,647");
     info.n_classes = 0;
     FAILS(context, create(&info, &data), DPR_E_DATA, "at least one class");

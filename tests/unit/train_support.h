@@ -79,8 +79,8 @@ static inline dpr_data *make_data(dpr_context *context, struct sample *sample, i
 static inline dpr_model *make_model(dpr_context *context, const dpr_data *data, const char *net,
                                     uint64_t seed) {
     dpr_model *model;
-    OK(context, dpr_model_from_net(context, "test", net, dpr_data_describe(data), seed, "auto",
-                                   &model));
+    OK(context,
+       dpr_model_from_net(context, "test", net, dpr_data_describe(data), seed, "auto", &model));
     return model;
 }
 
