@@ -137,37 +137,13 @@ static dpr_status settle_input(dpr_model *model, const char *name) {
         return DPR_FAIL(model->context, DPR_E_MISMATCH,
                         "%s: the network's input is %s, the images are %s", name,
                         dpr__shape_text(&input, a), dpr__shape_text(&info->image, b));
-    if (input.rank != 3 || input.dim[2] > DPR__MAX_CHANNELS)
-        return DPR_FAIL(model->context, DPR_E_UNSUPPORTED,
-                        "%s: the network's input is %s; it must be (height, width, 1 to 4 "
-                        "channels)",
-                        name, dpr__shape_text(&input, a));
+    DPR_ASSERT(input.rank == 3 && input.dim[2] <= DPR__MAX_CHANNELS);
     info->image = input;
     for (int64_t c = 0; c < input.dim[2]; c++)
         if (!(info->deviation[c] > 0)) { /* not known */
             info->mean[c] = 0;
             info->deviation[c] = 1;
         }
-    return DPR_OK;
-}
-
-/* The number of classes is the logits' width; the data's must agree. */
-static dpr_status settle_classes(dpr_model *model, const char *name, const dpr_graph *graph,
-                                 dpr_value logits) {
-    dpr_shape shape = dpr_value_shape(graph, logits);
-    char text[DPR__SHAPE_TEXT];
-    if (shape.rank != 2 || shape.dim[0] != DPR_BATCH || shape.dim[1] < 1 ||
-        shape.dim[1] > INT32_MAX)
-        return DPR_FAIL(model->context, DPR_E_SHAPE,
-                        "%s: the network ends in %s; a classifier ends in one row of scores for "
-                        "each image: add 'linear classes'",
-                        name, dpr__shape_text(&shape, text));
-    if (model->info.n_classes != 0 && model->info.n_classes != (uint32_t)shape.dim[1])
-        return DPR_FAIL(model->context, DPR_E_MISMATCH,
-                        "%s: the network tells %lld classes apart, the data has %u; write "
-                        "'classes' in its last layer",
-                        name, (long long)shape.dim[1], model->info.n_classes);
-    model->info.n_classes = (uint32_t)shape.dim[1];
     return DPR_OK;
 }
 
@@ -178,7 +154,7 @@ static dpr_status build(dpr_model *model, const char *name, dpr_graph *graph) {
     DPR_TRY(append(model, graph, image_leaf(model, graph, "images"), &logits, &model->layers,
                    &model->n_layers));
     DPR_TRY(dpr_graph_finish(graph));
-    DPR_TRY(settle_classes(model, name, graph, logits));
+    model->info.n_classes = (uint32_t)dpr_value_shape(graph, logits).dim[1]; /* nn checked them */
     dpr_value *parameters;
     size_t n;
     DPR_TRY(dpr__parameters_of(graph, &parameters, &n));

@@ -279,10 +279,7 @@ static dpr_status read_weights(const struct loading *loading, dpr_model *model,
         model->run = NULL;
         DPR_TRY(dpr__duplicate(model->context, run, &model->run));
     }
-    dpr_status status = dpr__store_check_finite(model->store);
-    if (status != DPR_OK)
-        dpr__error_prefix(model->context, "%s", loading->name);
-    return status;
+    return dpr__store_check_finite(model->store);
 }
 
 static dpr_status load(const struct loading *loading, dpr_model **out) {
@@ -311,23 +308,27 @@ static dpr_status load(const struct loading *loading, dpr_model **out) {
     return status;
 }
 
+/* Messages from deep inside do not know the file's name. */
+static dpr_status load_named(dpr_context *context, const char *name, dpr__safetensors *file,
+                             dpr_model **out) {
+    struct loading loading = {
+        .context = context, .name = name, .file = file, .arena = &file->arena};
+    dpr_status status = load(&loading, out);
+    if (status != DPR_OK && strstr(dpr_error(context), name) == NULL)
+        dpr__error_prefix(context, "%s", name);
+    dpr__safetensors_release(file);
+    return status;
+}
+
 dpr_status dpr__model_parse(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                             dpr_model **out) {
     dpr__safetensors file;
     DPR_TRY(dpr__safetensors_parse(context, name, bytes, n, &file));
-    struct loading loading = {
-        .context = context, .name = name, .file = &file, .arena = &file.arena};
-    dpr_status status = load(&loading, out);
-    dpr__safetensors_release(&file);
-    return status;
+    return load_named(context, name, &file, out);
 }
 
 dpr_status dpr_model_load(dpr_context *context, const char *path, dpr_model **out) {
     dpr__safetensors file;
     DPR_TRY(dpr__safetensors_read(context, path, &file));
-    struct loading loading = {
-        .context = context, .name = path, .file = &file, .arena = &file.arena};
-    dpr_status status = load(&loading, out);
-    dpr__safetensors_release(&file);
-    return status;
+    return load_named(context, path, &file, out);
 }

@@ -117,7 +117,7 @@ static dpr_status check_word(dpr_context *context, const struct option *option, 
         strcat(list, i > 0 ? ", " : "");
         strcat(list, words[i]);
     }
-    const char *near = given != NULL ? dpr__nearest(given, words, n) : NULL;
+    const char *near = given != NULL ? dpr_nearest_word(given, words, n) : NULL;
     return DPR_FAIL(context, DPR_E_ARGUMENT, "%s '%s' is none of %s%s%s%s", option->name,
                     given ? given : "(null)", list, near ? "; did you mean '" : "",
                     near ? near : "", near ? "'?" : "");

@@ -1,0 +1,71 @@
+/* The trained weights are the same bits with 1, 2 and 3 threads, for every optimiser; and contexts in two
+ * threads of the caller's never meet. */
+#include "train_support.h"
+#include <pthread.h>
+
+static void train(unsigned threads, const char *optimizer, const char *net, char hex[65]) {
+    dpr_context *context = make_context("cpu", threads);
+    struct sample *sample = calloc(1, sizeof *sample);
+    assert_non_null(sample);
+    dpr_data *data = make_data(context, sample, 300, 5);
+    dpr_model *model = make_model(context, data, net, 3);
+    dpr_trainer *trainer;
+    dpr_train_options options = dpr_train_options_default();
+    options.epochs = 2;
+    options.batch = 64;
+    options.optimizer = optimizer;
+    options.clip_norm = 1;
+    options.label_smoothing = 0.1;
+    options.class_weights = true;
+    OK(context, dpr_trainer_create(model, data, &options, &trainer));
+    while (!dpr_trainer_finished(trainer))
+        OK(context, dpr_trainer_epoch(trainer, NULL));
+    OK(context, dpr_model_weights_sha256(model, hex));
+    dpr_trainer_destroy(trainer);
+    dpr_model_destroy(model);
+    dpr_data_destroy(data);
+    dpr_context_destroy(context);
+    free(sample);
+}
+
+static void same_bits_for_any_number_of_threads(void **state) {
+    (void)state;
+    static const char *const nets[] = {
+        "input 6 6 1, linear classes",
+        "input 6 6 1, linear 200, relu, dropout 0.2, linear 70, gelu, linear classes"};
+    static const char *const optimizers[] = {"nesterov", "adamw"};
+    for (size_t n = 0; n < 2; n++)
+        for (size_t o = 0; o < 2; o++) {
+            char one[65], more[65];
+            train(1, optimizers[o], nets[n], one);
+            for (unsigned threads = 2; threads <= 3; threads++) {
+                train(threads, optimizers[o], nets[n], more);
+                if (strcmp(one, more) != 0)
+                    fail_msg("%u threads: %s, one thread: %s (%s, %s)", threads, more, one,
+                             optimizers[o], nets[n]);
+            }
+        }
+}
+
+static void *train_beside(void *hex) {
+    train(2, "nesterov", "input 6 6 1, linear 40, relu, dropout 0.2, linear classes", hex);
+    return NULL;
+}
+
+static void two_contexts_in_two_threads(void **state) {
+    (void)state;
+    char hex[2][65];
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, train_beside, hex[0]), 0);
+    train_beside(hex[1]);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    assert_string_equal(hex[0], hex[1]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bits_for_any_number_of_threads),
+        cmocka_unit_test(two_contexts_in_two_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
