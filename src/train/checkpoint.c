@@ -9,20 +9,31 @@
 
 /* ---- the record ---- */
 
+static void add_double(dpr__text *text, const char *key, double value) {
+    dpr__text_add(text, ",\"%s\":", key);
+    dpr__json_add_double(text, value);
+}
+
+static void add_flag(dpr__text *text, const char *key, bool value) {
+    dpr__text_add(text, ",\"%s\":%s", key, value ? "true" : "false");
+}
+
 static void add_report(dpr__text *text, const dpr_epoch_report *report) {
-    dpr__text_add(text, "{\"epoch\":%u,\"loss\":%.17g,\"train_accuracy\":%.17g", report->epoch,
-                  report->loss, report->accuracy);
-    if (report->has_validation)
-        dpr__text_add(text,
-                      ",\"val_loss\":%.17g,\"val_accuracy\":%.17g,\"val_low\":%.17g,"
-                      "\"val_high\":%.17g",
-                      report->validation_loss, report->validation_accuracy, report->validation_low,
-                      report->validation_high);
-    dpr__text_add(text,
-                  ",\"images_per_second\":%.17g,\"lr\":%.17g,\"seconds\":%.17g,\"best\":%s,"
-                  "\"finished\":%s}",
-                  report->images_per_second, report->learning_rate, report->seconds,
-                  report->best ? "true" : "false", report->finished ? "true" : "false");
+    dpr__text_add(text, "{\"epoch\":%u", report->epoch);
+    add_double(text, "loss", report->loss);
+    add_double(text, "train_accuracy", report->accuracy);
+    if (report->has_validation) {
+        add_double(text, "val_loss", report->validation_loss);
+        add_double(text, "val_accuracy", report->validation_accuracy);
+        add_double(text, "val_low", report->validation_low);
+        add_double(text, "val_high", report->validation_high);
+    }
+    add_double(text, "images_per_second", report->images_per_second);
+    add_double(text, "lr", report->learning_rate);
+    add_double(text, "seconds", report->seconds);
+    add_flag(text, "best", report->best);
+    add_flag(text, "finished", report->finished);
+    dpr__text_add(text, "}");
 }
 
 static double seconds_of_epoch(const dpr_trainer *trainer) {
@@ -46,13 +57,13 @@ dpr_status dpr__trainer_record(const dpr_trainer *trainer, char **out) {
                   dpr_context_threads(trainer->context));
     dpr__text_add(&text, ",\"options\":");
     dpr__options_write(&trainer->options, &text);
-    dpr__text_add(&text,
-                  ",\"epochs_done\":%u,\"steps_done\":%llu,\"finished\":%s,\"best_in_place\":%s,"
-                  "\"best_epoch\":%u,\"best_accuracy\":%.17g,\"epoch_seconds\":%.17g,\"history\":[",
-                  trainer->epochs_done, (unsigned long long)trainer->tick,
-                  trainer->finished ? "true" : "false", trainer->swapped ? "true" : "false",
-                  trainer->best_epoch, trainer->best_accuracy,
-                  trainer->finished ? 0 : seconds_of_epoch(trainer));
+    dpr__text_add(&text, ",\"epochs_done\":%u,\"steps_done\":%llu,\"best_epoch\":%u",
+                  trainer->epochs_done, (unsigned long long)trainer->tick, trainer->best_epoch);
+    add_flag(&text, "finished", trainer->finished);
+    add_flag(&text, "best_in_place", trainer->swapped);
+    add_double(&text, "best_accuracy", trainer->best_accuracy);
+    add_double(&text, "epoch_seconds", trainer->finished ? 0 : seconds_of_epoch(trainer));
+    dpr__text_add(&text, ",\"history\":[");
     for (unsigned i = 0; i < trainer->epochs_done; i++) {
         dpr__text_add(&text, "%s", i > 0 ? "," : "");
         add_report(&text, &trainer->history[i]);

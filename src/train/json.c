@@ -1,7 +1,6 @@
 /* The JSON reader: recursive descent over bytes that end with a sentinel check, values in an arena. */
 #include "train/json.h"
 #include "base/context.h"
-#include "base/text.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 16, MAX_VALUES = 1 << 20 };
@@ -331,4 +330,17 @@ bool dpr__json_u64(const dpr__json *value, uint64_t *out) {
 bool dpr__json_double(dpr_context *context, const dpr__json *value, double *out) {
     return value != NULL && value->type == DPR__JSON_NUMBER &&
            dpr__parse_double(context, value->text, out);
+}
+
+/* ---- writing ---- */
+
+void dpr__json_add_double(dpr__text *text, double value) {
+    char digits[32];
+    double back;
+    for (int precision = 15; precision <= 17; precision++) {
+        dpr__format(text->context, digits, sizeof digits, "%.*g", precision, value);
+        if (dpr__parse_double(text->context, digits, &back) && back == value)
+            break;
+    }
+    dpr__text_add(text, "%s", digits);
 }

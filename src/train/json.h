@@ -5,6 +5,7 @@
 #define DPR_TRAIN_JSON_H
 
 #include "base/memory.h"
+#include "base/text.h"
 
 typedef enum dpr__json_type {
     DPR__JSON_NULL,
@@ -35,5 +36,8 @@ const char *dpr__json_string(const dpr__json *value);
 /* False when value is NULL or no such number. */
 bool dpr__json_u64(const dpr__json *value, uint64_t *out);
 bool dpr__json_double(dpr_context *context, const dpr__json *value, double *out);
+
+/* Adds a finite number in the fewest digits that read back as the same double. */
+void dpr__json_add_double(dpr__text *text, double value);
 
 #endif

@@ -23,8 +23,10 @@ static void add_classes(dpr__text *text, const dpr_data_info *info) {
 }
 
 static void add_doubles(dpr__text *text, const double *values, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        dpr__text_add(text, "%s%.17g", i > 0 ? " " : "", values[i]);
+    for (int64_t i = 0; i < n; i++) {
+        dpr__text_add(text, "%s", i > 0 ? " " : "");
+        dpr__json_add_double(text, values[i]);
+    }
 }
 
 /* Moves a finished text into the arena. */

@@ -80,7 +80,7 @@ static void write_value(dpr__text *text, const dpr_train_options *options,
     switch (option->type) {
     case COUNT:
     case REAL:
-        dpr__text_add(text, "%.17g", number(options, option));
+        dpr__json_add_double(text, number(options, option));
         break;
     case SEED:
         dpr__text_add(text, "%llu", (unsigned long long)*(const uint64_t *)place(options, option));

@@ -203,11 +203,31 @@ static void many_keys_are_quick(void **state) {
     dpr__free(context, text);
 }
 
+static void writes_the_fewest_digits(void **state) {
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{0.1, "0.1"},
+                 {1, "1"},
+                 {-2.5e-300, "-2.5e-300"},
+                 {1 / 3.0, "0.3333333333333333"},
+                 {0x1.fffffffffffffp0, "1.9999999999999998"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dpr__text text;
+        dpr__text_init(&text, context);
+        dpr__json_add_double(&text, cases[i].value);
+        assert_string_equal(text.data, cases[i].text);
+        dpr__text_release(&text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_values),     cmocka_unit_test(decodes_strings),
-        cmocka_unit_test(refuses_the_rest), cmocka_unit_test(limits_depth),
-        cmocka_unit_test(limits_values),    cmocka_unit_test(many_keys_are_quick),
+        cmocka_unit_test(reads_values),        cmocka_unit_test(writes_the_fewest_digits),
+        cmocka_unit_test(decodes_strings),     cmocka_unit_test(refuses_the_rest),
+        cmocka_unit_test(limits_depth),        cmocka_unit_test(limits_values),
+        cmocka_unit_test(many_keys_are_quick),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
