@@ -98,6 +98,9 @@ void dpr_context_destroy(dpr_context *context);
 /* The message of the last failure in this context; "" before any. Valid until the next failure. */
 const char *dpr_error(const dpr_context *context);
 
+/* For "did you mean": the one of n words nearest to `word` by edit distance, or NULL when none is near. */
+const char *dpr_nearest_word(const char *word, const char *const *words, size_t n);
+
 /* What the machine and this context offer, for run records: the ISA in use and the thread count. */
 const char *dpr_context_isa(const dpr_context *context);
 unsigned dpr_context_threads(const dpr_context *context);
@@ -287,6 +290,9 @@ const int32_t *dpr_data_labels(const dpr_data *data);
 dpr_status dpr_model_from_net(dpr_context *context, const char *name, const char *net,
                               const dpr_data_info *info, uint64_t seed, const char *init,
                               dpr_model **out);
+/* Checks the grammar of net text and tells what its input is (height, width, channels), before there is data. */
+dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net,
+                         dpr_shape *image);
 dpr_status dpr_model_load(dpr_context *context, const char *path, dpr_model **out);
 dpr_status dpr_model_save(const dpr_model *model, const char *path); /* atomic */
 void dpr_model_destroy(dpr_model *model);

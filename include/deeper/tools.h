@@ -32,8 +32,8 @@ dpr_open_options dpr_open_options_default(void);
 /* Opens one half of the set at `path`: a directory of IDX files (.gz or plain), of CIFAR-10 binary
  * files, or of images (train/CLASS/…, test/CLASS/…, or CLASS/… which is split 80/20 by content hash,
  * stratified); files are known by content. NULL options are the defaults.
- * Errors: DPR_E_IO, DPR_E_FORMAT (file, place, remedy), DPR_E_DATA (no such half; a class present in
- * one half only is named), DPR_E_MISMATCH. An empty validation half is DPR_OK with *out NULL. */
+ * Errors: DPR_E_IO, DPR_E_FORMAT (file, place, remedy), DPR_E_SHAPE (images of several sizes and no
+ * options->image), DPR_E_DATA (no such half; a class present in one half only is named), DPR_E_MISMATCH. An empty validation half is DPR_OK with *out NULL. */
 dpr_status dpr_data_open(dpr_context *context, const char *path, dpr_half half,
                          const dpr_open_options *options, dpr_data **out);
 
@@ -73,7 +73,7 @@ dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *
 
 typedef struct dpr_letters_options {
     size_t size;
-    const char *const *font_dirs; /* NULL-terminated; searched for font files in all depths */
+    const char *const *font_dirs; /* NULL-terminated; searched in all depths; NULL: installed fonts */
     uint64_t seed;                /* 1 */
     uint32_t train, test;         /* images: 60,000 and 10,000 */
     uint32_t side;                /* pixels: 28 */
@@ -86,7 +86,7 @@ dpr_letters_options dpr_letters_options_default(void);
 typedef struct dpr_letters_report {
     size_t families, faces;   /* used */
     size_t train_families, test_families;
-    size_t rejected;          /* faces with a missing, empty or doubled glyph */
+    size_t rejected; /* broken files, and faces with a missing, empty or doubled glyph */
 } dpr_letters_report;
 
 /* Makes letters A–J rendered from fonts in directory `out`: IDX files, classes.txt, and

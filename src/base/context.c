@@ -86,7 +86,7 @@ static size_t distance(const char *a, const char *b) {
     return cost[m];
 }
 
-const char *dpr__nearest(const char *word, const char *const *words, size_t n) {
+const char *dpr_nearest_word(const char *word, const char *const *words, size_t n) {
     size_t least = strlen(word) / 3 + 2; /* near: about a third of the letters differ */
     const char *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -115,7 +115,7 @@ dpr_context_options dpr_context_options_default(void) {
 
 static dpr_status unknown(dpr_context *context, const char *what, const char *word,
                           const char *const *words, size_t n) {
-    const char *nearest = dpr__nearest(word, words, n);
+    const char *nearest = dpr_nearest_word(word, words, n);
     if (nearest != NULL)
         return DPR_FAIL(context, DPR_E_ARGUMENT, "unknown %s '%s'; did you mean '%s'?", what, word,
                         nearest);

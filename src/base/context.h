@@ -58,8 +58,4 @@ struct dpr_context {
 void dpr__log(dpr_context *context, dpr_log_level level, dpr__topic topic, const char *format, ...)
     DPR__PRINTF(4, 5);
 
-/* "did you mean" help: the word of `words` (n of them) nearest to `word` by edit distance, or NULL
- * when none is near. */
-const char *dpr__nearest(const char *word, const char *const *words, size_t n);
-
 #endif

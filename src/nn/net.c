@@ -81,7 +81,7 @@ static dpr_status parse_argument(dpr__reader *r, const dpr__word *word,
             *out = DPR__WORD_CLASSES;
             return dpr__reader_next(r);
         }
-        if (dpr__nearest(r->token.word, CLASSES, 1) != NULL)
+        if (dpr_nearest_word(r->token.word, CLASSES, 1) != NULL)
             return dpr__syntax_error(r, r->token.line, r->token.column,
                                      "%s is '%s'; did you mean 'classes'?", what, r->token.word);
     }
@@ -253,6 +253,14 @@ dpr_status dpr__net_parse(dpr_context *context, const char *name, const char *te
         return status;
     }
     *out = net;
+    return DPR_OK;
+}
+
+dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net, dpr_shape *image) {
+    dpr__net *parsed;
+    DPR_TRY(dpr__net_parse(context, name, net, &parsed));
+    *image = parsed->input;
+    dpr__net_destroy(parsed);
     return DPR_OK;
 }
 

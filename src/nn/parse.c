@@ -27,7 +27,7 @@ dpr_status dpr__syntax_error(const dpr__reader *reader, unsigned line, unsigned 
 }
 
 const char *dpr__suggest(const char *word, const char *const *words, size_t n, char out[512]) {
-    const char *nearest = dpr__nearest(word, words, n);
+    const char *nearest = dpr_nearest_word(word, words, n);
     if (nearest != NULL) {
         snprintf(out, 512, "did you mean '%s'?", nearest);
         return out;

@@ -1,0 +1,24 @@
+/* deeper graph NET|MODEL */
+#include "cli.h"
+#include <string.h>
+
+int command_graph(const struct settings *settings) {
+    dpr_context *context = open_context(settings);
+    dpr_model *model = context ? open_net_or_model(context, settings) : NULL;
+    dpr_graph *graph = NULL;
+    dpr_graph_view view = {.size = sizeof view, .backward = settings->backward};
+    int status = EXIT_FAILED;
+    if (model != NULL) {
+        if (dpr_model_graph(model, settings->backward, &graph) != DPR_OK ||
+            dpr_graph_draw(graph, &view, settings->out) != DPR_OK)
+            fail(context);
+        else
+            status = EXIT_DONE;
+    }
+    if (status == EXIT_DONE && strcmp(settings->out, "-") != 0)
+        fprintf(stderr, "drawn in %s\n", settings->out);
+    dpr_graph_destroy(graph);
+    dpr_model_destroy(model);
+    dpr_context_destroy(context);
+    return status;
+}
