@@ -24,7 +24,9 @@ const char *dpr__dtype_name(dpr_dtype dtype) {
     return NAMES[dtype];
 }
 
-dpr_shape dpr_scalar_shape(void) { return (dpr_shape){0}; }
+dpr_shape dpr_scalar_shape(void) {
+    return (dpr_shape){0};
+}
 
 bool dpr__shape_equal(const dpr_shape *a, const dpr_shape *b) {
     return a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0;
@@ -82,12 +84,12 @@ bool dpr__shape_broadcast(const dpr_shape *a, const dpr_shape *b, dpr_shape *out
 const char *dpr__shape_text(const dpr_shape *shape, char out[DPR__SHAPE_TEXT]) {
     size_t n = 0;
     strcpy(out, "scalar");
-    for (uint32_t i = 0; i < shape->rank && n < DPR__SHAPE_TEXT - 32; i++) {
+    for (uint32_t i = 0; i < shape->rank && i < DPR_MAX_RANK && n < DPR__SHAPE_TEXT - 32; i++) {
         const char *times = i > 0 ? " × " : "";
-        int wrote = shape->dim[i] == DPR_BATCH
-                        ? snprintf(out + n, DPR__SHAPE_TEXT - n, "%sbatch", times)
-                        : snprintf(out + n, DPR__SHAPE_TEXT - n, "%s%lld", times,
-                                   (long long)shape->dim[i]);
+        int wrote =
+            shape->dim[i] == DPR_BATCH
+                ? snprintf(out + n, DPR__SHAPE_TEXT - n, "%sbatch", times)
+                : snprintf(out + n, DPR__SHAPE_TEXT - n, "%s%lld", times, (long long)shape->dim[i]);
         n += wrote > 0 ? (size_t)wrote : 0;
     }
     return out;

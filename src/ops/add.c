@@ -1,9 +1,14 @@
-/* add: dst = a + b, broadcast. Gradient: diff_dst to both, summed over what broadcasting repeated. */
+/* add: dst = a + b, broadcast.
+ * Gradient: diff_dst to both, summed over what broadcasting repeated. */
 #include "ops/op.h"
 
-static double forward(double a, double b) { return a + b; }
+static double forward(double a, double b) {
+    return a + b;
+}
 
-static void reference(const dpr__call *call) { dpr__reference_binary(call, forward); }
+static void reference(const dpr__call *call) {
+    dpr__reference_binary(call, forward);
+}
 
 static void gradient(const dpr__gradient *q) {
     for (int i = 0; i < 2; i++)

@@ -4,6 +4,9 @@
 
 static dpr_status infer(dpr__infer *q) {
     DPR_TRY(dpr__infer_rows_f32(q));
+    if (dpr__row_length(&q->src[0].shape) == 0)
+        return DPR_FAIL(q->context, DPR_E_SHAPE, "argmax '%s': a row of no elements has no largest",
+                        q->name);
     q->dst.dtype = DPR_I32;
     q->dst.shape.dim[--q->dst.shape.rank] = 0;
     return DPR_OK;

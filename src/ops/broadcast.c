@@ -1,4 +1,5 @@
-/* broadcast: src repeated to a larger shape, by NumPy's rule. Gradient: the sum over what was repeated. */
+/* broadcast: src repeated to a larger shape, by NumPy's rule.
+ * Gradient: the sum over what was repeated. */
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {

@@ -10,9 +10,13 @@ static dpr_status infer(dpr__infer *q) {
     return DPR_OK;
 }
 
-static double same(double x) { return x; }
+static double same(double x) {
+    return x;
+}
 
-static void reference(const dpr__call *call) { dpr__reference_unary(call, same); }
+static void reference(const dpr__call *call) {
+    dpr__reference_unary(call, same);
+}
 
 static const dpr__field fields[] = {DPR__FIELD(dpr__cast_param, dtype, DTYPE)};
 

@@ -12,8 +12,17 @@ dpr_status dpr__expect_rank(const dpr__infer *q, uint32_t i, uint32_t rank) {
     char shape[DPR__SHAPE_TEXT];
     if (q->src[i].shape.rank == rank)
         return DPR_OK;
-    return DPR_FAIL(q->context, DPR_E_SHAPE, "%s '%s': operand %u is %s; it must have %u dimensions",
-                    q->op, q->name, i + 1, dpr__shape_text(&q->src[i].shape, shape), rank);
+    return DPR_FAIL(q->context, DPR_E_SHAPE,
+                    "%s '%s': operand %u is %s; it must have %u dimensions", q->op, q->name, i + 1,
+                    dpr__shape_text(&q->src[i].shape, shape), rank);
+}
+
+dpr_status dpr__expect_images(const dpr__infer *q, int64_t n, int64_t batch) {
+    if (n >= 1 && n <= INT32_MAX && (batch == DPR_BATCH || (batch >= 1 && batch <= INT32_MAX)))
+        return DPR_OK;
+    return DPR_FAIL(q->context, DPR_E_ARGUMENT,
+                    "%s '%s': %lld images in batches of %lld; both must be 1 to %d", q->op, q->name,
+                    (long long)n, (long long)batch, INT32_MAX);
 }
 
 dpr_status dpr__infer_unary_f32(dpr__infer *q) {

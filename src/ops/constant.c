@@ -6,7 +6,9 @@ static dpr_status infer(dpr__infer *q) {
     return DPR_OK;
 }
 
-static void gradient(const dpr__gradient *q) { (void)q; /* no sources */ }
+static void gradient(const dpr__gradient *q) {
+    (void)q; /* no sources */
+}
 
 static void reference(const dpr__call *call) {
     int64_t n = dpr__shape_count(&call->dst.shape);

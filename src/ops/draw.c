@@ -1,4 +1,5 @@
-/* draw(seed, tick): uniform in [0, 1), the same for the same (seed, tick, ordinal, element), whatever ran before. */
+/* draw(seed, tick): uniform in [0, 1) (multiples of 2^-24), the same for the same (seed, tick, ordinal,
+ * element), whatever ran before. Which random word an element takes: ops/draw.h. */
 #include "ops/draw.h"
 #include "ops/op.h"
 

@@ -2,7 +2,9 @@
 #include "ops/op.h"
 #include <math.h>
 
-static void reference(const dpr__call *call) { dpr__reference_unary(call, exp); }
+static void reference(const dpr__call *call) {
+    dpr__reference_unary(call, exp);
+}
 
 static void gradient(const dpr__gradient *q) {
     q->diff_src[0] = dpr_multiply(q->graph, q->diff_dst, q->dst);

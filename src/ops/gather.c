@@ -1,6 +1,7 @@
-/* gather: the entries of pool (n × …) that index names: index (i32, batch) gives (batch × …), a scalar index one entry (…).
- * Indices are clamped to 0 … n−1. The pool is data, so there is no gradient. */
+/* gather: the entries of pool (n × …) that index names: index (i32, batch) gives (batch × …), a scalar
+ * index one entry (…). Indices are clamped to 0 … n−1. The pool is data, so there is no gradient. */
 #include "ops/op.h"
+#include <string.h>
 
 static dpr_status infer(dpr__infer *q) {
     const dpr_shape *pool = &q->src[0].shape, *index = &q->src[1].shape;
@@ -18,13 +19,17 @@ static dpr_status infer(dpr__infer *q) {
 
 static void reference(const dpr__call *call) {
     const dpr_shape *pool = &call->src[0].shape;
-    int64_t entry = dpr__shape_count(pool) / pool->dim[0];
+    const char *src = call->src[0].data;
+    char *dst = call->dst.data;
+    size_t entry_bytes =
+        (size_t)(dpr__shape_count(pool) / pool->dim[0]) *
+        dpr__dtype_bytes(call->dst.dtype); /* copied as bytes: any dtype is exact */
     int64_t n = dpr__shape_count(&call->src[1].shape);
     for (int64_t i = 0; i < n; i++) {
         int64_t from = (int64_t)dpr__get(&call->src[1], i);
         from = from < 0 ? 0 : from >= pool->dim[0] ? pool->dim[0] - 1 : from;
-        for (int64_t k = 0; k < entry; k++)
-            dpr__put(&call->dst, i * entry + k, dpr__get(&call->src[0], from * entry + k));
+        if (entry_bytes > 0)
+            memcpy(dst + (size_t)i * entry_bytes, src + (size_t)from * entry_bytes, entry_bytes);
     }
 }
 

@@ -1,4 +1,5 @@
-/* guard: stops the run, state intact, when its operand is not finite. Backends do it themselves; the value is the operand. */
+/* guard: stops the run, state intact, when its operand is not finite. Backends do it themselves; the
+ * value is the operand. */
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {

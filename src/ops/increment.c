@@ -1,4 +1,4 @@
-/* increment: an integer counter plus one. */
+/* increment: an integer counter plus one; beyond its largest value it wraps around. */
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {
@@ -15,7 +15,8 @@ static void reference(const dpr__call *call) {
         if (call->dst.dtype == DPR_U64)
             ((uint64_t *)call->dst.data)[i] = ((const uint64_t *)call->src[0].data)[i] + 1;
         else
-            ((int32_t *)call->dst.data)[i] = ((const int32_t *)call->src[0].data)[i] + 1;
+            ((int32_t *)call->dst.data)[i] =
+                (int32_t)(((const uint32_t *)call->src[0].data)[i] + 1);
 }
 
 const dpr__op dpr__op_increment = {.infer = infer, .reference = reference};

@@ -1,4 +1,5 @@
-/* leaf: a value that lives in the store: parameter, state or input. It has no sources and is not computed. */
+/* leaf: a value that lives in the store: parameter, state or input. It has no sources and is not
+ * computed. */
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {
@@ -6,14 +7,21 @@ static dpr_status infer(dpr__infer *q) {
     if (p->name[0] == '\0')
         return DPR_FAIL(q->context, DPR_E_ARGUMENT, "a leaf needs a name");
     if (p->dtype > DPR_U64 || p->dtype == DPR_F64)
-        return DPR_FAIL(q->context, DPR_E_DTYPE, "leaf '%s': it can be f32, u8, i32 or u64", p->name);
+        return DPR_FAIL(q->context, DPR_E_DTYPE, "leaf '%s': it can be f32, u8, i32 or u64",
+                        p->name);
+    if (p->kind < DPR_PARAMETER || p->kind > DPR_INPUT || p->init < DPR_INIT_ZERO ||
+        p->init > DPR_INIT_XAVIER)
+        return DPR_FAIL(q->context, DPR_E_ARGUMENT, "leaf '%s': no such kind or initialiser",
+                        p->name);
     if (p->kind == DPR_PARAMETER && p->dtype != DPR_F32)
         return DPR_FAIL(q->context, DPR_E_DTYPE, "leaf '%s': a parameter is f32", p->name);
     q->dst = (dpr__type){p->dtype, p->shape};
     return DPR_OK;
 }
 
-static void gradient(const dpr__gradient *q) { (void)q; /* no sources */ }
+static void gradient(const dpr__gradient *q) {
+    (void)q; /* no sources */
+}
 
 static const dpr__field fields[] = {
     DPR__FIELD(dpr__leaf_param, name, WORD), DPR__FIELD(dpr__leaf_param, kind, INT),

@@ -2,7 +2,9 @@
 #include "ops/op.h"
 #include <math.h>
 
-static void reference(const dpr__call *call) { dpr__reference_unary(call, log); }
+static void reference(const dpr__call *call) {
+    dpr__reference_unary(call, log);
+}
 
 static void gradient(const dpr__gradient *q) {
     q->diff_src[0] = dpr_divide(q->graph, q->diff_dst, q->src[0]);

@@ -6,8 +6,7 @@
 static void gradient(const dpr__gradient *q) {
     dpr_graph *g = q->graph;
     dpr_value sum = dpr_sum(g, q->diff_dst, dpr__last_axis(g, q->dst), true);
-    q->diff_src[0] =
-        dpr_subtract(g, q->diff_dst, dpr_multiply(g, dpr_softmax(g, q->src[0]), sum));
+    q->diff_src[0] = dpr_subtract(g, q->diff_dst, dpr_multiply(g, dpr_softmax(g, q->src[0]), sum));
 }
 
 static void reference(const dpr__call *call) {

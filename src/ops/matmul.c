@@ -1,6 +1,7 @@
 /* matmul: dst (m × n) = op(a) · op(b); op transposes where the flag is set.
- * Gradient, with C = A·B for the operands as multiplied: dA = dC·Bᵀ, dB = Aᵀ·dC; for a transposed operand the result is
- * transposed, which swaps the factors. So the gradient is matmul again, and no transpose is made. */
+ * Gradient, with C = A·B for the operands as multiplied: dA = dC·Bᵀ, dB = Aᵀ·dC; for a transposed
+ * operand the result is transposed, which swaps the factors. So the gradient is matmul again, and no
+ * transpose is made. */
 #include "ops/op.h"
 
 static int64_t extent(const dpr_shape *shape, bool transposed, int axis) {
@@ -21,8 +22,7 @@ static dpr_status infer(dpr__infer *q) {
                         dpr__shape_text(sa, a), p->transpose_a ? " transposed" : "",
                         dpr__shape_text(sb, b), p->transpose_b ? " transposed" : "");
     q->dst.dtype = DPR_F32;
-    q->dst.shape =
-        dpr_shape_of(extent(sa, p->transpose_a, 0), extent(sb, p->transpose_b, 1));
+    q->dst.shape = dpr_shape_of(extent(sa, p->transpose_a, 0), extent(sb, p->transpose_b, 1));
     return DPR_OK;
 }
 
@@ -31,13 +31,13 @@ static void gradient(const dpr__gradient *q) {
     dpr_value a = q->src[0], b = q->src[1], dc = q->diff_dst;
     unsigned ta = p->transpose_a, tb = p->transpose_b;
     if (q->needed[0])
-        q->diff_src[0] = ta ? dpr_matmul(q->graph, b, dc,
-                                         (tb ? DPR_TRANSPOSE_A : 0U) | DPR_TRANSPOSE_B)
-                            : dpr_matmul(q->graph, dc, b, tb ? 0U : DPR_TRANSPOSE_B);
+        q->diff_src[0] =
+            ta ? dpr_matmul(q->graph, b, dc, (tb ? DPR_TRANSPOSE_A : 0U) | DPR_TRANSPOSE_B)
+               : dpr_matmul(q->graph, dc, b, tb ? 0U : DPR_TRANSPOSE_B);
     if (q->needed[1])
-        q->diff_src[1] = tb ? dpr_matmul(q->graph, dc, a,
-                                         DPR_TRANSPOSE_A | (ta ? DPR_TRANSPOSE_B : 0U))
-                            : dpr_matmul(q->graph, a, dc, ta ? 0U : DPR_TRANSPOSE_A);
+        q->diff_src[1] =
+            tb ? dpr_matmul(q->graph, dc, a, DPR_TRANSPOSE_A | (ta ? DPR_TRANSPOSE_B : 0U))
+               : dpr_matmul(q->graph, a, dc, ta ? 0U : DPR_TRANSPOSE_A);
 }
 
 static void reference(const dpr__call *call) {

@@ -1,10 +1,14 @@
-/* multiply: dst = a × b, broadcast. Gradient: diff_a = diff_dst × b, diff_b = diff_dst × a, summed over what
- * broadcasting repeated. */
+/* multiply: dst = a × b, broadcast.
+ * Gradient: diff_a = diff_dst × b, diff_b = diff_dst × a, summed over what broadcasting repeated. */
 #include "ops/op.h"
 
-static double forward(double a, double b) { return a * b; }
+static double forward(double a, double b) {
+    return a * b;
+}
 
-static void reference(const dpr__call *call) { dpr__reference_binary(call, forward); }
+static void reference(const dpr__call *call) {
+    dpr__reference_binary(call, forward);
+}
 
 static void gradient(const dpr__gradient *q) {
     for (int i = 0; i < 2; i++)

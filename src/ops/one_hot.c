@@ -1,12 +1,19 @@
-/* one_hot: an i32 index becomes a row of `classes` f32 with 1 at the index; outside 0 … classes−1 a row of zeros. */
+/* one_hot: an i32 index becomes a row of `classes` f32 with 1 at the index; outside 0 … classes−1 a row
+ * of zeros. */
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {
     int64_t classes = ((const dpr__one_hot_param *)q->param)->classes;
     DPR_TRY(dpr__expect_dtype(q, 0, DPR_I32));
-    if (classes < 1 || q->src[0].shape.rank == DPR_MAX_RANK)
-        return DPR_FAIL(q->context, DPR_E_ARGUMENT, "one_hot '%s': %lld classes", q->name,
+    if (classes < 1)
+        return DPR_FAIL(q->context, DPR_E_ARGUMENT,
+                        "one_hot '%s': %lld classes; there must be at least 1", q->name,
                         (long long)classes);
+    if (q->src[0].shape.rank == DPR_MAX_RANK)
+        return DPR_FAIL(
+            q->context, DPR_E_SHAPE,
+            "one_hot '%s': the operand has %d dimensions already, the most there can be", q->name,
+            DPR_MAX_RANK);
     q->dst = (dpr__type){DPR_F32, q->src[0].shape};
     q->dst.shape.dim[q->dst.shape.rank++] = classes;
     return DPR_OK;

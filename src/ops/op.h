@@ -7,22 +7,37 @@
 
 static inline double dpr__get(const dpr__tensor *tensor, int64_t i) {
     switch (tensor->dtype) {
-    case DPR_F32: return (double)((const float *)tensor->data)[i];
-    case DPR_F64: return ((const double *)tensor->data)[i];
-    case DPR_U8: return ((const uint8_t *)tensor->data)[i];
-    case DPR_I32: return ((const int32_t *)tensor->data)[i];
-    case DPR_U64: return (double)((const uint64_t *)tensor->data)[i];
+    case DPR_F32:
+        return (double)((const float *)tensor->data)[i];
+    case DPR_F64:
+        return ((const double *)tensor->data)[i];
+    case DPR_U8:
+        return ((const uint8_t *)tensor->data)[i];
+    case DPR_I32:
+        return ((const int32_t *)tensor->data)[i];
+    case DPR_U64:
+        return (double)((const uint64_t *)tensor->data)[i];
     }
     return 0;
 }
 
 static inline void dpr__put(const dpr__tensor *tensor, int64_t i, double value) {
     switch (tensor->dtype) {
-    case DPR_F32: ((float *)tensor->data)[i] = (float)value; break;
-    case DPR_F64: ((double *)tensor->data)[i] = value; break;
-    case DPR_U8: ((uint8_t *)tensor->data)[i] = (uint8_t)value; break;
-    case DPR_I32: ((int32_t *)tensor->data)[i] = (int32_t)value; break;
-    case DPR_U64: ((uint64_t *)tensor->data)[i] = (uint64_t)value; break;
+    case DPR_F32:
+        ((float *)tensor->data)[i] = (float)value;
+        break;
+    case DPR_F64:
+        ((double *)tensor->data)[i] = value;
+        break;
+    case DPR_U8:
+        ((uint8_t *)tensor->data)[i] = (uint8_t)value;
+        break;
+    case DPR_I32:
+        ((int32_t *)tensor->data)[i] = (int32_t)value;
+        break;
+    case DPR_U64:
+        ((uint64_t *)tensor->data)[i] = (uint64_t)value;
+        break;
     }
 }
 
@@ -33,6 +48,9 @@ dpr_status dpr__infer_binary_f32(dpr__infer *question); /* broadcast, f32 */
 dpr_status dpr__expect_dtype(const dpr__infer *question, uint32_t i, dpr_dtype dtype);
 /* Fails with DPR_E_SHAPE unless source i has this rank. */
 dpr_status dpr__expect_rank(const dpr__infer *question, uint32_t i, uint32_t rank);
+
+/* For order and rows: n images in minibatches of `batch` (DPR_BATCH: open), both within i32. */
+dpr_status dpr__expect_images(const dpr__infer *question, int64_t n, int64_t batch);
 
 /* Reference loops of the elementwise ops. */
 void dpr__reference_unary(const dpr__call *call, double (*f)(double));

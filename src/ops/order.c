@@ -1,5 +1,6 @@
-/* order(seed, epoch, batch): which image each row of a minibatch takes. Position p = batch·B + row of the epoch's permutation of
- * 0 … n−1, keyed by (seed, SHUFFLE; epoch), or p itself without shuffle; rows past the last image take image 0. */
+/* order(seed, epoch, batch): which image each row of a minibatch takes. Position p = batch·B + row of
+ * the epoch's permutation of 0 … n−1, keyed by (seed, SHUFFLE; epoch), or p itself without shuffle;
+ * rows past the last image take image 0. */
 #include "base/random.h"
 #include "ops/op.h"
 
@@ -10,9 +11,7 @@ static dpr_status infer(dpr__infer *q) {
         DPR_TRY(dpr__expect_dtype(q, i, DTYPES[i]));
         DPR_TRY(dpr__expect_rank(q, i, 0));
     }
-    if (p->n < 1 || p->n > INT32_MAX)
-        return DPR_FAIL(q->context, DPR_E_ARGUMENT, "order '%s': %lld images", q->name,
-                        (long long)p->n);
+    DPR_TRY(dpr__expect_images(q, p->n, p->batch));
     q->dst = (dpr__type){DPR_I32, dpr_shape_of(p->batch)};
     return DPR_OK;
 }

@@ -1,5 +1,5 @@
-/* prefix: dst = src in the rows before `rows` (along axis 0), 0 from there on: the last batch of an epoch is smaller.
- * Gradient: prefix again. */
+/* prefix: dst = src in the rows before `rows` (along axis 0), 0 from there on: the last batch of an
+ * epoch is smaller. Gradient: prefix again. */
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {

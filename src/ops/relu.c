@@ -1,11 +1,15 @@
 /* relu: dst = max(src, 0).
- * Gradient: diff_src = diff_dst × step(dst). step(dst) = step(src), since dst > 0 exactly where src > 0; taking
- * dst lets the plan forget src. At 0 the slope is 0 by definition. */
+ * Gradient: diff_src = diff_dst × step(dst). step(dst) = step(src), since dst > 0 exactly where
+ * src > 0; taking dst lets the plan forget src. At 0 the slope is 0 by definition. */
 #include "ops/op.h"
 
-static double forward(double x) { return x > 0 ? x : 0; }
+static double forward(double x) {
+    return x > 0 ? x : 0;
+}
 
-static void reference(const dpr__call *call) { dpr__reference_unary(call, forward); }
+static void reference(const dpr__call *call) {
+    dpr__reference_unary(call, forward);
+}
 
 static void gradient(const dpr__gradient *q) {
     q->diff_src[0] = dpr_multiply(q->graph, q->diff_dst, dpr_step(q->graph, q->dst));

@@ -2,10 +2,18 @@
 #include "ops/op.h"
 #include <string.h>
 
+/* How many dimensions are open: the counts agree for every batch only if these do. */
+static int batches(const dpr_shape *shape) {
+    int n = 0;
+    for (uint32_t i = 0; i < shape->rank; i++)
+        n += shape->dim[i] == DPR_BATCH;
+    return n;
+}
+
 static dpr_status infer(dpr__infer *q) {
     const dpr_shape *from = &q->src[0].shape, *to = &((const dpr__shape_param *)q->param)->shape;
     char a[DPR__SHAPE_TEXT], b[DPR__SHAPE_TEXT];
-    if (!dpr__shape_is_sane(to) || dpr__shape_has_batch(from) != dpr__shape_has_batch(to) ||
+    if (!dpr__shape_is_sane(to) || batches(from) != batches(to) ||
         dpr__shape_count_open(from) != dpr__shape_count_open(to))
         return DPR_FAIL(q->context, DPR_E_SHAPE, "reshape '%s': %s cannot become %s", q->name,
                         dpr__shape_text(from, a), dpr__shape_text(to, b));

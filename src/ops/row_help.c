@@ -14,7 +14,9 @@ unsigned dpr__last_axis(const dpr_graph *graph, dpr_value value) {
     return 1U << (dpr_value_shape(graph, value).rank - 1);
 }
 
-int64_t dpr__row_length(const dpr_shape *shape) { return shape->dim[shape->rank - 1]; }
+int64_t dpr__row_length(const dpr_shape *shape) {
+    return shape->dim[shape->rank - 1];
+}
 
 int64_t dpr__row_count(const dpr_shape *shape) {
     int64_t n = dpr__row_length(shape);

@@ -1,9 +1,12 @@
-/* rows(batch): how many rows of minibatch number `batch` are images: min(B, n − batch·B), at least 0. */
+/* rows(batch): how many rows of minibatch number `batch` are images: min(B, n − batch·B), at
+ * least 0. */
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {
     DPR_TRY(dpr__expect_dtype(q, 0, DPR_I32));
     DPR_TRY(dpr__expect_rank(q, 0, 0));
+    const dpr__rows_param *p = q->param;
+    DPR_TRY(dpr__expect_images(q, p->n, p->batch));
     q->dst = (dpr__type){DPR_I32, dpr_scalar_shape()};
     return DPR_OK;
 }

@@ -1,4 +1,5 @@
-/* scale: dst = src × factor, a number known when the graph is built. Gradient: diff_dst × factor. */
+/* scale: dst = src × factor, a number known when the graph is built.
+ * Gradient: diff_dst × factor. */
 #include "ops/op.h"
 
 static void reference(const dpr__call *call) {
@@ -9,8 +10,7 @@ static void reference(const dpr__call *call) {
 }
 
 static void gradient(const dpr__gradient *q) {
-    q->diff_src[0] =
-        dpr_scale(q->graph, q->diff_dst, ((const dpr__scale_param *)q->param)->factor);
+    q->diff_src[0] = dpr_scale(q->graph, q->diff_dst, ((const dpr__scale_param *)q->param)->factor);
 }
 
 static const dpr__field fields[] = {DPR__FIELD(dpr__scale_param, factor, REAL)};

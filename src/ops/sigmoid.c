@@ -1,4 +1,5 @@
-/* sigmoid: dst = 1/(1 + exp(−src)). Gradient: diff_dst × dst × (1 − dst) = diff_dst × (dst − dst²). */
+/* sigmoid: dst = 1/(1 + exp(−src)).
+ * Gradient: diff_dst × dst × (1 − dst) = diff_dst × (dst − dst²). */
 #include "ops/op.h"
 #include <math.h>
 
@@ -8,7 +9,9 @@ static double forward(double x) {
     return (x >= 0 ? 1 : e) / (1 + e);
 }
 
-static void reference(const dpr__call *call) { dpr__reference_unary(call, forward); }
+static void reference(const dpr__call *call) {
+    dpr__reference_unary(call, forward);
+}
 
 static void gradient(const dpr__gradient *q) {
     dpr_value slope = dpr_subtract(q->graph, q->dst, dpr_multiply(q->graph, q->dst, q->dst));

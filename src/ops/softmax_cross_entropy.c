@@ -1,8 +1,10 @@
-/* softmax_cross_entropy: dst_i = −Σ_j targets_ij log softmax(logits_i)_j. logits, targets (n × classes), dst (n).
- * A named op since the two steps apart would lose precision: log(softmax) underflows where log_softmax does not, and a target
- * of 0 must count for nothing also where the log-probability is −∞.
+/* softmax_cross_entropy: dst_i = −Σ_j targets_ij log softmax(logits_i)_j.
+ * Shapes: logits, targets (n × classes), dst (n).
+ * A named op since the two steps apart would lose precision: log(softmax) underflows where log_softmax
+ * does not, and a target of 0 must count for nothing also where the log-probability is −∞.
  * Gradient, with s_i = Σ_j targets_ij (1 for probabilities, the weight for weighted rows):
- *   diff_logits = diff_dst_i (softmax(logits_i) s_i − targets_i);  diff_targets = −diff_dst_i log_softmax(logits_i). */
+ *   diff_logits_i = diff_dst_i (softmax(logits_i) s_i − targets_i)
+ *   diff_targets_i = −diff_dst_i log_softmax(logits_i) */
 #include "ops/op.h"
 #include "ops/row_help.h"
 
@@ -32,8 +34,7 @@ static void gradient(const dpr__gradient *q) {
         q->diff_src[0] = dpr_multiply(g, dpr_subtract(g, expected, q->src[1]), diff);
     }
     if (q->needed[1])
-        q->diff_src[1] =
-            dpr_multiply(g, dpr_scale(g, dpr_log_softmax(g, q->src[0]), -1), diff);
+        q->diff_src[1] = dpr_multiply(g, dpr_scale(g, dpr_log_softmax(g, q->src[0]), -1), diff);
 }
 
 static void reference(const dpr__call *call) {

@@ -2,7 +2,9 @@
 #include "ops/op.h"
 #include <math.h>
 
-static void reference(const dpr__call *call) { dpr__reference_unary(call, sqrt); }
+static void reference(const dpr__call *call) {
+    dpr__reference_unary(call, sqrt);
+}
 
 static void gradient(const dpr__gradient *q) {
     q->diff_src[0] = dpr_divide(q->graph, dpr_scale(q->graph, q->diff_dst, 0.5), q->dst);

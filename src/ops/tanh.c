@@ -2,7 +2,9 @@
 #include "ops/op.h"
 #include <math.h>
 
-static void reference(const dpr__call *call) { dpr__reference_unary(call, tanh); }
+static void reference(const dpr__call *call) {
+    dpr__reference_unary(call, tanh);
+}
 
 static void gradient(const dpr__gradient *q) {
     dpr_value square = dpr_multiply(q->graph, q->dst, q->dst);

@@ -5,13 +5,13 @@ static dpr_status infer(dpr__infer *q) {
     const dpr_shape *p = &((const dpr__transpose_param *)q->param)->permutation;
     const dpr_shape *src = &q->src[0].shape;
     unsigned seen = 0;
-    for (uint32_t i = 0; i < p->rank; i++)
+    for (uint32_t i = 0; i < p->rank && i < DPR_MAX_RANK; i++)
         if (p->dim[i] >= 0 && p->dim[i] < src->rank)
             seen |= 1U << p->dim[i];
     DPR_TRY(dpr__expect_dtype(q, 0, DPR_F32));
     if (p->rank != src->rank || seen != (1U << src->rank) - 1)
-        return DPR_FAIL(q->context, DPR_E_ARGUMENT,
-                        "transpose '%s': not a permutation of %u axes", q->name, src->rank);
+        return DPR_FAIL(q->context, DPR_E_ARGUMENT, "transpose '%s': not a permutation of %u axes",
+                        q->name, src->rank);
     q->dst = (dpr__type){DPR_F32, {.rank = src->rank}};
     for (uint32_t i = 0; i < src->rank; i++)
         q->dst.shape.dim[i] = src->dim[p->dim[i]];
