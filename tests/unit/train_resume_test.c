@@ -276,7 +276,7 @@ static void names_the_option_that_differs(void **state) {
     OTHER(seed, 2, "seed is 2 here, but 1");
     OTHER(batch, 16, "batch is 16 here, but 32");
     OTHER(optimizer, "sgd", "optimizer is \"sgd\" here, but nesterov");
-    OTHER(learning_rate, 0.25, "learning_rate is 0.25 here, but 0.1 in");
+    OTHER(learning_rate, 0.25, "learning_rate is 0.25 here, but 0.05 in");
     OTHER(momentum, 0.5, "momentum is 0.5 here, but 0.9");
     OTHER(weight_decay, 0, "weight_decay is 0 here, but 0.001 in");
     OTHER(beta1, 0.5, "beta1");
