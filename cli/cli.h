@@ -37,18 +37,18 @@ struct option {
     const char *name; /* "epochs" */
     char letter;      /* 'o' for -o; 0: none */
     enum option_kind kind;
-    size_t offset;        /* in struct settings */
-    double low, high;     /* counts and reals */
+    size_t offset;            /* in struct settings */
+    double low, high;         /* counts and reals */
     const char *const *words; /* NULL-terminated, for OPTION_WORD */
-    const char *value;    /* what --help calls the value: "N", "FILE" */
-    const char *otherwise; /* the default, as text; NULL: none */
+    const char *value;        /* what --help calls the value: "N", "FILE" */
+    const char *otherwise;    /* the default, as text; NULL: none */
     const char *help;
 };
 
 struct command {
     const char *name, *arguments, *summary;
-    const char *more; /* paragraphs for --help and the man page; may be NULL */
-    size_t least, most; /* words that are not options */
+    const char *more;             /* paragraphs for --help and the man page; may be NULL */
+    size_t least, most;           /* words that are not options */
     const struct option *options; /* ends with a row without name */
     int (*run)(const struct settings *settings);
 };

@@ -116,8 +116,7 @@ dpr_model *open_net_or_model(dpr_context *context, const struct settings *settin
     char *text = read_net(argument, &name);
     dpr_data_info info = dpr_data_info_default();
     info.n_classes = (uint32_t)settings->classes;
-    if (text != NULL &&
-        dpr_model_from_net(context, name, text, &info, 1, "auto", &model) != DPR_OK)
+    if (text != NULL && dpr_model_from_net(context, name, text, &info, 1, "auto", &model) != DPR_OK)
         fail(context);
     free(text);
     return model;

@@ -167,8 +167,8 @@ int command_data(const struct settings *settings) {
     dpr_context *context = open_context(settings);
     if (context == NULL)
         return EXIT_FAILED;
-    int status = strcmp(verb, "info") == 0 ? data_info(context, settings)
-                                           : data_letters(context, settings);
+    int status =
+        strcmp(verb, "info") == 0 ? data_info(context, settings) : data_letters(context, settings);
     dpr_context_destroy(context);
     return status;
 }

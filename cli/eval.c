@@ -35,8 +35,9 @@ static void print_json(const dpr_evaluation *e, const dpr_data_info *info, const
 }
 
 static dpr_half half_of(const char *word) {
-    return strcmp(word, "train") == 0 ? DPR_TRAIN : strcmp(word, "test") == 0 ? DPR_TEST
-                                                                              : DPR_VALIDATION;
+    return strcmp(word, "train") == 0  ? DPR_TRAIN
+           : strcmp(word, "test") == 0 ? DPR_TEST
+                                       : DPR_VALIDATION;
 }
 
 int command_eval(const struct settings *settings) {

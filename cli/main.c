@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define AT(member) offsetof(struct settings, member)
-#define END {NULL, 0, OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL}
+#define END                                                                                        \
+    { NULL, 0, OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL }
 #define HUGE_COUNT 9e15
 #define HUGE_REAL 1e18
 
@@ -18,20 +19,34 @@ static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
 static const char *const HALVES[] = {"train", "validation", "test", NULL};
 
 #define MACHINE_OPTIONS                                                                            \
-    {"threads", 0, OPTION_COUNT, AT(threads), 0, 1024, NULL, "N", NULL,                            \
+    {"threads",                                                                                    \
+     0,                                                                                            \
+     OPTION_COUNT,                                                                                 \
+     AT(threads),                                                                                  \
+     0,                                                                                            \
+     1024,                                                                                         \
+     NULL,                                                                                         \
+     "N",                                                                                          \
+     NULL,                                                                                         \
      "threads; the weights are the same for any number (default: one per core)"},                  \
-        {"device", 0, OPTION_WORD, AT(device), 0, 0, DEVICES, "NAME", NULL,                        \
-         "what computes; ref is slow and plain"},                                                  \
-        {"cpu-isa", 0, OPTION_WORD, AT(cpu_isa), 0, 0, ISAS, "NAME", NULL,                         \
-         "use no instructions beyond these"}
+        {"device", 0,       OPTION_WORD, AT(device), 0,                                            \
+         0,        DEVICES, "NAME",      NULL,       "what computes; ref is slow and plain"},      \
+    {                                                                                              \
+        "cpu-isa", 0, OPTION_WORD, AT(cpu_isa), 0, 0, ISAS, "NAME", NULL,                          \
+            "use no instructions beyond these"                                                     \
+    }
 #define JSON_OPTION                                                                                \
-    {"json", 0, OPTION_FLAG, AT(json), 0, 0, NULL, NULL, NULL,                                     \
-     "print JSON, and nothing else, on standard output"}
+    {                                                                                              \
+        "json", 0, OPTION_FLAG, AT(json), 0, 0, NULL, NULL, NULL,                                  \
+            "print JSON, and nothing else, on standard output"                                     \
+    }
 #define CLASSES_OPTION                                                                             \
-    {"classes", 0, OPTION_COUNT, AT(classes), 1, 1e6, NULL, "N", NULL,                             \
-     "what the word 'classes' in the network stands for"}
+    {                                                                                              \
+        "classes", 0, OPTION_COUNT, AT(classes), 1, 1e6, NULL, "N", NULL,                          \
+            "what the word 'classes' in the network stands for"                                    \
+    }
 #define NET_OPTION                                                                                 \
-    {"net", 0, OPTION_TEXT, AT(net), 0, 0, NULL, "NET", NULL, "the network: a file, or its text"}
+    { "net", 0, OPTION_TEXT, AT(net), 0, 0, NULL, "NET", NULL, "the network: a file, or its text" }
 
 static const struct option TRAIN[] = {
     NET_OPTION,
@@ -82,11 +97,15 @@ static const struct option TRAIN[] = {
 
 static const struct option EVAL[] = {
     {"half", 0, OPTION_WORD, AT(half), 0, 0, HALVES, "HALF", "test", "which images"},
-    MACHINE_OPTIONS, JSON_OPTION, END};
+    MACHINE_OPTIONS,
+    JSON_OPTION,
+    END};
 
 static const struct option PREDICT[] = {
     {"top", 0, OPTION_COUNT, AT(top), 1, 1000, NULL, "N", "3", "classes to print"},
-    MACHINE_OPTIONS, JSON_OPTION, END};
+    MACHINE_OPTIONS,
+    JSON_OPTION,
+    END};
 
 static const struct option SUMMARY[] = {NET_OPTION, CLASSES_OPTION, JSON_OPTION, END};
 
@@ -114,12 +133,15 @@ static const struct option DATA[] = {
 
 const struct command COMMANDS[] = {
     {"train", "DATA [OPTIONS]", "Trains a network on a set of images",
-     "Without --net it trains the two-layer network of 1024 ReLUs. While it runs, NAME.checkpoint.safetensors holds\n"
-     "all that --resume needs: it is written after every epoch, at least every 30 seconds, and on Ctrl-C. The test\n"
+     "Without --net it trains the two-layer network of 1024 ReLUs. While it runs, "
+     "NAME.checkpoint.safetensors holds\n"
+     "all that --resume needs: it is written after every epoch, at least every 30 seconds, and on "
+     "Ctrl-C. The test\n"
      "half is looked at once, at the end.",
      1, 1, TRAIN, command_train},
     {"eval", "MODEL DATA [OPTIONS]", "Tells how well a model does on a set",
-     "Accuracy with its 95 % interval, loss, precision and recall of each class, and which classes are mistaken for\n"
+     "Accuracy with its 95 % interval, loss, precision and recall of each class, and which classes "
+     "are mistaken for\n"
      "which.",
      2, 2, EVAL, command_eval},
     {"predict", "MODEL IMAGE... [OPTIONS]", "Says what a model sees in images",
@@ -130,7 +152,8 @@ const struct command COMMANDS[] = {
     {"graph", "NET|MODEL [OPTIONS]", "Draws the graph of a network, and its derivative", NULL, 0, 1,
      GRAPH, command_graph},
     {"data", "info DATA | letters -o DIR", "Looks at a set, or makes the letters set",
-     "info prints sizes, classes, balance, duplicates and unreadable files; it exits 1 when a file cannot be read or\n"
+     "info prints sizes, classes, balance, duplicates and unreadable files; it exits 1 when a file "
+     "cannot be read or\n"
      "a class is empty. letters renders A to J from fonts; no font family is in both halves.",
      1, 2, DATA, command_data},
     {NULL, NULL, NULL, NULL, 0, 0, NULL, NULL}};

@@ -82,7 +82,7 @@ static int add_file(struct arguments *all, const char *path, int depth);
 
 static int add_any(struct arguments *all, const char *item, const char *origin, int depth) {
     return item[0] == '@' && item[1] != '\0' ? add_file(all, item + 1, depth + 1)
-                                              : add(all, item, origin);
+                                             : add(all, item, origin);
 }
 
 static int add_file(struct arguments *all, const char *path, int depth) {
@@ -131,8 +131,8 @@ static int set_count(const struct option *o, const char *origin, const char *tex
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 ||
-        (double)value < o->low || (double)value > o->high)
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || (double)value < o->low ||
+        (double)value > o->high)
         return bad_range(o, origin, text);
     *out = value;
     return EXIT_DONE;
@@ -171,10 +171,15 @@ static int set_value(const struct option *o, const char *origin, const char *tex
                      struct settings *settings) {
     void *at = (char *)settings + o->offset;
     switch (o->kind) {
-    case OPTION_FLAG: *(bool *)at = true; return EXIT_DONE;
-    case OPTION_COUNT: return set_count(o, origin, text, at);
-    case OPTION_REAL: return set_real(o, origin, text, at);
-    case OPTION_WORD: return set_word(o, origin, text, at);
+    case OPTION_FLAG:
+        *(bool *)at = true;
+        return EXIT_DONE;
+    case OPTION_COUNT:
+        return set_count(o, origin, text, at);
+    case OPTION_REAL:
+        return set_real(o, origin, text, at);
+    case OPTION_WORD:
+        return set_word(o, origin, text, at);
     case OPTION_TEXT:
         if (text[0] == '\0')
             return bad_value(o, origin, text, "a name, not empty");

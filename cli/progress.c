@@ -65,7 +65,10 @@ static void print_line(const struct progress *progress, const dpr_epoch_report *
     char eta[32], rate[32];
     double done = r->epoch - progress->first_epoch;
     double left = (now_seconds() - progress->began) / done * (epochs - r->epoch);
-    printf("epoch %*u/%u  loss %.4f  train %.2f %%", epochs >= 100 ? 3 : epochs >= 10 ? 2 : 1,
+    printf("epoch %*u/%u  loss %.4f  train %.2f %%",
+           epochs >= 100  ? 3
+           : epochs >= 10 ? 2
+                          : 1,
            r->epoch, epochs, r->loss, 100 * r->accuracy);
     if (r->has_validation)
         printf("  val %.2f %% (%.2f to %.2f)%s", 100 * r->validation_accuracy,

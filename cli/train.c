@@ -74,8 +74,7 @@ static int try_out(const char *path) {
     int fd = name != NULL ? mkstemp(name) : -1;
     int status = EXIT_DONE;
     if (fd < 0)
-        status = complain(EXIT_FAILED,
-                          "cannot write '%s': %s; give another place with --out", path,
+        status = complain(EXIT_FAILED, "cannot write '%s': %s; give another place with --out", path,
                           strerror(errno));
     else
         close(fd), unlink(name);
@@ -99,16 +98,14 @@ static dpr_open_options data_options(const struct settings *s, const dpr_shape *
 static int open_data(struct run *run, dpr_shape image) {
     double began = now_seconds();
     dpr_open_options options = data_options(run->settings, &image);
-    dpr_status status =
-        dpr_data_open(run->context, run->data, DPR_TRAIN, &options, &run->train);
+    dpr_status status = dpr_data_open(run->context, run->data, DPR_TRAIN, &options, &run->train);
     if (status == DPR_E_SHAPE && run->net == NULL) {
         options.image = dpr_shape_of(32, 32, 0);
         status = dpr_data_open(run->context, run->data, DPR_TRAIN, &options, &run->train);
     }
     if (status == DPR_OK) {
         options.image = dpr_data_describe(run->train)->image;
-        status =
-            dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
+        status = dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
     }
     run->decode_seconds += now_seconds() - began;
     if (status != DPR_OK)
@@ -177,8 +174,9 @@ static int resume(struct run *run) {
     const char *from = has_checkpoint ? run->checkpoint : run->out;
     if (!run->settings->resume) {
         if (has_checkpoint)
-            complain(0, "note: the checkpoint of an earlier run, '%s', will be replaced; --resume "
-                        "would go on with it",
+            complain(0,
+                     "note: the checkpoint of an earlier run, '%s', will be replaced; --resume "
+                     "would go on with it",
                      run->checkpoint);
         return EXIT_DONE;
     }
@@ -297,7 +295,7 @@ static void print_done(const struct run *run, const dpr_evaluation *test, const 
 
 /* The model is on disk before the test half is looked at, once. */
 static int finish(struct run *run) {
-    dpr_evaluation test = {.accuracy = NAN}; /* null in JSON */
+    dpr_evaluation test = {.accuracy = (double)NAN}; /* null in JSON */
     dpr_data *data = NULL;
     const dpr_data_info *info = dpr_model_describe(run->model);
     dpr_open_options options = dpr_open_options_default();

@@ -43,8 +43,8 @@ static int count_parameters(dpr_context *context) {
     if (dpr_model_from_net(context, "example", "input 30 30 1, linear classes", &info, 1, "auto",
                            &model))
         return failed(context);
-    printf("parameters: %llu, and (n+1)k = %d\n",
-           (unsigned long long)dpr_model_parameters(model), (INPUTS + 1) * CLASSES);
+    printf("parameters: %llu, and (n+1)k = %d\n", (unsigned long long)dpr_model_parameters(model),
+           (INPUTS + 1) * CLASSES);
     int wrong = dpr_model_parameters(model) != (INPUTS + 1) * CLASSES;
     dpr_model_destroy(model);
     return wrong;
@@ -65,7 +65,8 @@ static int make_probe(dpr_context *context, struct probe *probe) {
     probe->logits = dpr_add(graph, dpr_matmul(graph, x, w, 0), b);
     dpr_value first = dpr_input(graph, "first", DPR_F32, dpr_shape_of(1, CLASSES));
     dpr_value loss = dpr_sum(graph, dpr_multiply(graph, probe->logits, first), 3, false);
-    if (dpr_gradients(graph, loss, &x, 1, &probe->slope) || dpr_store_create(context, &probe->store))
+    if (dpr_gradients(graph, loss, &x, 1, &probe->slope) ||
+        dpr_store_create(context, &probe->store))
         return failed(context);
     if (dpr_program_create(graph, probe->store, (dpr_value[]){probe->logits, probe->slope}, 2, NULL,
                            &probe->program))
@@ -115,8 +116,8 @@ int main(void) {
     struct probe probe = {0};
     if (dpr_context_create(NULL, &context))
         return failed(context);
-    int wrong = count_parameters(context) || make_probe(context, &probe) ||
-                probe_model(context, &probe);
+    int wrong =
+        count_parameters(context) || make_probe(context, &probe) || probe_model(context, &probe);
     dpr_program_destroy(probe.program);
     dpr_store_destroy(probe.store);
     dpr_context_destroy(context);

@@ -22,8 +22,8 @@ static void step_by_hand(double w[IN * OUT]) {
         }
         for (int j = 0; j < OUT; j++)
             for (int i = 0; i < IN; i++)
-                gradient[i * OUT + j] += (double)X[b * IN + i] *
-                                         (exp(z[j]) / total - (double)TARGET[b * OUT + j]) / B;
+                gradient[i * OUT + j] +=
+                    (double)X[b * IN + i] * (exp(z[j]) / total - (double)TARGET[b * OUT + j]) / B;
     }
     for (int k = 0; k < IN * OUT; k++)
         w[k] = (double)W[k] - RATE * gradient[k];

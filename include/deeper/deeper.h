@@ -80,10 +80,10 @@ typedef struct dpr_context_options {
      * NULL: nothing is logged. */
     void (*log)(void *user, dpr_log_level level, const char *topic, const char *line);
     void *log_user;
-    const char *log_topics;      /* "topic:level,…", the syntax of DEEPER_LOG; NULL: warnings only */
-    unsigned threads;            /* 0: one per usable core */
-    const char *device;          /* "cpu" (default) or "ref" */
-    const char *cpu_isa;         /* cap: "generic", "avx2", "avx512"; NULL: all that the machine has */
+    const char *log_topics; /* "topic:level,…", the syntax of DEEPER_LOG; NULL: warnings only */
+    unsigned threads;       /* 0: one per usable core */
+    const char *device;     /* "cpu" (default) or "ref" */
+    const char *cpu_isa;    /* cap: "generic", "avx2", "avx512"; NULL: all that the machine has */
     const char *disabled_passes; /* "fuse,memplan,…"; NULL: none */
 } dpr_context_options;
 
@@ -259,7 +259,7 @@ typedef enum dpr_fit { DPR_FIT, DPR_CROP, DPR_STRETCH } dpr_fit;
 /* What a network must know of its data. */
 typedef struct dpr_data_info {
     size_t size;
-    dpr_shape image;                /* height, width, channels; rank 0: not known */
+    dpr_shape image; /* height, width, channels; rank 0: not known */
     uint32_t n_classes;
     const char *const *class_names; /* n_classes names; NULL: the indices serve as names */
     dpr_fit fit;
@@ -274,8 +274,8 @@ dpr_data_info dpr_data_info_default(void);
  * deviation is 0, mean and deviation are computed from the images.
  * Errors: DPR_E_DATA names the first label outside 0…n_classes−1. */
 dpr_status dpr_data_create(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
-                           const int32_t *labels, size_t n, void (*release)(void *user),
-                           void *user, dpr_data **out);
+                           const int32_t *labels, size_t n, void (*release)(void *user), void *user,
+                           dpr_data **out);
 void dpr_data_destroy(dpr_data *data);
 const dpr_data_info *dpr_data_describe(const dpr_data *data);
 size_t dpr_data_count(const dpr_data *data);
@@ -291,8 +291,7 @@ dpr_status dpr_model_from_net(dpr_context *context, const char *name, const char
                               const dpr_data_info *info, uint64_t seed, const char *init,
                               dpr_model **out);
 /* Checks the grammar of net text and tells what its input is (height, width, channels), before there is data. */
-dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net,
-                         dpr_shape *image);
+dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net, dpr_shape *image);
 dpr_status dpr_model_load(dpr_context *context, const char *path, dpr_model **out);
 dpr_status dpr_model_save(const dpr_model *model, const char *path); /* atomic */
 void dpr_model_destroy(dpr_model *model);
@@ -323,7 +322,7 @@ typedef struct dpr_evaluation {
     double accuracy, accuracy_low, accuracy_high; /* Wilson's 95 % interval */
     double loss;                                  /* mean cross entropy */
     uint32_t n_classes;
-    const uint64_t *confusion; /* (true class × predicted class) */
+    const uint64_t *confusion;        /* (true class × predicted class) */
     const double *precision, *recall; /* per class; NaN where undefined */
 } dpr_evaluation;
 
@@ -340,32 +339,32 @@ struct dpr_progress;
 
 typedef struct dpr_train_options {
     size_t size;
-    unsigned epochs;          /* 10 */
-    unsigned batch;           /* 128 */
-    double learning_rate;     /* 0: the optimiser's default */
-    const char *optimizer;    /* "sgd", "momentum", "nesterov", "adamw" */
-    double momentum;          /* 0.9 */
-    double weight_decay;      /* coupled (L2) for SGD, decoupled for AdamW; weights only, not biases */
+    unsigned epochs;       /* 10 */
+    unsigned batch;        /* 128 */
+    double learning_rate;  /* 0: the optimiser's default */
+    const char *optimizer; /* "sgd", "momentum", "nesterov", "adamw" */
+    double momentum;       /* 0.9 */
+    double weight_decay;   /* coupled (L2) for SGD, decoupled for AdamW; weights only, not biases */
     double beta1, beta2, epsilon; /* AdamW: 0.9, 0.999, 1e-8 */
-    const char *schedule;     /* "constant", "step", "exponential", "cosine", "one-cycle", "linear" */
-    double warmup;            /* epochs */
+    const char *schedule; /* "constant", "step", "exponential", "cosine", "one-cycle", "linear" */
+    double warmup;        /* epochs */
     double step_epochs, decay; /* step: × decay every step_epochs; exponential: × decay an epoch */
-    double label_smoothing;   /* 0 */
-    double clip_norm;         /* global norm; 0: no clipping */
-    bool class_weights;       /* weigh each class by 1 / its share */
-    uint64_t seed;            /* 1 */
-    unsigned patience;        /* epochs without a better validation accuracy; 0: no early stop */
+    double label_smoothing;    /* 0 */
+    double clip_norm;          /* global norm; 0: no clipping */
+    bool class_weights;        /* weigh each class by 1 / its share */
+    uint64_t seed;             /* 1 */
+    unsigned patience;         /* epochs without a better validation accuracy; 0: no early stop */
     const dpr_data *validation; /* borrowed; NULL: none */
-    const volatile int *stop;  /* borrowed; non-zero ends an epoch early with DPR_E_INTERRUPTED */
+    const volatile int *stop;   /* borrowed; non-zero ends an epoch early with DPR_E_INTERRUPTED */
     /* Called between steps, at most some ten times a second; non-zero ends like *stop. */
     int (*progress)(void *user, const struct dpr_progress *progress);
     void *progress_user;
-    const char *data_name;    /* for the run record; may be NULL */
+    const char *data_name; /* for the run record; may be NULL */
 } dpr_train_options;
 
 typedef struct dpr_progress {
     unsigned epoch, epochs;
-    uint64_t step, steps; /* in this epoch */
+    uint64_t step, steps;  /* in this epoch */
     double loss, accuracy; /* running, over this epoch */
     double images_per_second, learning_rate;
     double seconds; /* since the epoch began */
@@ -373,7 +372,7 @@ typedef struct dpr_progress {
 
 typedef struct dpr_epoch_report {
     size_t size;
-    unsigned epoch; /* 1 for the first */
+    unsigned epoch;        /* 1 for the first */
     double loss, accuracy; /* over the epoch's training images, before each update */
     bool has_validation;
     double validation_loss, validation_accuracy, validation_low, validation_high;

@@ -18,9 +18,9 @@ typedef struct dpr_open_options {
     /* What the network's input wants; rank 0, or a 0 among the dimensions: as the files are (a
      * folder whose images differ then is an error that says how to state it). */
     dpr_shape image;
-    dpr_fit fit;         /* how other sizes are brought to it */
-    double validation;   /* fraction of the training half held back, stratified; 0: none */
-    uint64_t seed;       /* not used for the split, which is by content hash */
+    dpr_fit fit;       /* how other sizes are brought to it */
+    double validation; /* fraction of the training half held back, stratified; 0: none */
+    uint64_t seed;     /* not used for the split, which is by content hash */
     /* Class names that the set must have (a model's); n_classes 0: any. A set without names takes
      * these by index; a different number, or names that differ, is DPR_E_MISMATCH. */
     uint32_t n_classes;
@@ -40,17 +40,17 @@ dpr_status dpr_data_open(dpr_context *context, const char *path, dpr_half half,
 /* What one look at a set shows, both halves. Unreadable files and empty classes are counted and
  * listed, not errors. Strings belong to the survey. */
 typedef struct dpr_survey {
-    const char *format;     /* "IDX", "CIFAR-10 binary", "image folder" */
-    const char *split;      /* how the halves came about, for people */
-    size_t n[3];            /* images per half, by dpr_half */
+    const char *format; /* "IDX", "CIFAR-10 binary", "image folder" */
+    const char *split;  /* how the halves came about, for people */
+    size_t n[3];        /* images per half, by dpr_half */
     uint32_t n_classes;
     const char *const *class_names;
     const uint64_t *per_class[3]; /* n_classes counts per half */
     dpr_shape image;              /* of all images; rank 0 where they differ */
     uint32_t min_height, max_height, min_width, max_width, median_height, median_width;
-    size_t n_sizes;               /* different (height, width, channels) */
+    size_t n_sizes; /* different (height, width, channels) */
     size_t duplicates_train, duplicates_test, duplicates_across; /* same pixels */
-    size_t ignored;               /* hidden and foreign files */
+    size_t ignored;                                              /* hidden and foreign files */
     size_t n_unreadable;
     const char *const *unreadable; /* "path: reason" */
 } dpr_survey;
@@ -73,10 +73,11 @@ dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *
 
 typedef struct dpr_letters_options {
     size_t size;
-    const char *const *font_dirs; /* NULL-terminated; searched in all depths; NULL: installed fonts */
-    uint64_t seed;                /* 1 */
-    uint32_t train, test;         /* images: 60,000 and 10,000 */
-    uint32_t side;                /* pixels: 28 */
+    const char *const
+        *font_dirs;       /* NULL-terminated; searched in all depths; NULL: installed fonts */
+    uint64_t seed;        /* 1 */
+    uint32_t train, test; /* images: 60,000 and 10,000 */
+    uint32_t side;        /* pixels: 28 */
     int (*progress)(void *user, size_t done, size_t of); /* may be NULL; non-zero stops */
     void *progress_user;
 } dpr_letters_options;
@@ -84,7 +85,7 @@ typedef struct dpr_letters_options {
 dpr_letters_options dpr_letters_options_default(void);
 
 typedef struct dpr_letters_report {
-    size_t families, faces;   /* used */
+    size_t families, faces; /* used */
     size_t train_families, test_families;
     size_t rejected; /* broken files, and faces with a missing, empty or doubled glyph */
 } dpr_letters_report;

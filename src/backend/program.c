@@ -112,9 +112,8 @@ static dpr_status name_culprit(const dpr_program *program, const dpr__step *step
 
 /* The state is as before the failed tick, so the oracle can run it again, node by node. */
 static dpr_status replay(const dpr_program *program) {
-    dpr__step_options options = {.batch = 1,
-                                 .per_node = true,
-                                 .leaves_are_f64 = program->store->real == DPR_F64};
+    dpr__step_options options = {
+        .batch = 1, .per_node = true, .leaves_are_f64 = program->store->real == DPR_F64};
     dpr__step *step;
     void *plan;
     dpr_value *roots;

@@ -60,8 +60,7 @@ static void initialise(dpr__slot *slot, dpr_init init, uint64_t seed) {
     double fan_out = slot->shape.rank > 0 ? (double)slot->shape.dim[slot->shape.rank - 1] : 1;
     double fan_in = fan_out > 0 ? (double)n / fan_out : 1;
     for (int64_t i = 0; i < n && init != DPR_INIT_ZERO; i++) {
-        dpr__draw draw =
-            dpr__philox(seed, DPR__PURPOSE_INIT, (uint32_t)slot->ordinal, (uint64_t)i);
+        dpr__draw draw = dpr__philox(seed, DPR__PURPOSE_INIT, (uint32_t)slot->ordinal, (uint64_t)i);
         double value = 1;
         if (init == DPR_INIT_HE)
             value = dpr__normal(draw.word[0], draw.word[1]) * sqrt(2 / fan_in);
@@ -175,8 +174,8 @@ dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory
     dpr__slot *slot;
     DPR_TRY(find_checked(store, leaf, bytes, &slot));
     if (slot->kind != DPR_INPUT)
-        return DPR_FAIL(store->context, DPR_E_ARGUMENT, "leaf '%s' is no input; only inputs can be bound",
-                        leaf);
+        return DPR_FAIL(store->context, DPR_E_ARGUMENT,
+                        "leaf '%s' is no input; only inputs can be bound", leaf);
     release_data(store, slot);
     slot->data = (void *)(uintptr_t)memory; /* borrowed slots are never written */
     slot->borrowed = true;

@@ -11,8 +11,8 @@ typedef struct dpr__slot {
     dpr_dtype dtype; /* f32 leaves of an f64 store are DPR_F64 */
     dpr_shape shape; /* of inputs: with the largest batch seen */
     size_t bytes;
-    void *data;    /* 64-byte aligned, or the caller's when bound */
-    bool borrowed; /* bound to the caller's memory: never written */
+    void *data;     /* 64-byte aligned, or the caller's when bound */
+    bool borrowed;  /* bound to the caller's memory: never written */
     size_t ordinal; /* among the parameters, in the order in which they came */
 } dpr__slot;
 

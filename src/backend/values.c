@@ -55,12 +55,15 @@ void dpr__values_refresh(dpr__values *values) {
     for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
         const dpr__placement *p = &step->placements[v];
         switch (p->home) {
-        case DPR__HOME_NONE: break;
+        case DPR__HOME_NONE:
+            break;
         case DPR__HOME_LEAF:
             values->memory[v] = values->store->slots[values->slot[p->leaf]].data;
             break;
         case DPR__HOME_ARENA:
-        case DPR__HOME_CONSTANT: values->memory[v] = values->arena + p->offset; break;
+        case DPR__HOME_CONSTANT:
+            values->memory[v] = values->arena + p->offset;
+            break;
         }
     }
 }

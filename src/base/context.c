@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *dpr_version(void) { return DPR_VERSION; }
+const char *dpr_version(void) {
+    return DPR_VERSION;
+}
 
 const char *dpr_status_text(dpr_status status) {
     static const char *const TEXTS[] = {
@@ -44,7 +46,9 @@ void dpr__error_prefix(dpr_context *context, const char *format, ...) {
     strcpy(context->error, message);
 }
 
-const char *dpr_error(const dpr_context *context) { return context ? context->error : ""; }
+const char *dpr_error(const dpr_context *context) {
+    return context ? context->error : "";
+}
 
 void dpr__log(dpr_context *context, dpr_log_level level, dpr__topic topic, const char *format,
               ...) {
@@ -250,6 +254,10 @@ void dpr_context_destroy(dpr_context *context) {
     context->options.allocate(context->options.allocate_user, context, 0);
 }
 
-const char *dpr_context_isa(const dpr_context *context) { return dpr__isa_name(context->isa); }
+const char *dpr_context_isa(const dpr_context *context) {
+    return dpr__isa_name(context->isa);
+}
 
-unsigned dpr_context_threads(const dpr_context *context) { return context->threads; }
+unsigned dpr_context_threads(const dpr_context *context) {
+    return context->threads;
+}

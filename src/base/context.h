@@ -48,10 +48,10 @@ struct dpr_context {
     dpr_log_level level[DPR__N_TOPICS];
     bool pass_disabled[DPR__N_PASSES];
     dpr__device device;
-    dpr__isa isa;            /* the highest that kernels may use */
+    dpr__isa isa; /* the highest that kernels may use */
     unsigned threads;
-    struct dpr__team *team;  /* made at the first program; NULL before */
-    locale_t c_locale;       /* numbers are read and printed the same in every locale */
+    struct dpr__team *team; /* made at the first program; NULL before */
+    locale_t c_locale;      /* numbers are read and printed the same in every locale */
 };
 
 /* Logs one line if the topic's level lets it through. */

@@ -35,7 +35,9 @@ dpr__isa dpr__isa_detect(void) {
     return (saved & ZMM) == ZMM && (b7 & wide) == wide ? DPR__ISA_AVX512 : DPR__ISA_AVX2;
 }
 #else
-dpr__isa dpr__isa_detect(void) { return DPR__ISA_GENERIC; }
+dpr__isa dpr__isa_detect(void) {
+    return DPR__ISA_GENERIC;
+}
 #endif
 
 /* Whole cores of the cgroup's quota (cgroup v2: "max 100000" or "150000 100000"); 0: no limit known. */

@@ -22,7 +22,9 @@ typedef struct dpr__draw {
 dpr__draw dpr__philox(uint64_t seed, dpr__purpose purpose, uint32_t stream, uint64_t index);
 
 /* [0, 1) with 24 bits: exact in float. */
-static inline double dpr__unit(uint32_t word) { return (double)(word >> 8) * 0x1p-24; }
+static inline double dpr__unit(uint32_t word) {
+    return (double)(word >> 8) * 0x1p-24;
+}
 /* Standard normal by Box–Muller from two words. */
 double dpr__normal(uint32_t a, uint32_t b);
 /* 0 … n−1 without bias worth naming (64-bit multiply-shift); n ≥ 1. */

@@ -14,7 +14,8 @@
 dpr_status dpr__fail(dpr_context *context, dpr_status status, const char *file, int line,
                      const char *format, ...) DPR__PRINTF(5, 6);
 
-#define DPR_FAIL(context, status, ...) dpr__fail((context), (status), __FILE__, __LINE__, __VA_ARGS__)
+#define DPR_FAIL(context, status, ...)                                                             \
+    dpr__fail((context), (status), __FILE__, __LINE__, __VA_ARGS__)
 
 /* Forwards a failure. */
 #define DPR_TRY(expression)                                                                        \

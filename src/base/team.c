@@ -29,8 +29,8 @@ struct member {
 };
 
 struct dpr__team {
-    gate order;   /* generation of the work order */
-    gate barrier; /* generation of the barrier */
+    gate order;                            /* generation of the work order */
+    gate barrier;                          /* generation of the barrier */
     _Alignas(64) _Atomic uint32_t arrived; /* at the barrier */
     dpr_context *context;
     unsigned n, started, spins;
@@ -140,7 +140,9 @@ void dpr__team_run(dpr__team *team, void (*work)(void *user, unsigned member), v
     restore_modes(modes);
 }
 
-unsigned dpr__team_size(const dpr__team *team) { return team->n; }
+unsigned dpr__team_size(const dpr__team *team) {
+    return team->n;
+}
 
 /* ---- life ---- */
 

@@ -20,8 +20,8 @@ void dpr__text_release(dpr__text *text) {
 
 void dpr__text_bytes(dpr__text *text, const char *bytes, size_t n) {
     if (text->status == DPR_OK)
-        text->status = dpr__grow(text->context, &text->data, &text->capacity,
-                                 text->length + n + 1, 1);
+        text->status =
+            dpr__grow(text->context, &text->data, &text->capacity, text->length + n + 1, 1);
     if (text->status != DPR_OK)
         return;
     memcpy(text->data + text->length, bytes, n);
@@ -49,8 +49,8 @@ void dpr__text_add(dpr__text *text, const char *format, ...) {
         dpr__text_bytes(text, small, (size_t)n);
         return;
     }
-    text->status = dpr__grow(text->context, &text->data, &text->capacity,
-                             text->length + (size_t)n + 1, 1);
+    text->status =
+        dpr__grow(text->context, &text->data, &text->capacity, text->length + (size_t)n + 1, 1);
     if (text->status != DPR_OK)
         return;
     va_start(arguments, format);

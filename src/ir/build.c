@@ -25,8 +25,9 @@ dpr_value dpr__leaf(dpr_graph *graph, const char *name, dpr_leaf_kind kind, dpr_
         if (other->dtype == dtype && (dpr_leaf_kind)other->kind == kind &&
             dpr__shape_equal(&other->shape, &shape))
             return i;
-        dpr__graph_latch(graph, DPR_FAIL(graph->context, DPR_E_MISMATCH,
-                                         "leaf '%s' exists with another kind, type or shape", name));
+        dpr__graph_latch(graph,
+                         DPR_FAIL(graph->context, DPR_E_MISMATCH,
+                                  "leaf '%s' exists with another kind, type or shape", name));
     }
     dpr__leaf_param param = {
         .name = name, .kind = kind, .init = init, .dtype = dtype, .shape = shape};
@@ -72,16 +73,30 @@ dpr_value dpr_scale(dpr_graph *graph, dpr_value src, double factor) {
     dpr__scale_param param = {.factor = factor};
     return dpr__node_add(graph, DPR__OP_scale, &src, 1, &param);
 }
-dpr_value dpr_relu(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_relu, src); }
-dpr_value dpr_step(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_step, src); }
+dpr_value dpr_relu(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_relu, src);
+}
+dpr_value dpr_step(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_step, src);
+}
 dpr_value dpr_sigmoid(dpr_graph *graph, dpr_value src) {
     return unary(graph, DPR__OP_sigmoid, src);
 }
-dpr_value dpr_tanh(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_tanh, src); }
-dpr_value dpr_exp(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_exp, src); }
-dpr_value dpr_log(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_log, src); }
-dpr_value dpr_sqrt(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_sqrt, src); }
-dpr_value dpr_erf(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_erf, src); }
+dpr_value dpr_tanh(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_tanh, src);
+}
+dpr_value dpr_exp(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_exp, src);
+}
+dpr_value dpr_log(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_log, src);
+}
+dpr_value dpr_sqrt(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_sqrt, src);
+}
+dpr_value dpr_erf(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_erf, src);
+}
 
 /* slope·x + (1 − slope)·relu(x): slope below 0 and at 0, 1 above. */
 dpr_value dpr_leaky_relu(dpr_graph *graph, dpr_value src, double slope) {
@@ -142,11 +157,10 @@ dpr_value dpr_mean(dpr_graph *graph, dpr_value src, unsigned axes, bool keep) {
     double n = 1;
     for (uint32_t i = 0; i < shape.rank; i++) {
         if ((axes >> i & 1) && shape.dim[i] == DPR_BATCH) {
-            dpr__graph_latch(graph,
-                             DPR_FAIL(graph->context, DPR_E_SHAPE,
-                                      "mean '%s': axis %u is the batch, whose last part is "
-                                      "smaller; use dpr_batch_mean",
-                                      graph->scope, i));
+            dpr__graph_latch(graph, DPR_FAIL(graph->context, DPR_E_SHAPE,
+                                             "mean '%s': axis %u is the batch, whose last part is "
+                                             "smaller; use dpr_batch_mean",
+                                             graph->scope, i));
             return 0;
         }
         if (axes >> i & 1)
@@ -208,7 +222,9 @@ dpr_value dpr_log_softmax(dpr_graph *graph, dpr_value src) {
 dpr_value dpr_softmax_cross_entropy(dpr_graph *graph, dpr_value logits, dpr_value targets) {
     return binary(graph, DPR__OP_softmax_cross_entropy, logits, targets);
 }
-dpr_value dpr_argmax(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_argmax, src); }
+dpr_value dpr_argmax(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_argmax, src);
+}
 dpr_value dpr_equal(dpr_graph *graph, dpr_value a, dpr_value b) {
     return binary(graph, DPR__OP_equal, a, b);
 }
@@ -247,9 +263,9 @@ dpr_value dpr__increment(dpr_graph *graph, dpr_value src) {
 dpr_value dpr_assign(dpr_graph *graph, dpr_value leaf, dpr_value value) {
     if (graph->status == DPR_OK && leaf < graph->n_nodes && leaf != 0 &&
         graph->nodes[leaf].op != DPR__OP_leaf) {
-        dpr__graph_latch(graph, DPR_FAIL(graph->context, DPR_E_ARGUMENT,
-                                         "assign '%s': only a leaf can be given a value",
-                                         graph->scope));
+        dpr__graph_latch(graph,
+                         DPR_FAIL(graph->context, DPR_E_ARGUMENT,
+                                  "assign '%s': only a leaf can be given a value", graph->scope));
         return 0;
     }
     return binary(graph, DPR__OP_assign, leaf, value);
@@ -259,4 +275,6 @@ dpr_value dpr_choose(dpr_graph *graph, dpr_value train, dpr_value otherwise) {
     return binary(graph, DPR__OP_choose, train, otherwise);
 }
 
-dpr_value dpr_guard(dpr_graph *graph, dpr_value src) { return unary(graph, DPR__OP_guard, src); }
+dpr_value dpr_guard(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_guard, src);
+}

@@ -86,10 +86,18 @@ static const void *copy_param(dpr_graph *graph, const dpr__op *op, const void *p
         const void *from = (const char *)param + field->offset;
         void *to = copy + field->offset;
         switch (field->type) {
-        case DPR__FIELD_BOOL: memcpy(to, from, sizeof(bool)); break;
-        case DPR__FIELD_INT: memcpy(to, from, sizeof(int64_t)); break;
-        case DPR__FIELD_REAL: memcpy(to, from, sizeof(double)); break;
-        case DPR__FIELD_DTYPE: memcpy(to, from, sizeof(dpr_dtype)); break;
+        case DPR__FIELD_BOOL:
+            memcpy(to, from, sizeof(bool));
+            break;
+        case DPR__FIELD_INT:
+            memcpy(to, from, sizeof(int64_t));
+            break;
+        case DPR__FIELD_REAL:
+            memcpy(to, from, sizeof(double));
+            break;
+        case DPR__FIELD_DTYPE:
+            memcpy(to, from, sizeof(dpr_dtype));
+            break;
         case DPR__FIELD_SHAPE: {
             const dpr_shape *shape = from;
             dpr_shape clean = {.rank = shape->rank};
@@ -141,8 +149,9 @@ static dpr_status add(dpr_graph *graph, dpr__op_id op, const dpr_value *src, uin
                         dpr__op_arity[op], n_src);
     for (uint32_t i = 0; i < n_src; i++)
         if (src[i] == 0 || src[i] >= graph->n_nodes)
-            return DPR_FAIL(context, DPR_E_ARGUMENT, "%s '%s': operand %u is no value of this graph",
-                            dpr__op_names[op], graph->scope, i + 1);
+            return DPR_FAIL(context, DPR_E_ARGUMENT,
+                            "%s '%s': operand %u is no value of this graph", dpr__op_names[op],
+                            graph->scope, i + 1);
     dpr__node node = {.op = op,
                       .role = graph->role,
                       .n_src = n_src,
@@ -158,8 +167,8 @@ static dpr_status add(dpr_graph *graph, dpr__op_id op, const dpr_value *src, uin
     DPR_TRY(infer_type(graph, op, src, n_src, node.param, &type));
     node.dtype = type.dtype;
     node.shape = type.shape;
-    DPR_TRY(dpr__grow(context, &graph->sources, &graph->sources_capacity,
-                      graph->n_sources + n_src, sizeof *graph->sources));
+    DPR_TRY(dpr__grow(context, &graph->sources, &graph->sources_capacity, graph->n_sources + n_src,
+                      sizeof *graph->sources));
     DPR_TRY(dpr__grow(context, &graph->nodes, &graph->nodes_capacity, graph->n_nodes + 1,
                       sizeof *graph->nodes));
     node.first_src = (uint32_t)graph->n_sources;

@@ -6,12 +6,12 @@
 #include "base/status.h"
 
 enum dpr__trait {
-    DPR__ELEMENTWISE = 1,    /* dst[i] from src[i] (broadcast) alone: may join a fused group */
-    DPR__LINEAR = 2,         /* tested by the exact adjoint identity ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ */
-    DPR__VIEW = 4,           /* same bytes, other shape: never computed, only aliased */
-    DPR__ZERO_GRADIENT = 8,  /* derivative zero wherever it exists: ends a path silently */
-    DPR__NO_GRADIENT = 16,   /* asking for the derivative is an error that names node and op */
-    DPR__EFFECT = 32,        /* kept though nobody reads it */
+    DPR__ELEMENTWISE = 1,   /* dst[i] from src[i] (broadcast) alone: may join a fused group */
+    DPR__LINEAR = 2,        /* tested by the exact adjoint identity ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ */
+    DPR__VIEW = 4,          /* same bytes, other shape: never computed, only aliased */
+    DPR__ZERO_GRADIENT = 8, /* derivative zero wherever it exists: ends a path silently */
+    DPR__NO_GRADIENT = 16,  /* asking for the derivative is an error that names node and op */
+    DPR__EFFECT = 32,       /* kept though nobody reads it */
 };
 
 typedef enum dpr__op_id {
@@ -87,7 +87,7 @@ typedef struct dpr__field {
 typedef struct dpr__op {
     dpr_status (*infer)(dpr__infer *question);
     void (*gradient)(const dpr__gradient *question); /* NULL with ZERO_GRADIENT or NO_GRADIENT */
-    void (*reference)(const dpr__call *call);        /* NULL: leaf, views, and what programs resolve */
+    void (*reference)(const dpr__call *call); /* NULL: leaf, views, and what programs resolve */
     const dpr__field *fields;
     size_t n_fields, param_bytes;
 } dpr__op;

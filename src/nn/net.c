@@ -32,7 +32,9 @@ void dpr__net_destroy(dpr__net *net) {
     dpr__free(context, net);
 }
 
-dpr_shape dpr__net_input(const dpr__net *net) { return net->input; }
+dpr_shape dpr__net_input(const dpr__net *net) {
+    return net->input;
+}
 
 /* ---- parsing ---- */
 
@@ -92,8 +94,7 @@ static dpr_status parse_argument(dpr__reader *r, const dpr__word *word,
     bool rate = argument->kind == DPR__ARGUMENT_RATE;
     if (!dpr__parse_double(r->context, r->token.word, out) || (rate && !(*out >= 0 && *out < 1)))
         return dpr__syntax_error(r, r->token.line, r->token.column, "%s is '%s'; it must be %s",
-                                 what, r->token.word,
-                                 rate ? "at least 0 and below 1" : "a number");
+                                 what, r->token.word, rate ? "at least 0 and below 1" : "a number");
     return dpr__reader_next(r);
 }
 
@@ -233,8 +234,8 @@ static dpr_status parse(dpr__net *net, const char *name, const char *text) {
     DPR_TRY(dpr__reader_begin(&reader, net->context, net->name, net->text));
     DPR_TRY(parse_operations(net, &reader, 0));
     if (net->input.rank == 0)
-        return dpr__syntax_error(&reader, 1, 1,
-                                 "the network is empty; it begins with 'input HEIGHT WIDTH CHANNELS'");
+        return dpr__syntax_error(
+            &reader, 1, 1, "the network is empty; it begins with 'input HEIGHT WIDTH CHANNELS'");
     if (net->n_items == 0)
         return dpr__syntax_error(&reader, net->input_line, net->input_column,
                                  "nothing follows input; the shortest network is 'linear classes'");
@@ -256,7 +257,8 @@ dpr_status dpr__net_parse(dpr_context *context, const char *name, const char *te
     return DPR_OK;
 }
 
-dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net, dpr_shape *image) {
+dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net,
+                         dpr_shape *image) {
     dpr__net *parsed;
     DPR_TRY(dpr__net_parse(context, name, net, &parsed));
     *image = parsed->input;
@@ -307,7 +309,8 @@ static dpr_status append_item(const dpr__net *net, size_t i, dpr__net_build *bui
             item.word->argument[k].kind == DPR__ARGUMENT_WIDTH &&
             item.argument[k] == DPR__WORD_CLASSES) {
             if (build->n_classes == 0)
-                return at_item(net, &item, "the number of classes is not known here; give --classes N");
+                return at_item(net, &item,
+                               "the number of classes is not known here; give --classes N");
             item.argument[k] = build->n_classes;
         }
     DPR_TRY(choose_init(net, build->init, i, &layering->init));
@@ -354,8 +357,7 @@ static dpr_status append_all(const dpr__net *net, dpr__net_build *build, dpr__la
         DPR_TRY(append_item(net, i, build, layering));
         parameters += layering->parameters;
         if (parameters > MOST_PARAMETERS)
-            return at_item(net, &net->items[i],
-                           "here the network exceeds 2147483648 parameters");
+            return at_item(net, &net->items[i], "here the network exceeds 2147483648 parameters");
     }
     build->logits = layering->value;
     return check_logits(net, build);

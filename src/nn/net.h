@@ -14,13 +14,13 @@ void dpr__net_destroy(dpr__net *net);
 dpr_shape dpr__net_input(const dpr__net *net);
 
 typedef struct dpr__net_build {
-    dpr_value images;    /* f32 (batch, height, width, channels), normalised */
-    uint32_t n_classes;  /* what `classes` stands for; 0: unknown, then the word is an error */
-    const char *init;    /* "auto", "he", "xavier", "zero" */
+    dpr_value images;   /* f32 (batch, height, width, channels), normalised */
+    uint32_t n_classes; /* what `classes` stands for; 0: unknown, then the word is an error */
+    const char *init;   /* "auto", "he", "xavier", "zero" */
     /* results */
-    dpr_value logits;    /* (batch, classes) */
-    dpr_layer *layers;   /* one per line that makes nodes; strings live in the net */
-    size_t n_layers;     /* dpr__free(context, layers) */
+    dpr_value logits;  /* (batch, classes) */
+    dpr_layer *layers; /* one per line that makes nodes; strings live in the net */
+    size_t n_layers;   /* dpr__free(context, layers) */
 } dpr__net_build;
 
 /* Appends the network to the graph: parameters named "linear_1.weights" (inputs × outputs) and

@@ -52,17 +52,14 @@ dpr_status dpr__reader_next(dpr__reader *r) {
     skip_blanks(r);
     dpr__token *token = &r->token;
     const char *p = r->text + r->at;
-    *token = (dpr__token){.at = r->at,
-                          .line = r->line,
-                          .column = (unsigned)(r->at - r->line_start) + 1};
+    *token =
+        (dpr__token){.at = r->at, .line = r->line, .column = (unsigned)(r->at - r->line_start) + 1};
     if (*p == '\0') {
         token->kind = DPR__TOKEN_END;
         return DPR_OK;
     }
     if (!in_word(*p)) {
-        token->kind = *p == '{'   ? DPR__TOKEN_OPEN
-                      : *p == '}' ? DPR__TOKEN_CLOSE
-                                  : DPR__TOKEN_BREAK;
+        token->kind = *p == '{' ? DPR__TOKEN_OPEN : *p == '}' ? DPR__TOKEN_CLOSE : DPR__TOKEN_BREAK;
         r->at++;
         if (*p == '\n') {
             r->line++;
@@ -90,8 +87,9 @@ dpr_status dpr__reader_begin(dpr__reader *r, dpr_context *context, const char *n
                         MOST_BYTES);
     for (const char *p = text; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 && strchr("\t\r\n", *p) == NULL)
-            return DPR_FAIL(context, DPR_E_SYNTAX,
-                            "%s: byte %zu is a control character; this is not the text of a network",
-                            name, (size_t)(p - text));
+            return DPR_FAIL(
+                context, DPR_E_SYNTAX,
+                "%s: byte %zu is a control character; this is not the text of a network", name,
+                (size_t)(p - text));
     return dpr__reader_next(r);
 }

@@ -8,8 +8,7 @@ static dpr_value flat(dpr_graph *graph, dpr_value value) {
     dpr_shape shape = dpr_value_shape(graph, value);
     if (shape.rank == 2)
         return value;
-    return dpr_reshape(graph, value,
-                       dpr_shape_of(DPR_BATCH, dpr__shape_count_open(&shape)));
+    return dpr_reshape(graph, value, dpr_shape_of(DPR_BATCH, dpr__shape_count_open(&shape)));
 }
 
 static void linear(const dpr__net_item *item, dpr__layering *l) {
@@ -25,8 +24,8 @@ static void linear(const dpr__net_item *item, dpr__layering *l) {
     if (item->flag)
         return;
     dpr__format(graph->context, name, sizeof name, "%s.bias", item->name);
-    l->value = dpr_add(graph, l->value,
-                       dpr_parameter(graph, name, dpr_shape_of(outputs), DPR_INIT_ZERO));
+    l->value =
+        dpr_add(graph, l->value, dpr_parameter(graph, name, dpr_shape_of(outputs), DPR_INIT_ZERO));
     l->parameters += (uint64_t)outputs;
     l->flops += (uint64_t)outputs;
 }
@@ -51,7 +50,7 @@ static void leaky_relu(const dpr__net_item *item, dpr__layering *l) {
 }
 
 #define ACTIVATION(name)                                                                           \
-    static void append_##name(const dpr__net_item *item, dpr__layering *l) {                             \
+    static void append_##name(const dpr__net_item *item, dpr__layering *l) {                       \
         (void)item;                                                                                \
         l->value = dpr_##name(l->graph, l->value);                                                 \
         l->flops = elements(l);                                                                    \

@@ -8,10 +8,10 @@ enum { DPR__MOST_ARGUMENTS = 3 };
 
 /* What an argument must be. */
 typedef enum dpr__argument_kind {
-    DPR__ARGUMENT_COUNT,   /* a whole number, at least 1 */
-    DPR__ARGUMENT_WIDTH,   /* the same, or the word `classes` */
-    DPR__ARGUMENT_RATE,    /* at least 0 and below 1 */
-    DPR__ARGUMENT_REAL,    /* any finite number */
+    DPR__ARGUMENT_COUNT, /* a whole number, at least 1 */
+    DPR__ARGUMENT_WIDTH, /* the same, or the word `classes` */
+    DPR__ARGUMENT_RATE,  /* at least 0 and below 1 */
+    DPR__ARGUMENT_REAL,  /* any finite number */
 } dpr__argument_kind;
 
 typedef struct dpr__argument {
@@ -26,8 +26,8 @@ struct dpr__net_item;
 /* The net under construction: what a layer sees and leaves. */
 typedef struct dpr__layering {
     dpr_graph *graph;
-    dpr_value value;  /* the last layer's result */
-    dpr_init init;    /* of this layer's weights */
+    dpr_value value;            /* the last layer's result */
+    dpr_init init;              /* of this layer's weights */
     uint64_t parameters, flops; /* what this layer adds, of one image */
 } dpr__layering;
 

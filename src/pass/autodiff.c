@@ -8,9 +8,9 @@
 
 struct walk {
     dpr_graph *graph;
-    size_t n;         /* nodes of the graph before differentiation */
-    bool *depends;    /* (n) on one of wrt */
-    dpr_value *diff;  /* (n) ∂loss/∂node, summed so far; 0: nothing arrived yet */
+    size_t n;        /* nodes of the graph before differentiation */
+    bool *depends;   /* (n) on one of wrt */
+    dpr_value *diff; /* (n) ∂loss/∂node, summed so far; 0: nothing arrived yet */
 };
 
 static void mark_dependent(const struct walk *walk, const dpr_value *wrt, size_t n_wrt) {
@@ -71,7 +71,8 @@ static dpr_status step_back(const struct walk *walk, dpr_value value) {
 
 static dpr_status check(dpr_graph *graph, dpr_value loss, const dpr_value *wrt, size_t n) {
     if (loss == 0 || loss >= graph->n_nodes)
-        return DPR_FAIL(graph->context, DPR_E_ARGUMENT, "gradients: the loss is no value of this graph");
+        return DPR_FAIL(graph->context, DPR_E_ARGUMENT,
+                        "gradients: the loss is no value of this graph");
     const dpr__node *node = dpr__node_of(graph, loss);
     char shape[DPR__SHAPE_TEXT];
     if (node->dtype != DPR_F32 || node->shape.rank != 0)

@@ -20,13 +20,15 @@ static dpr_status check_read(const dpr__step *step, dpr_value value, uint32_t g,
     if (producer == g + 1)
         return DPR_OK;
     if (p->home == DPR__HOME_NONE)
-        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read but not stored", owner);
+        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read but not stored",
+                        owner);
     if (producer != 0 && step->groups[producer - 1].phase >= phase)
         return DPR_FAIL(step->context, DPR_E_ARGUMENT,
                         "plan: node %u is read in phase %u but made in phase %u", owner, phase,
                         step->groups[producer - 1].phase);
     if (in_arena(p) && (p->first_phase > phase || p->last_phase < phase))
-        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read after its life", owner);
+        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read after its life",
+                        owner);
     if (p->bytes != dpr__value_bytes(step, owner))
         return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u has the wrong size", owner);
     return DPR_OK;

@@ -11,13 +11,13 @@ enum { MAX_MEMBERS = 24 }; /* each may take a register of the pointwise kernels'
 struct fusion {
     const dpr_graph *graph;
     struct entry {
-        uint32_t group;      /* representative node; 0: not computed (leaf, constant, view, assign) */
-        dpr_value next;      /* in the circular list of the group's members */
-        uint32_t size;       /* of a representative: members, highest id, contractions */
+        uint32_t group; /* representative node; 0: not computed (leaf, constant, view, assign) */
+        dpr_value next; /* in the circular list of the group's members */
+        uint32_t size;  /* of a representative: members, highest id, contractions */
         dpr_value high;
         bool contracts;
         uint32_t seen; /* the search that saw this node last */
-    } *at;             /* (nodes) */
+    } * at;            /* (nodes) */
     dpr_value *stack;  /* (nodes) */
     uint32_t searches;
 };
@@ -43,8 +43,9 @@ static bool may_fuse(const struct fusion *fusion, dpr_value value) {
     if (!dpr__has_trait(node->op, DPR__ELEMENTWISE) || node->dtype != DPR_F32)
         return false;
     for (uint32_t i = 0; i < node->n_src; i++)
-        if (dpr__pattern_of(&dpr__node_of(fusion->graph, dpr__source(fusion->graph, value, i))->shape,
-                            &node->shape) == DPR__NO_PATTERN)
+        if (dpr__pattern_of(
+                &dpr__node_of(fusion->graph, dpr__source(fusion->graph, value, i))->shape,
+                &node->shape) == DPR__NO_PATTERN)
             return false;
     return true;
 }

@@ -9,8 +9,8 @@ enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
 
 size_t dpr__value_bytes(const dpr__step *step, dpr_value value) {
     const dpr__node *node = dpr__node_of(step->graph, value);
-    size_t element = dpr__dtype_bytes(
-        node->dtype == DPR_F32 && step->leaves_are_f64 ? DPR_F64 : node->dtype);
+    size_t element =
+        dpr__dtype_bytes(node->dtype == DPR_F32 && step->leaves_are_f64 ? DPR_F64 : node->dtype);
     return (size_t)dpr__shape_count(&node->shape) * element;
 }
 
@@ -116,7 +116,8 @@ static int larger_first(const void *a, const void *b) {
 
 /* Lowest offset at which the block meets no placed block of its time (first fit by size: Pisarchyk & Lee
  * 2020, "Efficient memory management for deep neural net inference", section 5). */
-static size_t lowest_offset(const struct block *blocks, size_t n_placed, const struct block *block) {
+static size_t lowest_offset(const struct block *blocks, size_t n_placed,
+                            const struct block *block) {
     size_t offset = 0;
     for (bool moved = true; moved;) {
         moved = false;
@@ -144,7 +145,9 @@ static void place(dpr__step *step, struct block *blocks, size_t n) {
     }
 }
 
-static size_t rounded(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+static size_t rounded(size_t bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 
 dpr_status dpr__plan_memory(dpr__step *step) {
     set_phases(step);

@@ -18,8 +18,8 @@ struct order {
     uint32_t *waiting; /* (n) predecessors not yet placed */
     struct edge *edges;
     size_t n_edges, edges_capacity;
-    bool *seen;        /* (n) scratch */
-    uint32_t *stack;   /* (n) */
+    bool *seen;      /* (n) scratch */
+    uint32_t *stack; /* (n) */
 };
 
 static dpr_status add_edge(struct order *order, uint32_t from, uint32_t to) {
@@ -83,10 +83,9 @@ static bool mark_before(const struct order *order, dpr_value leaf, uint32_t writ
                 if (dpr__owner(step->graph, src) != leaf)
                     continue;
                 before[g] |= g != writer;
-                if (g == writer &&
-                    !(dpr__has_trait(node->op, DPR__ELEMENTWISE) &&
-                      dpr__pattern_of(&dpr__node_of(step->graph, src)->shape, &node->shape) ==
-                          DPR__FULL))
+                if (g == writer && !(dpr__has_trait(node->op, DPR__ELEMENTWISE) &&
+                                     dpr__pattern_of(&dpr__node_of(step->graph, src)->shape,
+                                                     &node->shape) == DPR__FULL))
                     return false;
             }
         }
@@ -107,8 +106,7 @@ static dpr_status try_in_place(struct order *order, dpr_value leaf, dpr_value va
     for (uint32_t g = 0; g < order->n; g++)
         if (before[g])
             DPR_TRY(add_edge(order, g, writer));
-    step->placements[value] =
-        (dpr__placement){.home = DPR__HOME_LEAF, .leaf = leaf};
+    step->placements[value] = (dpr__placement){.home = DPR__HOME_LEAF, .leaf = leaf};
     *done = true;
     return DPR_OK;
 }

@@ -92,8 +92,11 @@ static dpr_value identity(const dpr_graph *graph, dpr_value value) {
             same = src[0];
         break;
     case DPR__OP_reshape:
-    case DPR__OP_broadcast: same = src[0]; break;
-    default: break;
+    case DPR__OP_broadcast:
+        same = src[0];
+        break;
+    default:
+        break;
     }
     if (same == 0 || !dpr__shape_equal(&dpr__node_of(graph, same)->shape, &node->shape))
         return 0;
@@ -122,8 +125,7 @@ static dpr_value without_broadcast(dpr_graph *graph, dpr_value value) {
 
 static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     dpr_graph *graph = rewrite->to;
-    dpr_value value =
-        dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param), other;
+    dpr_value value = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param), other;
     double constant;
     while (value != 0 && (other = without_broadcast(graph, value)) != 0)
         value = other;

@@ -53,8 +53,10 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
 dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_value *roots,
                            const dpr__step_options *options) {
     if (options->batch < 1)
-        return DPR_FAIL(step->context, DPR_E_ARGUMENT, "a program's batch is %lld; it must be at "
-                        "least 1", (long long)options->batch);
+        return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                        "a program's batch is %lld; it must be at "
+                        "least 1",
+                        (long long)options->batch);
     for (size_t i = 0; i < step->n_roots; i++) {
         if (roots[i] == 0 || roots[i] >= from->n_nodes)
             return DPR_FAIL(step->context, DPR_E_ARGUMENT,

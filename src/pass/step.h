@@ -31,7 +31,7 @@ typedef enum dpr__home {
 /* Where a node's value lies. A view's entry is its owner's. */
 typedef struct dpr__placement {
     dpr__home home;
-    dpr_value leaf;                    /* HOME_LEAF: the leaf node whose slot it is */
+    dpr_value leaf;                   /* HOME_LEAF: the leaf node whose slot it is */
     uint32_t first_phase, last_phase; /* arena: when the bytes must be left alone */
     size_t offset, bytes;
 } dpr__placement;
@@ -46,11 +46,11 @@ typedef struct dpr__commit {
 
 typedef struct dpr__step {
     dpr_context *context;
-    dpr_graph *graph;  /* specialised */
-    dpr_value *roots;  /* ids in graph; 0 where a root vanished (assign(w, w)) */
+    dpr_graph *graph; /* specialised */
+    dpr_value *roots; /* ids in graph; 0 where a root vanished (assign(w, w)) */
     size_t n_roots;
-    bool per_node;     /* every node stored, groups of one: how the oracle runs */
-    uint64_t seed;     /* of leaves that the store has yet to make */
+    bool per_node; /* every node stored, groups of one: how the oracle runs */
+    uint64_t seed; /* of leaves that the store has yet to make */
     bool leaves_are_f64;
 
     uint32_t *group_of; /* (nodes) index in groups + 1; 0: leaf, constant, view, effect */

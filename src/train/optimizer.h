@@ -7,8 +7,8 @@
 /* X(name, word, default learning rate) */
 #define DPR__OPTIMIZER_MAP(X)                                                                      \
     X(SGD, "sgd", 0.1)                                                                             \
-    X(MOMENTUM, "momentum", 0.05)                                                                   \
-    X(NESTEROV, "nesterov", 0.05)                                                                   \
+    X(MOMENTUM, "momentum", 0.05)                                                                  \
+    X(NESTEROV, "nesterov", 0.05)                                                                  \
     X(ADAMW, "adamw", 0.001)
 
 typedef enum dpr__optimizer_kind {

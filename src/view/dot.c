@@ -12,7 +12,7 @@
 struct drawing {
     const dpr_graph *graph;
     const dpr_graph_view *view;
-    bool *drawn;    /* (nodes) needed by a result, and worth a box */
+    bool *drawn;       /* (nodes) needed by a result, and worth a box */
     dpr_value *beside; /* (nodes) the forward node on whose rank a gradient node stands; 0: none */
     dpr__text text;
 };
@@ -24,7 +24,9 @@ struct drawing {
 #define PARAMETER_COLOUR "#cdeadf"
 #define INPUT_COLOUR "#eeeeee"
 
-static bool is_backward(const dpr__node *node) { return node->role == DPR__BACKWARD; }
+static bool is_backward(const dpr__node *node) {
+    return node->role == DPR__BACKWARD;
+}
 
 static bool is_gradient(const dpr__node *node) {
     return is_backward(node) && strncmp(node->name, "gradient of ", 12) == 0;

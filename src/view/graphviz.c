@@ -35,7 +35,8 @@ static dpr_status spawn_dot(dpr_context *context, const char *format, FILE *in, 
         if (errno != EINTR)
             return DPR_FAIL(context, DPR_E_IO, "lost Graphviz's dot: %s", strerror(errno));
     if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-        return DPR_FAIL(context, DPR_E_IO, "Graphviz's dot failed; ask for a .dot file and see why");
+        return DPR_FAIL(context, DPR_E_IO,
+                        "Graphviz's dot failed; ask for a .dot file and see why");
     return DPR_OK;
 }
 

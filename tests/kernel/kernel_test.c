@@ -16,7 +16,8 @@
 enum { GUARD = 16, MOST = 1100 };
 static const float GUARD_VALUE = -12345.5F;
 
-static const int64_t SIZES[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256, 257, 1025};
+static const int64_t SIZES[] = {0,  1,  2,  3,  4,  5,   7,   8,   9,   15,
+                                16, 17, 31, 32, 33, 255, 256, 257, 1025};
 enum { N_SIZES = sizeof SIZES / sizeof *SIZES };
 
 /* A fixed stream of values in (−3, 3), some exactly 0. */
@@ -114,7 +115,8 @@ static void spans(void **state) {
 
 /* ---- TILE ---- */
 
-static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k, bool ta, bool tb) {
+static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k, bool ta,
+                      bool tb) {
     size_t a_n = (size_t)(m * k) + 1, b_n = (size_t)(k * n) + 1;
     float *a = calloc(a_n, sizeof *a), *b = calloc(b_n, sizeof *b);
     float *packed = aligned_alloc(64, DPR__TILE_PACKED * sizeof *packed);
@@ -202,7 +204,9 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
     *c = (struct rows_case){.src = {{dtype, space, pool}, {DPR_F32, space, other}}};
     c->call = (dpr__call){NULL, c->src, {DPR_F32, space, NULL}};
     switch (kernel->op) {
-    case DPR__OP_softmax_cross_entropy: c->call.dst.shape = dpr_shape_of(rows); break;
+    case DPR__OP_softmax_cross_entropy:
+        c->call.dst.shape = dpr_shape_of(rows);
+        break;
     case DPR__OP_argmax:
         c->call.dst = (dpr__tensor){DPR_I32, dpr_shape_of(rows), NULL};
         break;
@@ -226,7 +230,8 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         c->src[1] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick};
         c->call.param = &draw_param;
         break;
-    default: break;
+    default:
+        break;
     }
     return kernel->run.rows->accepts(&c->call);
 }
@@ -238,8 +243,7 @@ static void test_rows(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         return;
     c.call.dst.data = want;
     dpr__ops[kernel->op]->reference(&c.call);
-    size_t bytes = (size_t)dpr__shape_count(&c.call.dst.shape) *
-                   dpr__dtype_bytes(c.call.dst.dtype);
+    size_t bytes = (size_t)dpr__shape_count(&c.call.dst.shape) * dpr__dtype_bytes(c.call.dst.dtype);
     int64_t units = kernel->run.rows->units(&c.call);
     /* In one piece, and cut in two: the same. */
     for (int64_t cut = 0; cut <= units; cut += units > 2 ? units / 2 : 1) {

@@ -42,8 +42,7 @@ static void add_update(struct net *net, const char *name, dpr_value w, dpr_value
     dpr_value rate = dpr_input(g, "learning_rate", DPR_F32, dpr_scalar_shape());
     dpr_value next = dpr_add(g, dpr_scale(g, v, 0.9), gradient);
     net->roots[net->n_roots++] = dpr_assign(g, v, next);
-    net->roots[net->n_roots++] =
-        dpr_assign(g, w, dpr_subtract(g, w, dpr_multiply(g, next, rate)));
+    net->roots[net->n_roots++] = dpr_assign(g, w, dpr_subtract(g, w, dpr_multiply(g, next, rate)));
 }
 
 static struct net make_net(dpr_context *context) {
@@ -98,8 +97,8 @@ static void train(const char *disabled, const char *device, unsigned threads, fl
     options.train = true;
     uint64_t done;
     assert_int_equal(dpr_store_create(context, &store), DPR_OK);
-    assert_int_equal(dpr_program_create(net.graph, store, net.roots, net.n_roots, &options, &program),
-                     DPR_OK);
+    assert_int_equal(
+        dpr_program_create(net.graph, store, net.roots, net.n_roots, &options, &program), DPR_OK);
     dpr_graph_destroy(net.graph);
     feed(store, B - 1, 0.5F);
     assert_int_equal(dpr_program_run(program, 20, NULL, &done), DPR_OK);
@@ -116,8 +115,8 @@ static void train(const char *disabled, const char *device, unsigned threads, fl
 
 static void passes_on_and_off_agree(void **state) {
     (void)state;
-    static const char *const DISABLED[] = {
-        "simplify", "fuse", "schedule", "memplan", "simplify,fuse,schedule,memplan"};
+    static const char *const DISABLED[] = {"simplify", "fuse", "schedule", "memplan",
+                                           "simplify,fuse,schedule,memplan"};
     float want[IN * HIDDEN], got[IN * HIDDEN], want_loss, loss;
     train(NULL, "cpu", 2, want, &want_loss);
     for (size_t i = 0; i < sizeof DISABLED / sizeof *DISABLED; i++) {
@@ -206,8 +205,8 @@ static void simplify_finds_equals_and_constants(void **state) {
     dpr_graph *g = dpr_graph_create(context);
     dpr_value x = dpr_input(g, "x", DPR_F32, dpr_shape_of(4));
     dpr_value a = dpr_relu(g, x), b = dpr_relu(g, x);
-    dpr_value two = dpr_add(g, dpr_constant(g, 1, dpr_scalar_shape()),
-                            dpr_constant(g, 1, dpr_scalar_shape()));
+    dpr_value two =
+        dpr_add(g, dpr_constant(g, 1, dpr_scalar_shape()), dpr_constant(g, 1, dpr_scalar_shape()));
     dpr_value y = dpr_multiply(g, dpr_add(g, a, b), two);
     (void)dpr_exp(g, x); /* dead */
     dpr_value root = dpr_multiply(g, y, dpr_constant(g, 1, dpr_shape_of(4)));
@@ -273,11 +272,21 @@ static dpr__step *random_step(dpr_context *context, uint64_t seed) {
         dpr_value a = pool[dpr__below(r.word[0], (uint32_t)n)];
         dpr_value b = pool[dpr__below(r.word[1], (uint32_t)n)];
         switch (r.word[2] % 5) {
-        case 0: pool[n++] = dpr_add(g, a, b); break;
-        case 1: pool[n++] = dpr_multiply(g, a, dpr_relu(g, b)); break;
-        case 2: pool[n++] = dpr_matmul(g, a, b, r.word[3] % 4); break;
-        case 3: pool[n++] = dpr_add(g, a, dpr_sum(g, b, 1, false)); break;
-        default: pool[n++] = dpr_softmax(g, a); break;
+        case 0:
+            pool[n++] = dpr_add(g, a, b);
+            break;
+        case 1:
+            pool[n++] = dpr_multiply(g, a, dpr_relu(g, b));
+            break;
+        case 2:
+            pool[n++] = dpr_matmul(g, a, b, r.word[3] % 4);
+            break;
+        case 3:
+            pool[n++] = dpr_add(g, a, dpr_sum(g, b, 1, false));
+            break;
+        default:
+            pool[n++] = dpr_softmax(g, a);
+            break;
         }
     }
     for (int i = 0; i < 4; i++)
@@ -379,8 +388,8 @@ static void a_non_finite_loss_leaves_the_state_and_names_the_op(void **state) {
     uint64_t done;
     float before[IN * HIDDEN], after[IN * HIDDEN];
     assert_int_equal(dpr_store_create(context, &store), DPR_OK);
-    assert_int_equal(dpr_program_create(net.graph, store, net.roots, net.n_roots, &options, &program),
-                     DPR_OK);
+    assert_int_equal(
+        dpr_program_create(net.graph, store, net.roots, net.n_roots, &options, &program), DPR_OK);
     feed(store, B, 0);
     assert_int_equal(dpr_program_run(program, 3, NULL, &done), DPR_OK);
     assert_int_equal(dpr_store_read(store, "w1", before, sizeof before), DPR_OK);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-    POINTWISE_TILE = 8192,  /* elements: some 32 KB a stream */
-    SERIAL_COST = 40000,    /* flops + bytes under which waking a second thread costs more */
+    POINTWISE_TILE = 8192, /* elements: some 32 KB a stream */
+    SERIAL_COST = 40000,   /* flops + bytes under which waking a second thread costs more */
 };
 
 static const dpr__node *node_of(const dpr__cpu_plan *plan, dpr_value value) {
@@ -54,8 +54,7 @@ static bool read_later(const dpr__cpu_plan *plan, const dpr__instruction *progra
 static dpr__instruction *make_program(dpr__cpu_plan *plan, const dpr__group *group, uint32_t skip,
                                       bool *supported) {
     const dpr__step *step = plan->values.step;
-    dpr__instruction *program =
-        dpr__arena_allocate(&plan->arena, (group->n + 1) * sizeof *program);
+    dpr__instruction *program = dpr__arena_allocate(&plan->arena, (group->n + 1) * sizeof *program);
     *supported = true;
     for (uint32_t m = skip; program != NULL && m < group->n; m++) {
         dpr_value value = step->members[group->first + m];
@@ -64,9 +63,8 @@ static dpr__instruction *make_program(dpr__cpu_plan *plan, const dpr__group *gro
         const dpr__kernel *kernel =
             dpr__kernel_find(DPR__SPAN, node->op, dtype, step->context->isa);
         dpr__instruction *i = &program[m];
-        *i = (dpr__instruction){.run = kernel ? kernel->run.span : NULL,
-                                .param = node->param,
-                                .n_src = node->n_src};
+        *i = (dpr__instruction){
+            .run = kernel ? kernel->run.span : NULL, .param = node->param, .n_src = node->n_src};
         if (step->placements[value].home != DPR__HOME_NONE)
             i->store = value;
         for (uint32_t s = 0; s < node->n_src; s++) {
@@ -78,8 +76,8 @@ static dpr__instruction *make_program(dpr__cpu_plan *plan, const dpr__group *gro
             *supported = false;
     }
     for (uint32_t m = skip; program != NULL && m < group->n; m++)
-        program[m].direct = program[m].store != 0 &&
-                            !read_later(plan, program, group->n, m, program[m].store);
+        program[m].direct =
+            program[m].store != 0 && !read_later(plan, program, group->n, m, program[m].store);
     return program;
 }
 
@@ -104,7 +102,9 @@ static void cut_pointwise(dpr__row *row) {
     row->tile_rows = row->tile_rows < 1 ? 1 : row->tile_rows;
 }
 
-static int64_t ceil_divide(int64_t a, int64_t b) { return b > 0 ? (a + b - 1) / b : 0; }
+static int64_t ceil_divide(int64_t a, int64_t b) {
+    return b > 0 ? (a + b - 1) / b : 0;
+}
 
 static void count_tiles(dpr__row *row) {
     row->n_tiles =
@@ -172,8 +172,7 @@ static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *gro
     const dpr__step *step = plan->values.step;
     row->product = step->members[group->first];
     const dpr__node *node = node_of(plan, row->product);
-    const dpr__kernel *kernel =
-        dpr__kernel_find(DPR__TILE, node->op, DPR_F32, step->context->isa);
+    const dpr__kernel *kernel = dpr__kernel_find(DPR__TILE, node->op, DPR_F32, step->context->isa);
     row->program = make_program(plan, group, 1, supported);
     if (row->program == NULL)
         return DPR_E_MEMORY;

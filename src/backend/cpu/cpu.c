@@ -24,8 +24,8 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
     const dpr__step *step = plan->values.step;
     dpr_context *context = step->context;
     DPR_TRY(dpr__allocate(context, step->n_groups, sizeof *plan->rows, &plan->rows));
-    DPR_TRY(dpr__allocate(context, step->n_phases, sizeof *plan->phase_serial,
-                          &plan->phase_serial));
+    DPR_TRY(
+        dpr__allocate(context, step->n_phases, sizeof *plan->phase_serial, &plan->phase_serial));
     DPR_TRY(dpr__allocate(context, step->n_phases, sizeof *plan->phase_end, &plan->phase_end));
     for (uint32_t g = 0; g < step->n_groups; g++)
         DPR_TRY(dpr__cpu_compile_group(plan, g, &plan->rows[g]));
@@ -173,7 +173,9 @@ static const void *value_of(void *p, dpr_value value) {
     return ((dpr__cpu_plan *)p)->values.memory[value];
 }
 
-static size_t rows(void *p) { return ((dpr__cpu_plan *)p)->n_rows; }
+static size_t rows(void *p) {
+    return ((dpr__cpu_plan *)p)->n_rows;
+}
 
 static dpr__row_view row_view(void *p, size_t i) {
     const dpr__row *row = &((dpr__cpu_plan *)p)->rows[i];

@@ -9,7 +9,8 @@
 #include <stdatomic.h>
 
 enum {
-    DPR__SPAN_ELEMENTS = 256, /* of one register of a pointwise program: 1 KB, so that all stay in L1 */
+    DPR__SPAN_ELEMENTS =
+        256, /* of one register of a pointwise program: 1 KB, so that all stay in L1 */
     DPR__SPAN_REGISTERS = 32,
 };
 
@@ -65,10 +66,10 @@ typedef struct dpr__cpu_plan {
     dpr__values values;
     dpr__row *rows;
     size_t n_rows;
-    dpr__arena arena;  /* programs, operands */
-    bool serial;       /* no row is worth a second thread */
+    dpr__arena arena; /* programs, operands */
+    bool serial;      /* no row is worth a second thread */
     size_t scratch_bytes;
-    char **scratch;    /* one for each member */
+    char **scratch; /* one for each member */
     unsigned n_scratch;
     bool *phase_serial; /* (phases) */
     size_t *phase_end;  /* (phases) index after the last row */
@@ -89,8 +90,8 @@ void dpr__cpu_run_pointwise(const dpr__row *row, const dpr__values *values, void
                             int64_t first, int64_t last);
 void dpr__cpu_run_contraction(const dpr__row *row, const dpr__values *values, void *scratch,
                               int64_t first, int64_t last);
-void dpr__cpu_run_rows(const dpr__row *row, const dpr__values *values, void *scratch,
-                       int64_t first, int64_t last);
+void dpr__cpu_run_rows(const dpr__row *row, const dpr__values *values, void *scratch, int64_t first,
+                       int64_t last);
 void dpr__cpu_run_reference(const dpr__row *row, const dpr__values *values, void *scratch,
                             int64_t first, int64_t last);
 

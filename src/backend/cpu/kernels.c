@@ -12,8 +12,8 @@
 #define TILE_MEMBER(function) .tile = function
 #define ROWS_MEMBER(function) .rows = &function
 #define KERNEL(class, op, dtype, isa, function)                                                    \
-    {#function,   DPR__##class, DPR__OP_##op, DPR_##dtype,                                         \
-     DPR__ISA_##isa, {class##_MEMBER(function)}},
+    {#function,   DPR__##class,   DPR__OP_##op,                                                    \
+     DPR_##dtype, DPR__ISA_##isa, {class##_MEMBER(function)}},
 const dpr__kernel dpr__kernels[] = {
 #include "backend/cpu/kernels.def"
 };

@@ -1,8 +1,8 @@
 /* Kernels that work row by row (or column by column): softmax and loss, sums, gather, one-hot, draws. Every result
  * element is computed by one unit, in one order. */
 #include "backend/cpu/kernel.h"
-#include "ops/draw.h"
 #include "ir/shape.h"
+#include "ops/draw.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,7 +15,9 @@ static int64_t src_rows(const dpr__call *call) {
     return columns == 0 ? 0 : dpr__shape_count(&call->src[0].shape) / columns;
 }
 
-static int64_t dst_elements(const dpr__call *call) { return dpr__shape_count(&call->dst.shape); }
+static int64_t dst_elements(const dpr__call *call) {
+    return dpr__shape_count(&call->dst.shape);
+}
 
 static bool any(const dpr__call *call) {
     (void)call;
@@ -134,8 +136,7 @@ static float sum_consecutive(const float *x, int64_t n) {
 static void sum_last(const dpr__call *call, int64_t first, int64_t last) {
     int64_t n = dpr__shape_count(&call->src[0].shape) / dst_elements(call);
     for (int64_t i = first; i < last; i++)
-        ((float *)call->dst.data)[i] =
-            sum_consecutive((const float *)call->src[0].data + i * n, n);
+        ((float *)call->dst.data)[i] = sum_consecutive((const float *)call->src[0].data + i * n, n);
 }
 const dpr__rows_kernel dpr__sum_last_rows = {reduces_last, dst_elements, sum_last};
 
@@ -189,7 +190,9 @@ const dpr__rows_kernel dpr__one_hot_rows = {any, src_elements, one_hot};
 
 /* ---- draws: four elements a block, as the reference kernel draws them ---- */
 
-static int64_t draw_units(const dpr__call *call) { return (dst_elements(call) + 3) / 4; }
+static int64_t draw_units(const dpr__call *call) {
+    return (dst_elements(call) + 3) / 4;
+}
 
 static void draw(const dpr__call *call, int64_t first, int64_t last) {
     int64_t n = dst_elements(call);

@@ -12,7 +12,9 @@ enum {
     SCRATCH_FLOATS = PACKED_AT + DPR__TILE_PACKED
 };
 
-size_t dpr__cpu_scratch_bytes(void) { return SCRATCH_FLOATS * sizeof(float); }
+size_t dpr__cpu_scratch_bytes(void) {
+    return SCRATCH_FLOATS * sizeof(float);
+}
 
 /* ---- pointwise programs ---- */
 
@@ -28,11 +30,14 @@ static const void *resolve(const dpr__operand *src, const dpr__values *values, f
         return reg[src->reg];
     const char *memory = values->memory[src->value];
     switch ((dpr__pattern)src->pattern) {
-    case DPR__FULL: return memory + (span->row * span->columns + span->column) * src->bytes;
-    case DPR__ROW: return memory + span->column * src->bytes;
+    case DPR__FULL:
+        return memory + (span->row * span->columns + span->column) * src->bytes;
+    case DPR__ROW:
+        return memory + span->column * src->bytes;
     case DPR__COLUMN:
     case DPR__SCALAR:
-    case DPR__NO_PATTERN: break;
+    case DPR__NO_PATTERN:
+        break;
     }
     int64_t index = src->pattern == DPR__COLUMN ? span->row : 0;
     /* One element repeated; bytes are 1 (u8) or 4 (f32, i32). */
@@ -76,7 +81,9 @@ struct rectangle {
     int64_t row, column, rows, columns;
 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
 
 static struct rectangle rectangle_of(const dpr__row *row, int64_t tile) {
     int64_t across = (row->columns + row->tile_columns - 1) / row->tile_columns;
@@ -142,11 +149,10 @@ void dpr__cpu_run_contraction(const dpr__row *row, const dpr__values *values, vo
 
 /* ---- row kernels and reference kernels ---- */
 
-void dpr__cpu_run_rows(const dpr__row *row, const dpr__values *values, void *scratch,
-                       int64_t first, int64_t last) {
+void dpr__cpu_run_rows(const dpr__row *row, const dpr__values *values, void *scratch, int64_t first,
+                       int64_t last) {
     (void)values, (void)scratch;
-    row->rows_run(&row->call, first * row->tile_units,
-                  least(last * row->tile_units, row->n_units));
+    row->rows_run(&row->call, first * row->tile_units, least(last * row->tile_units, row->n_units));
 }
 
 void dpr__cpu_run_reference(const dpr__row *row, const dpr__values *values, void *scratch,

@@ -60,7 +60,9 @@ static const void *value_of(void *p, dpr_value value) {
     return ((struct plan *)p)->values.memory[value];
 }
 
-static size_t rows(void *p) { return ((struct plan *)p)->values.step->n_groups; }
+static size_t rows(void *p) {
+    return ((struct plan *)p)->values.step->n_groups;
+}
 
 static dpr__row_view row(void *p, size_t i) {
     const dpr__step *step = ((struct plan *)p)->values.step;

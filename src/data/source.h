@@ -1,0 +1,112 @@
+/* The readers' shared structures: images, and listings of what a data set holds. */
+#ifndef DPR_DATA_SOURCE_H
+#define DPR_DATA_SOURCE_H
+
+#include "base/memory.h"
+#include <deeper/tools.h>
+
+/* ---- single images ---- */
+
+enum {
+    DPR__MOST_SIDE = 65500,       /* what JPEG can say */
+    DPR__MOST_PIXELS = 178956970, /* of one image; beyond lies a bomb rather than a photo */
+};
+#define DPR__MOST_FILE ((size_t)1 << 28) /* bytes of one image file */
+
+typedef struct dpr__image {
+    uint32_t height, width, channels; /* channels 1 or 3 */
+    uint8_t *pixels;                  /* dpr__allocate'd; row-major, channels last */
+} dpr__image;
+
+void dpr__image_release(dpr_context *context, dpr__image *image);
+/* Checks the size against the limits, then allocates. */
+dpr_status dpr__image_allocate(dpr_context *context, const char *name, uint64_t height,
+                               uint64_t width, uint32_t channels, dpr__image *out);
+
+/* By content; upright by EXIF. `name` is for messages. DPR_E_FORMAT when it is no readable PNG or JPEG. */
+dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                             dpr__image *out);
+bool dpr__is_image(const uint8_t *bytes, size_t n);
+
+/* The decoders (png.c, jpeg.c). PNG: palette and 16 bits become 8, alpha is composed over black. JPEG: as stored, not yet
+ * turned upright; CMYK becomes RGB. */
+dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                           dpr__image *out);
+dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                            dpr__image *out);
+/* Orientation 1 … 8 of a JPEG's EXIF segment; 1 when there is none. */
+unsigned dpr__exif_orientation(const uint8_t *bytes, size_t n);
+
+/* Unpacks gzip, at most `limit` bytes. */
+dpr_status dpr__gunzip(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                       size_t limit, uint8_t **out, size_t *n_out);
+
+/* Brings an image to height × width by the rule, with the channels of src; dst has room for that. */
+dpr_status dpr__image_fit(dpr_context *context, const dpr__image *src, uint32_t height,
+                          uint32_t width, dpr_fit fit, uint8_t *dst);
+/* Between 1 and 3 channels: grey is repeated; colour becomes ITU-R BT.601 luma. */
+void dpr__channels_convert(const uint8_t *src, uint32_t from, uint8_t *dst, uint32_t to,
+                           size_t pixels);
+
+/* ---- listings ---- */
+
+/* One image of a set: in memory (packed formats) or in a file. */
+typedef struct dpr__item {
+    const char *path;      /* NULL when packed; else it belongs to the arena */
+    const uint8_t *pixels; /* NULL when in a file */
+    int32_t label;
+    dpr_half half;
+    uint64_t hash; /* of the contents, when dpr__items_hash has run */
+} dpr__item;
+
+typedef struct dpr__listing {
+    dpr_context *context;
+    dpr__arena arena;
+    const char *root, *format, *split; /* split: how the halves came about */
+    dpr__item *items;
+    size_t n_items, items_capacity;
+    const char **class_names; /* n_classes; NULL when the set names none */
+    size_t class_names_capacity;
+    uint32_t n_classes;
+    dpr_shape image; /* of packed sets */
+    bool has[3];     /* which halves the files themselves make */
+    size_t ignored;  /* hidden and foreign files */
+    uint8_t **blobs; /* memory of packed sets */
+    size_t n_blobs, blobs_capacity;
+} dpr__listing;
+
+/* Lists what lies at `path`: finds the format, names and labels, and the halves that the files make. Packed sets are read; image
+ * files are not. */
+dpr_status dpr__listing_open(dpr_context *context, const char *path, dpr__listing *out);
+void dpr__listing_release(dpr__listing *listing);
+dpr_status dpr__listing_add(dpr__listing *listing, const dpr__item *item);
+dpr_status dpr__listing_keep(dpr__listing *listing, uint8_t *blob); /* takes the blob */
+char *dpr__listing_text(dpr__listing *listing, const char *format, ...) DPR__PRINTF(2, 3);
+
+/* The formats. `found` says whether the directory looks like it. */
+dpr_status dpr__idx_list(dpr__listing *listing, bool *found);
+dpr_status dpr__cifar_list(dpr__listing *listing, bool *found);
+dpr_status dpr__folder_list(dpr__listing *listing);
+
+/* Reads names, one a line, from classes.txt or the like; *found is false when there is no such file. */
+dpr_status dpr__names_read(dpr__listing *listing, const char *file, bool *found);
+
+/* The sorted names in a directory, without "." and "..", in the arena. */
+dpr_status dpr__directory_read(dpr__listing *listing, const char *path, const char ***names,
+                               size_t *n);
+
+/* A set without halves: a fifth of each class, by content hash, becomes the test half. */
+dpr_status dpr__split_test(dpr__listing *listing);
+/* Holds back a fraction of each class of the training half, by content hash, as validation half. */
+dpr_status dpr__split_validation(dpr__listing *listing, double fraction);
+
+/* The item's image, decoded or copied. */
+dpr_status dpr__item_decode(dpr_context *context, const dpr__listing *listing,
+                            const dpr__item *item, dpr__image *out);
+
+/* Calls work(context, user, i) for i = 0 … n−1 on the context's threads, each with a context of its own for messages and memory.
+ * Returns the failure of the smallest i, with its message. */
+dpr_status dpr__parallel(dpr_context *context, size_t n,
+                         dpr_status (*work)(dpr_context *own, void *user, size_t i), void *user);
+
+#endif
