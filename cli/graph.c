@@ -2,6 +2,20 @@
 #include "cli.h"
 #include <string.h>
 
+/* "-" prints Graphviz text. */
+static dpr_status draw(dpr_context *context, dpr_graph *graph, const dpr_graph_view *view,
+                       const char *path) {
+    char *text;
+    if (strcmp(path, "-") != 0)
+        return dpr_graph_draw(graph, view, path);
+    dpr_status status = dpr_graph_dot(graph, view, &text);
+    if (status == DPR_OK) {
+        fputs(text, stdout);
+        dpr_text_destroy(context, text);
+    }
+    return status;
+}
+
 int command_graph(const struct settings *settings) {
     dpr_context *context = open_context(settings);
     dpr_model *model = context ? open_net_or_model(context, settings) : NULL;
@@ -10,7 +24,7 @@ int command_graph(const struct settings *settings) {
     int status = EXIT_FAILED;
     if (model != NULL) {
         if (dpr_model_graph(model, settings->backward, &graph) != DPR_OK ||
-            dpr_graph_draw(graph, &view, settings->out) != DPR_OK)
+            draw(context, graph, &view, settings->out) != DPR_OK)
             fail(context);
         else
             status = EXIT_DONE;

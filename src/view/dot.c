@@ -6,7 +6,6 @@
 #include "ir/graph.h"
 #include "ir/shape.h"
 #include "view/graphviz.h"
-#include <stdio.h>
 #include <string.h>
 
 struct drawing {
@@ -195,9 +194,10 @@ static void write_dot(struct drawing *d) {
     dpr__text_add(&d->text, "}\n");
 }
 
-static dpr_status make_dot(const dpr_graph *graph, const dpr_graph_view *view, char **out) {
+dpr_status dpr_graph_dot(dpr_graph *graph, const dpr_graph_view *view, char **out) {
     dpr_context *context = graph->context;
     struct drawing d = {.graph = graph, .view = view};
+    DPR_TRY(dpr_graph_finish(graph));
     dpr_status status = dpr__allocate(context, graph->n_nodes, sizeof *d.drawn, &d.drawn);
     if (status == DPR_OK)
         status = dpr__allocate(context, graph->n_nodes, sizeof *d.beside, &d.beside);
@@ -218,10 +218,6 @@ static bool ends_with(const char *path, const char *ending) {
 }
 
 static dpr_status write_drawing(dpr_context *context, const char *path, const char *dot) {
-    if (strcmp(path, "-") == 0)
-        return fwrite(dot, 1, strlen(dot), stdout) == strlen(dot)
-                   ? DPR_OK
-                   : DPR_FAIL(context, DPR_E_IO, "cannot write to standard output");
     if (ends_with(path, ".dot"))
         return dpr__file_write(context, path, dot, strlen(dot));
     if (ends_with(path, ".svg"))
@@ -232,10 +228,11 @@ static dpr_status write_drawing(dpr_context *context, const char *path, const ch
                     "cannot draw '%s': the name must end in .dot, .svg or .png", path);
 }
 
+void dpr_text_destroy(dpr_context *context, char *text) { dpr__free(context, text); }
+
 dpr_status dpr_graph_draw(dpr_graph *graph, const dpr_graph_view *view, const char *path) {
     char *dot;
-    DPR_TRY(dpr_graph_finish(graph));
-    DPR_TRY(make_dot(graph, view, &dot));
+    DPR_TRY(dpr_graph_dot(graph, view, &dot));
     dpr_status status = write_drawing(graph->context, path, dot);
     dpr__free(graph->context, dot);
     return status;

@@ -376,6 +376,124 @@ static void looking_changes_nothing(void **state) {
     drop(&run);
 }
 
+/* ---- checkpoints that lie ---- */
+
+static char *read_whole(size_t *n) {
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *bytes = calloc(1, 65536);
+    *n = fread(bytes, 1, 65535, file);
+    fclose(file);
+    return bytes;
+}
+
+static void write_whole(const char *bytes, size_t n) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    fclose(file);
+}
+
+/* A finished run of three epochs with `from` in its record replaced by `to`, of the same length. */
+static void resume_altered(const char *from, const char *to, dpr_status wanted, const char *says) {
+    dpr_train_options options = options_of("sgd");
+    struct run run = start(&options);
+    size_t n;
+    free(result(&run));
+    OK(context, dpr_trainer_save(run.trainer, path));
+    drop(&run);
+    char *bytes = read_whole(&n), *found = NULL;
+    for (size_t i = 0; i + strlen(from) < n && found == NULL; i++)
+        if (memcmp(bytes + i, from, strlen(from)) == 0)
+            found = bytes + i;
+    if (found == NULL)
+        fail_msg("the checkpoint does not hold %s", from);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(found, to, strlen(to));
+    write_whole(bytes, n);
+    free(bytes);
+    run = start(&options);
+    FAILS(context, dpr_trainer_resume(run.trainer, path), wanted, says);
+    OK(context, dpr_trainer_epoch(run.trainer, NULL)); /* as if nobody had asked */
+    drop(&run);
+}
+
+#define Q "\\\""
+static void refuses_records_that_lie(void **state) {
+    (void)state;
+    resume_altered(Q "epochs_done" Q ":3", Q "epochs_done" Q ":2", DPR_E_FORMAT, "history");
+    resume_altered(Q "epochs_done" Q ":3", Q "epochs_done" Q ":4", DPR_E_FORMAT, "epochs_done");
+    resume_altered(Q "epochs_done" Q ":3", Q "epochs_donk" Q ":3", DPR_E_FORMAT, "epochs_done");
+    resume_altered(Q "finished" Q ":true", Q "finished" Q ":null", DPR_E_FORMAT, "finished");
+    resume_altered(Q "best_in_place" Q ":f", Q "best_on_place" Q ":f", DPR_E_FORMAT,
+                   "best_in_place");
+    resume_altered(Q "best_epoch" Q ":0", Q "best_epoch" Q ":9", DPR_E_FORMAT, "best_epoch");
+    resume_altered(Q "best_accuracy" Q ":0", Q "best_accurate" Q ":0", DPR_E_FORMAT,
+                   "best_accuracy");
+    resume_altered(Q "epoch_seconds" Q ":0", Q "epoch_secunds" Q ":0", DPR_E_FORMAT,
+                   "epoch_seconds");
+    resume_altered(Q "loss" Q ":", Q "lass" Q ":", DPR_E_FORMAT, "history");
+    resume_altered(Q "history" Q ":[", Q "histery" Q ":[", DPR_E_FORMAT, "history");
+    resume_altered(Q "epochs" Q ":3", Q "epochz" Q ":3", DPR_E_FORMAT, "epochs");
+    resume_altered(Q "beta2" Q ":", Q "beto2" Q ":", DPR_E_MISMATCH, "missing");
+    resume_altered(Q "data_sha256" Q ":", Q "date_sha256" Q ":", DPR_E_MISMATCH, "SHA-256");
+    resume_altered("\"run\":", "\"ran\":", DPR_E_FORMAT, "no record");
+    resume_altered("\"tick\":", "\"tock\":", DPR_E_FORMAT, "without the state");
+    resume_altered("\"run\":\"{", "\"run\":\"[", DPR_E_FORMAT, "JSON");
+}
+
+/* Each counter in turn with another value: the four u64 leaves and the i32 stand where the header says. */
+static void refuses_counters_that_lie(void **state) {
+    (void)state;
+    dpr_train_options options = options_of("sgd");
+    static const char *const leaves[] = {"seed", "epoch", "tick", "batch"};
+    for (size_t i = 0; i < 4; i++)
+        for (int change = 0; change < 2; change++) {
+            struct run run = start(&options);
+            uint8_t bytes[8] = {0};
+            size_t width = i == 3 ? 4 : 8;
+            OK(context, dpr_trainer_step(run.trainer, NULL));
+            OK(context, dpr_store_read(run.model->store, leaves[i], bytes, width));
+            bytes[change ? width - 1 : 0] ^= 0x80; /* a little, and negative or huge */
+            OK(context, dpr_store_write(run.model->store, leaves[i], bytes, width));
+            OK(context, dpr_trainer_save(run.trainer, path));
+            drop(&run);
+            run = start(&options);
+            FAILS(context, dpr_trainer_resume(run.trainer, path), DPR_E_FORMAT, "counters");
+            drop(&run);
+        }
+}
+
+/* Every byte of the header changed: taken up or refused, and the trainer can be used after it. */
+static void survives_damage(void **state) {
+    (void)state;
+    dpr_train_options options = options_of("momentum");
+    struct run run = start(&options);
+    size_t n;
+    uint64_t header;
+    OK(context, dpr_trainer_step(run.trainer, NULL));
+    OK(context, dpr_trainer_save(run.trainer, path));
+    char *bytes = read_whole(&n);
+    memcpy(&header, bytes, sizeof header);
+    unsigned refused = 0;
+    for (size_t at = 0; at < header + 8; at++) {
+        bytes[at] ^= 0x01;
+        write_whole(bytes, n);
+        refused += dpr_trainer_resume(run.trainer, path) != DPR_OK;
+        bytes[at] ^= 0x01;
+    }
+    assert_true(refused > header / 2);
+    for (size_t length = 0; length < n; length += 7) {
+        write_whole(bytes, length);
+        assert_int_not_equal(dpr_trainer_resume(run.trainer, path), DPR_OK);
+    }
+    write_whole(bytes, n);
+    OK(context, dpr_trainer_resume(run.trainer, path));
+    OK(context, dpr_trainer_epoch(run.trainer, NULL));
+    free(bytes);
+    drop(&run);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_wherever_it_is_cut),
@@ -389,6 +507,9 @@ int main(void) {
         cmocka_unit_test(names_data_and_network_that_differ),
         cmocka_unit_test(checkpoints_load_as_models),
         cmocka_unit_test(looking_changes_nothing),
+        cmocka_unit_test(refuses_records_that_lie),
+        cmocka_unit_test(refuses_counters_that_lie),
+        cmocka_unit_test(survives_damage),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
