@@ -18,6 +18,8 @@ static int begin(void **state) {
     validation_sample = calloc(1, sizeof *validation_sample);
     train = make_data(context, train_sample, IMAGES, 1);
     validation = make_data(context, validation_sample, 60, 2);
+    for (int i = 0; i < 60; i++) /* of no sense, so that the accuracy goes up and down */
+        validation_sample->labels[i] = i * i % 7 % CLASSES;
     path = temporary("run.safetensors");
     return 0;
 }
@@ -168,6 +170,8 @@ static void same_bits_from_the_callback(void **state) {
     options.progress = NULL;
     run = start(&options);
     OK(context, dpr_trainer_resume(run.trainer, path));
+    assert_int_equal(dpr_trainer_steps_done(run.trainer), 2 * STEPS);
+    assert_int_equal(dpr_trainer_epochs_done(run.trainer), 2);
     got = result(&run);
     assert_string_equal(got, wanted);
     free(got);
@@ -211,20 +215,28 @@ static void finished_runs_stay_finished_or_go_on(void **state) {
 /* With patience the best weights are in place at the end; going on starts from the last ones. */
 static void going_on_after_patience(void **state) {
     (void)state;
-    dpr_train_options options = options_of("nesterov");
-    options.schedule = "exponential";
+    dpr_train_options options = options_of("sgd");
+    const dpr_epoch_report *history;
+    unsigned cut = 0;
+    options.schedule = "constant";
+    options.learning_rate = 0.5;
     options.validation = validation;
     options.patience = 100;
-    options.epochs = 6;
-    struct run alone = start(&options);
-    char *wanted = result(&alone), *got;
-    drop(&alone);
-    options.epochs = 2;
+    options.epochs = 8;
     struct run run = start(&options);
+    char *wanted = result(&run), *got;
+    size_t n = dpr_trainer_history(run.trainer, &history);
+    for (unsigned i = 1; i + 1 < n; i++)
+        if (!history[i].best)
+            cut = i + 1;
+    drop(&run);
+    assert_true(cut > 0);
+    options.epochs = cut;
+    run = start(&options);
     free(result(&run));
     OK(context, dpr_trainer_save(run.trainer, path));
     drop(&run);
-    options.epochs = 6;
+    options.epochs = 8;
     run = start(&options);
     OK(context, dpr_trainer_resume(run.trainer, path));
     got = result(&run);

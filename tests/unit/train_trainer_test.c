@@ -1,4 +1,5 @@
 /* The training loop: what an epoch reports, patience, interruptions, losses that are not finite. */
+#include "base/random.h"
 #include "train/trainer.h"
 #include "train_support.h"
 #include <math.h>
@@ -89,22 +90,22 @@ static void counts_every_image_once(void **state) {
     drop(&s);
 }
 
-/* Cross entropy of the model's probabilities, by hand: Σ w·(smoothed target · −log p) / Σ w. */
-static double loss_by_hand(struct setup *s, double smooth, const double *weights) {
-    float *p = calloc(s->train->n * CLASSES, sizeof *p);
-    double sum = 0, divisor = 0;
-    assert_non_null(p);
-    OK(s->context, dpr_predict(s->model, s->train->images, s->train->n, p));
-    for (size_t i = 0; i < s->train->n; i++) {
+/* Cross entropy of the first batch of an epoch by hand, from the model's probabilities:
+ * Σ w·(smoothed target · −log p) / Σ w over the images that the epoch's permutation puts first. */
+static double loss_by_hand(struct setup *s, const double *weights) {
+    double smooth = s->options.label_smoothing, sum = 0, divisor = 0;
+    for (uint64_t position = 0; position < s->options.batch; position++) {
+        size_t i =
+            (size_t)dpr__permute(s->options.seed, DPR__PURPOSE_SHUFFLE, 0, position, s->train->n);
         double loss = 0, w = weights[s->train->labels[i]];
-        for (int c = 0; c < CLASSES; c++) {
-            double target = (c == s->train->labels[i]) * (1 - smooth) + smooth / CLASSES;
-            loss -= target * log((double)p[i * CLASSES + (size_t)c]);
-        }
+        float p[CLASSES];
+        OK(s->context, dpr_predict(s->model, s->train->images + i * PIXELS, 1, p));
+        for (int c = 0; c < CLASSES; c++)
+            loss -=
+                ((c == s->train->labels[i]) * (1 - smooth) + smooth / CLASSES) * log((double)p[c]);
         sum += w * loss;
         divisor += w;
     }
-    free(p);
     return sum / divisor;
 }
 
@@ -118,16 +119,53 @@ static void weighs_and_smooths(void **state) {
             s.train_sample->labels[i] = 0; /* unbalanced */
         for (size_t i = 0; i < 50; i++)
             counts[s.train_sample->labels[i]]++;
-        s.options.batch = 64; /* more than there are */
+        s.options.batch = 20;
         s.options.label_smoothing = variant & 1 ? 0.1 : 0;
         s.options.class_weights = (variant & 2) != 0;
         for (int c = 0; c < CLASSES && s.options.class_weights; c++)
             weights[c] = 50 / (CLASSES * counts[c]);
         start(&s);
-        double wanted = loss_by_hand(&s, s.options.label_smoothing, weights);
+        double wanted = loss_by_hand(&s, weights);
         OK(s.context, dpr_trainer_step(s.trainer, &loss));
         if (!(fabs(loss - wanted) < 1e-5))
             fail_msg("variant %d: %.9g instead of %.9g", variant, loss, wanted);
+        drop(&s);
+    }
+}
+
+/* Every step of three epochs applies the schedule's rate and AdamW's corrections of just that step: seen
+ * from the outside, by the change of one weight and the optimiser's state after it. */
+static void every_step_has_its_rate(void **state) {
+    (void)state;
+    static const char *const optimizers[] = {"momentum", "adamw"};
+    for (int adam = 0; adam < 2; adam++) {
+        struct setup s;
+        float before[CLASSES], after[CLASSES], m[CLASSES], v[CLASSES];
+        make(&s, linear_net, 100);
+        s.options.epochs = 3;
+        s.options.optimizer = optimizers[adam];
+        s.options.learning_rate = 0.1;
+        s.options.warmup = 0.5;
+        start(&s);
+        dpr_store *store = s.model->store;
+        for (uint64_t t = 0; t < 12; t++) {
+            OK(s.context, dpr_store_read(store, "linear_1.bias", before, sizeof before));
+            OK(s.context, dpr_trainer_step(s.trainer, NULL));
+            OK(s.context, dpr_store_read(store, "linear_1.bias", after, sizeof after));
+            OK(s.context,
+               dpr_store_read(store, adam ? "adam_m/linear_1.bias" : "momentum/linear_1.bias", m,
+                              sizeof m));
+            if (adam)
+                OK(s.context, dpr_store_read(store, "adam_v/linear_1.bias", v, sizeof v));
+            double rate = dpr__schedule_rate(&s.trainer->schedule, t);
+            for (int c = 0; c < CLASSES; c++) {
+                double direction = (double)m[c];
+                if (adam)
+                    direction = direction / (1 - pow(0.9, (double)(t + 1))) /
+                                (sqrt((double)v[c] / (1 - pow(0.999, (double)(t + 1)))) + 1e-8);
+                assert_true(fabs((double)(before[c] - after[c]) - rate * direction) < 1e-6);
+            }
+        }
         drop(&s);
     }
 }
@@ -159,7 +197,7 @@ static void steps_make_an_epoch(void **state) {
     drop(&s);
 }
 
-/* A rate that ruins the weights after the first epochs: the best ones must be back at the end. */
+/* Labels of no sense, so that the accuracy goes up and down: the best weights must be back at the end. */
 static void patience_brings_the_best_back(void **state) {
     (void)state;
     struct setup s;
@@ -168,6 +206,8 @@ static void patience_brings_the_best_back(void **state) {
     unsigned best = 0, epochs = 0;
     double best_accuracy = 0;
     make(&s, linear_net, 200);
+    for (int i = 0; i < 200; i++)
+        s.train_sample->labels[i] = s.validation_sample->labels[i] = i * i % 7 % CLASSES;
     s.options.validation = s.validation;
     s.options.patience = 3;
     s.options.epochs = 200;
@@ -189,6 +229,7 @@ static void patience_brings_the_best_back(void **state) {
     } while (!report.finished);
     assert_int_equal(epochs, best + 3);
     assert_true(epochs < 200);
+    assert_true(report.validation_accuracy < best_accuracy); /* else nothing would be seen */
     OK(s.context, dpr_evaluate(s.model, s.validation, &found));
     assert_true(found.accuracy == best_accuracy);
     drop(&s);
@@ -380,6 +421,7 @@ int main(void) {
         cmocka_unit_test(learns),
         cmocka_unit_test(counts_every_image_once),
         cmocka_unit_test(weighs_and_smooths),
+        cmocka_unit_test(every_step_has_its_rate),
         cmocka_unit_test(steps_make_an_epoch),
         cmocka_unit_test(patience_brings_the_best_back),
         cmocka_unit_test(progress_is_told_and_can_stop),
