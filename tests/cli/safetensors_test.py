@@ -68,7 +68,8 @@ def main():
         make_data(folder)
         model = os.path.join(folder, "model.safetensors")
         deeper("train", folder, "--net", "input 4 4 1, linear 9, relu, linear classes",
-               "--epochs", "3", "--batch", "32", "--optimizer", "adamw", "--out", model)
+               "--epochs", "3", "--batch", "8", "--optimizer", "adamw", "--lr", "0.01",
+               "--out", model)
         ours = json.loads(deeper("eval", model, folder, "--json"))
         read = subprocess.run(
             [python, "-c", READER, model, os.path.join(folder, "t10k-images-idx3-ubyte"),
