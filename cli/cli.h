@@ -22,7 +22,7 @@ struct settings {
     bool json, quiet;
     /* others */
     uint64_t classes, top, train_images, test_images;
-    bool backward;
+    bool backward, plan;
     const char *half;
     const char *fonts[16]; /* NULL-terminated */
     /* what is not an option */

@@ -1,4 +1,4 @@
-/* JSON by jansson (json.h). Reals are printed with 17 digits, so that reading them back gives the same double. */
+/* JSON by jansson (json.h). Reals are printed with 15 digits: 0.9835, not 0.98350000000000004. */
 #include "json.h"
 #include <jansson.h>
 #include <math.h>
@@ -46,7 +46,7 @@ void out_append(out_value *array, out_value *value) {
 }
 
 void out_print(out_value *value, void *stream) {
-    json_dumpf(to(value), stream, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
+    json_dumpf(to(value), stream, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
     fputc('\n', stream);
     fflush(stream);
     json_decref(to(value));

@@ -114,6 +114,10 @@ static const struct option GRAPH[] = {
     CLASSES_OPTION,
     {"backward", 0, OPTION_FLAG, AT(backward), 0, 0, NULL, NULL, NULL,
      "the graph of gradients beside it, each node beside the op that it comes from"},
+    {"plan", 0, OPTION_FLAG, AT(plan), 0, 0, NULL, NULL, NULL,
+     "print the steps of a training step instead: kernels, work, memory"},
+    {"batch", 0, OPTION_COUNT, AT(batch), 1, 65536, NULL, "N", "128", "of --plan: images a step"},
+    MACHINE_OPTIONS,
     {"out", 'o', OPTION_TEXT, AT(out), 0, 0, NULL, "FILE", "-",
      "a .dot, .svg or .png file; - prints Graphviz text"},
     END};

@@ -98,6 +98,9 @@ void dpr_context_destroy(dpr_context *context);
 /* The message of the last failure in this context; "" before any. Valid until the next failure. */
 const char *dpr_error(const dpr_context *context);
 
+/* Frees a text that a function gave to the caller. */
+void dpr_text_destroy(dpr_context *context, char *text);
+
 /* For "did you mean": the one of n words nearest to `word` by edit distance, or NULL when none is near. */
 const char *dpr_nearest_word(const char *word, const char *const *words, size_t n);
 
@@ -315,6 +318,10 @@ size_t dpr_model_layers(const dpr_model *model, const dpr_layer **layers);
 
 /* The forward graph, loss and backward graph of the model, to draw: a graph of its own. */
 dpr_status dpr_model_graph(const dpr_model *model, bool backward, dpr_graph **out);
+
+/* The plan of the model's training step with default options, one line a row: phase, kernel, what it computes, tiles, work,
+ * memory. Freed with dpr_text_destroy. */
+dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, char **text);
 
 typedef struct dpr_evaluation {
     size_t size;

@@ -106,7 +106,6 @@ typedef struct dpr_graph_view {
 
 /* The graph as Graphviz text, freed by the caller with dpr_text_destroy. */
 dpr_status dpr_graph_dot(dpr_graph *graph, const dpr_graph_view *view, char **text);
-void dpr_text_destroy(dpr_context *context, char *text);
 /* Draws a graph by the ending of `path`: .dot (that text), .svg or .png (through Graphviz's `dot`;
  * DPR_E_UNSUPPORTED where it is not installed). Atomic. */
 dpr_status dpr_graph_draw(dpr_graph *graph, const dpr_graph_view *view, const char *path);

@@ -6,9 +6,9 @@
 #include "backend/store.h"
 #include "pass/step.h"
 
-/* One row of a plan as people see it; `ns` and `runs` are filled by timed runs. */
+/* One row of a plan as people see it. */
 typedef struct dpr__row_view {
-    const char *kernel, *why; /* why: the refusals of better kernels, "" when there are none */
+    const char *kernel;
     uint32_t group, phase;
     int64_t n_tiles;
     bool serial;

@@ -154,14 +154,14 @@ static dpr_status find_checked(const dpr_store *store, const char *leaf, size_t 
 }
 
 dpr_status dpr_store_read(const dpr_store *store, const char *leaf, void *dst, size_t bytes) {
-    dpr__slot *slot;
+    dpr__slot *slot = NULL;
     DPR_TRY(find_checked(store, leaf, bytes, &slot));
     memcpy(dst, slot->data, bytes);
     return DPR_OK;
 }
 
 dpr_status dpr_store_write(dpr_store *store, const char *leaf, const void *src, size_t bytes) {
-    dpr__slot *slot;
+    dpr__slot *slot = NULL;
     DPR_TRY(find_checked(store, leaf, bytes, &slot));
     if (slot->borrowed)
         return DPR_FAIL(store->context, DPR_E_ARGUMENT,
@@ -171,7 +171,7 @@ dpr_status dpr_store_write(dpr_store *store, const char *leaf, const void *src, 
 }
 
 dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory, size_t bytes) {
-    dpr__slot *slot;
+    dpr__slot *slot = NULL;
     DPR_TRY(find_checked(store, leaf, bytes, &slot));
     if (slot->kind != DPR_INPUT)
         return DPR_FAIL(store->context, DPR_E_ARGUMENT,

@@ -31,7 +31,7 @@ void dpr__free(dpr_context *context, void *memory) {
 
 /* The hook's block is kept just below the aligned address. */
 dpr_status dpr__allocate_aligned(dpr_context *context, size_t bytes, size_t alignment, void *out) {
-    void *block;
+    void *block = NULL;
     if (bytes > SIZE_MAX - alignment - sizeof block)
         return out_of_memory(context, bytes, 1);
     DPR_TRY(dpr__allocate(context, bytes + alignment + sizeof block, 1, &block));
@@ -42,7 +42,7 @@ dpr_status dpr__allocate_aligned(dpr_context *context, size_t bytes, size_t alig
 }
 
 void dpr__free_aligned(dpr_context *context, void *memory) {
-    void *block;
+    void *block = NULL;
     if (memory == NULL)
         return;
     memcpy(&block, (char *)memory - sizeof block, sizeof block);

@@ -88,6 +88,10 @@ dpr_status dpr__text_finish(dpr__text *text, char **out) {
     return DPR_OK;
 }
 
+void dpr_text_destroy(dpr_context *context, char *text) {
+    dpr__free(context, text);
+}
+
 void dpr__format(dpr_context *context, char *out, size_t bytes, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

@@ -228,8 +228,6 @@ static dpr_status write_drawing(dpr_context *context, const char *path, const ch
                     "cannot draw '%s': the name must end in .dot, .svg or .png", path);
 }
 
-void dpr_text_destroy(dpr_context *context, char *text) { dpr__free(context, text); }
-
 dpr_status dpr_graph_draw(dpr_graph *graph, const dpr_graph_view *view, const char *path) {
     char *dot;
     DPR_TRY(dpr_graph_dot(graph, view, &dot));

@@ -13,9 +13,17 @@ static const dpr__node *node_of(const dpr__cpu_plan *plan, dpr_value value) {
     return dpr__node_of(plan->values.step->graph, value);
 }
 
-static const char *refusals(dpr__cpu_plan *plan, const char *name, const dpr__node *node) {
-    dpr__log(plan->values.step->context, DPR_LOG_DEBUG, DPR__TOPIC_DISPATCH, "%s '%s': %s",
-             dpr__op_names[node->op], node->name, name);
+/* Says which kernel was chosen, and why no better one. Returns its name. */
+static const char *chosen(dpr__cpu_plan *plan, const char *name, const dpr__node *node) {
+    dpr_context *context = plan->values.step->context;
+    const char *why = "";
+    for (size_t i = 0; i < dpr__n_kernels && dpr__kernels[i].name != name; i++)
+        if (dpr__kernels[i].op == node->op && dpr__kernels[i].isa > context->isa)
+            why = "; better ones need instructions beyond what this machine or --cpu-isa allows";
+    if (strcmp(name, "reference") == 0)
+        why = "; no faster kernel takes these axes or types";
+    dpr__log(context, DPR_LOG_DEBUG, DPR__TOPIC_DISPATCH, "%s '%s': %s%s", dpr__op_names[node->op],
+             node->name, name, why);
     return name;
 }
 
@@ -134,7 +142,7 @@ static dpr_status compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group
     row->columns = dpr__columns(&first->shape);
     row->rows = dpr__rows_of(&first->shape);
     row->run = dpr__cpu_run_pointwise;
-    row->kernel = refusals(plan, "pointwise", first);
+    row->kernel = chosen(plan, "pointwise", first);
     count_program(plan, row, 0);
     cut_pointwise(row);
     count_tiles(row);
@@ -186,7 +194,7 @@ static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *gro
                 &row->contraction);
     row->tile = kernel->run.tile;
     row->run = dpr__cpu_run_contraction;
-    row->kernel = refusals(plan, kernel->name, node);
+    row->kernel = chosen(plan, kernel->name, node);
     row->flops = 2U * (uint64_t)row->rows * (uint64_t)row->columns * (uint64_t)row->contraction.k;
     row->bytes = dpr__value_bytes(step, row->a) + dpr__value_bytes(step, row->b) +
                  (row->keep_product ? dpr__value_bytes(step, row->product) : 0);
@@ -204,8 +212,11 @@ static dpr_status set_call(dpr__cpu_plan *plan, dpr__row *row) {
     if (src == NULL)
         return DPR_E_MEMORY;
     for (uint32_t i = 0; i < node->n_src; i++) {
-        src[i] = dpr__values_tensor(&plan->values, dpr__source(step->graph, row->node, i));
-        row->bytes += dpr__value_bytes(step, dpr__source(step->graph, row->node, i));
+        dpr_value value = dpr__source(step->graph, row->node, i);
+        src[i] = dpr__values_tensor(&plan->values, value);
+        /* A gather reads as much of its pool as it writes. */
+        bool pool = node->op == DPR__OP_gather && i == 0;
+        row->bytes += dpr__value_bytes(step, pool ? row->node : value);
     }
     row->call = (dpr__call){node->param, src, dpr__values_tensor(&plan->values, row->node)};
     row->bytes += dpr__value_bytes(step, row->node);
@@ -237,7 +248,7 @@ static dpr_status compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr
         row->n_tiles = ceil_divide(row->n_units, row->tile_units);
         break;
     }
-    row->kernel = refusals(plan, row->kernel, node);
+    row->kernel = chosen(plan, row->kernel, node);
     return DPR_OK;
 }
 

@@ -180,7 +180,6 @@ static size_t rows(void *p) {
 static dpr__row_view row_view(void *p, size_t i) {
     const dpr__row *row = &((dpr__cpu_plan *)p)->rows[i];
     return (dpr__row_view){.kernel = row->kernel,
-                           .why = "",
                            .group = row->group,
                            .phase = row->phase,
                            .n_tiles = row->n_tiles,
