@@ -388,6 +388,42 @@ static void looking_changes_nothing(void **state) {
     drop(&run);
 }
 
+static void keep_line(void *user, dpr_log_level level, const char *topic, const char *line) {
+    assert_int_equal(level, DPR_LOG_WARNING);
+    assert_string_equal(topic, "train");
+    snprintf(user, 512, "%s", line);
+}
+
+/* On another device the run goes on, and says that bits may differ. */
+static void another_machine_is_warned_of(void **state) {
+    (void)state;
+    dpr_train_options options = options_of("nesterov");
+    struct run run = start(&options);
+    OK(context, dpr_trainer_step(run.trainer, NULL));
+    OK(context, dpr_trainer_save(run.trainer, path));
+    OK(context, dpr_trainer_resume(run.trainer, path));
+    drop(&run);
+    char line[512] = "";
+    dpr_context *here = context;
+    dpr_context_options elsewhere = dpr_context_options_default();
+    elsewhere.device = "ref";
+    elsewhere.log = keep_line;
+    elsewhere.log_user = line;
+    assert_int_equal(dpr_context_create(&elsewhere, &context), DPR_OK);
+    dpr_data *same = make_data(context, train_sample, IMAGES, 1);
+    dpr_model *model = make_model(context, same, net, 7);
+    dpr_trainer *trainer;
+    OK(context, dpr_trainer_create(model, same, &options, &trainer));
+    OK(context, dpr_trainer_resume(trainer, path));
+    assert_non_null(strstr(line, "may differ"));
+    OK(context, dpr_trainer_epoch(trainer, NULL));
+    dpr_trainer_destroy(trainer);
+    dpr_model_destroy(model);
+    dpr_data_destroy(same);
+    dpr_context_destroy(context);
+    context = here;
+}
+
 /* ---- checkpoints that lie ---- */
 
 static char *read_whole(size_t *n) {
@@ -519,6 +555,7 @@ int main(void) {
         cmocka_unit_test(names_data_and_network_that_differ),
         cmocka_unit_test(checkpoints_load_as_models),
         cmocka_unit_test(looking_changes_nothing),
+        cmocka_unit_test(another_machine_is_warned_of),
         cmocka_unit_test(refuses_records_that_lie),
         cmocka_unit_test(refuses_counters_that_lie),
         cmocka_unit_test(survives_damage),
