@@ -1,5 +1,6 @@
 # Every test is found by its name: tests/KIND/NAME_test.c becomes an executable of its own, linked to
-# the static libraries, cmocka and tests/support; tests/KIND/NAME_test.py is run by Python 3.
+# the static libraries, cmocka, tests/support and the other C files of tests/KIND;
+# tests/KIND/NAME_test.py is run by Python 3.
 # Labels: the kind; `hostile`, `threads` and `long` when the name contains that word.
 # A test that ends with 77 was skipped, and has said why.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
@@ -45,11 +46,19 @@ endfunction()
 
 foreach(kind unit grad kernel golden hostile threads cli docs)
     file(GLOB sources CONFIGURE_DEPENDS tests/${kind}/*_test.c)
+    file(GLOB helpers CONFIGURE_DEPENDS tests/${kind}/*.c)
+    list(FILTER helpers EXCLUDE REGEX "_test\\.c$")
+    set(libraries ${test_libraries})
+    if(helpers)
+        add_library(${kind}-helpers OBJECT EXCLUDE_FROM_ALL ${helpers})
+        target_link_libraries(${kind}-helpers PRIVATE ${test_libraries})
+        list(PREPEND libraries ${kind}-helpers)
+    endif()
     foreach(source ${sources})
         cmake_path(GET source STEM name)
         set(target ${kind}-${name})
         deeper_program(tests ${target} ${source})
-        target_link_libraries(${target} PRIVATE ${test_libraries})
+        target_link_libraries(${target} PRIVATE ${libraries})
         add_test(NAME ${kind}/${name} COMMAND ${target})
         deeper_test_properties(${kind}/${name} ${kind} ${name})
     endforeach()

@@ -12,9 +12,9 @@ static void gradient(const dpr__gradient *q) {
 static void reference(const dpr__call *call) {
     int64_t n = dpr__row_length(&call->src[0].shape), rows = dpr__row_count(&call->src[0].shape);
     for (int64_t i = 0; i < rows; i++) {
-        double total = dpr__row_log_sum(&call->src[0], i, n);
+        double max, total = dpr__row_log_sum(&call->src[0], i, n, &max);
         for (int64_t j = 0; j < n; j++)
-            dpr__put(&call->dst, i * n + j, dpr__get(&call->src[0], i * n + j) - total);
+            dpr__put(&call->dst, i * n + j, dpr__get(&call->src[0], i * n + j) - max - total);
     }
 }
 

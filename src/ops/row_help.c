@@ -23,11 +23,12 @@ int64_t dpr__row_count(const dpr_shape *shape) {
     return n == 0 ? 0 : dpr__shape_count(shape) / n;
 }
 
-double dpr__row_log_sum(const dpr__tensor *x, int64_t i, int64_t n) {
-    double maximum = -HUGE_VAL, sum = 0;
+double dpr__row_log_sum(const dpr__tensor *x, int64_t i, int64_t n, double *max) {
+    double sum = 0;
+    *max = -HUGE_VAL;
     for (int64_t j = 0; j < n; j++)
-        maximum = fmax(maximum, dpr__get(x, i * n + j));
+        *max = fmax(*max, dpr__get(x, i * n + j));
     for (int64_t j = 0; j < n; j++)
-        sum += exp(dpr__get(x, i * n + j) - maximum);
-    return maximum + log(sum);
+        sum += exp(dpr__get(x, i * n + j) - *max);
+    return log(sum);
 }

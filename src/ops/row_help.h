@@ -10,7 +10,8 @@ dpr_status dpr__infer_rows_f32(dpr__infer *question);
 unsigned dpr__last_axis(const dpr_graph *graph, dpr_value value);
 int64_t dpr__row_length(const dpr_shape *shape);
 int64_t dpr__row_count(const dpr_shape *shape); /* 0 when rows are empty */
-/* log Σ_j exp(x_j) of row i, with the maximum taken out: max + log Σ exp(x − max). */
-double dpr__row_log_sum(const dpr__tensor *x, int64_t i, int64_t n);
+/* log Σ_j exp(x_j − max) of row i. The maximum stays apart in *max: added to a large one, the sum would
+ * lose its digits. */
+double dpr__row_log_sum(const dpr__tensor *x, int64_t i, int64_t n, double *max);
 
 #endif

@@ -41,11 +41,11 @@ static void reference(const dpr__call *call) {
     int64_t n = dpr__row_length(&call->src[0].shape);
     int64_t rows = call->src[0].shape.dim[0];
     for (int64_t i = 0; i < rows; i++) {
-        double total = n > 0 ? dpr__row_log_sum(&call->src[0], i, n) : 0, loss = 0;
+        double max, total = dpr__row_log_sum(&call->src[0], i, n, &max), loss = 0;
         for (int64_t j = 0; j < n; j++) {
             double target = dpr__get(&call->src[1], i * n + j);
             if (target != 0)
-                loss -= target * (dpr__get(&call->src[0], i * n + j) - total);
+                loss -= target * (dpr__get(&call->src[0], i * n + j) - max - total);
         }
         dpr__put(&call->dst, i, loss);
     }

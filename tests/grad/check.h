@@ -20,9 +20,9 @@ struct check {
 
 struct verdict {
     bool passed;
-    double worst;      /* largest signed error ÷ its scale, in absolute value */
+    double worst;               /* largest signed error ÷ its scale, in absolute value */
     double peak[SAMPLE_LEAVES]; /* largest |difference quotient| of each leaf */
-    char message[256]; /* where it failed */
+    char message[256];          /* where it failed */
 };
 
 /* Each element's error |gradient − difference quotient| may be 1e-6 × the larger of both; where both are

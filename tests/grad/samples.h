@@ -17,11 +17,11 @@ struct grad_sample {
     struct {
         double low, high; /* −2 … 2 */
     } range[SAMPLE_LEAVES];
-    bool kink_at_zero;         /* leaf values stay away from 0 */
-    bool train;                /* the program's option */
+    bool kink_at_zero;          /* leaf values stay away from 0 */
+    bool train;                 /* the program's option */
     void (*write)(dpr_store *); /* gives other leaves their values */
-    unsigned linear;           /* bit i: linear in leaf i, exact in small integers */
-    unsigned flat;             /* bit i: the gradient with respect to leaf i is 0 */
+    unsigned linear;            /* bit i: linear in leaf i, exact in small integers */
+    unsigned flat;              /* bit i: the gradient with respect to leaf i is 0 */
 };
 
 struct grad_samples {
@@ -31,6 +31,16 @@ struct grad_samples {
     void (*values)(void); /* checks values computed by hand */
 };
 
+/* BUILD(gelu, dpr_gelu(g, x[0])) defines a function of the leaves x,
+ * SAMPLE("gelu", 1, gelu, .shape = {SHAPE(2, 3)}, more members) is a sample of it. */
+/* clang-format off */
+#define BUILD(function, call) \
+    static dpr_value function(dpr_graph *g, const dpr_value *x) { return call; }
+#define SHAPE(...) {sizeof((int[]){__VA_ARGS__}) / sizeof(int), {__VA_ARGS__}}
+#define SCALAR {0, {0}}
+#define SAMPLE(title, n, function, ...) \
+    {.name = title, .n_leaves = n, .build = function, __VA_ARGS__}
+/* clang-format on */
 #define SAMPLES(array) .sample = (array), .n = sizeof(array) / sizeof *(array)
 
 #define OP(id, arity, traits) extern const struct grad_samples samples_##id;

@@ -88,8 +88,8 @@ static void run(dpr__op_id op, const void *param, uint32_t n_src, const dpr__ten
         release(op, &copies[i]);
 }
 
-void expect_value(dpr__op_id op, const void *param, uint32_t n_src, const dpr__tensor *src,
-                  dpr__tensor want) {
+void expect_op(dpr__op_id op, const void *param, uint32_t n_src, const dpr__tensor *src,
+               dpr__tensor want) {
     char a[DPR__SHAPE_TEXT], b[DPR__SHAPE_TEXT];
     assert_true(n_src <= MOST_SOURCES);
     dpr__type type = infer(op, param, n_src, src);
