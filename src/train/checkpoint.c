@@ -146,6 +146,7 @@ static dpr_status read_history(const struct resuming *r, struct kept *kept) {
     return DPR_OK;
 }
 
+/* Values that only a record made by hand can have are refused here, so that go_on need not ask. */
 static dpr_status read_kept(const struct resuming *r, struct kept *kept) {
     const dpr__json *options = dpr__json_get(r->run, "options");
     if (!dpr__json_u64(dpr__json_get(options, "epochs"), &kept->epochs))
@@ -177,6 +178,7 @@ static dpr_status differs(const struct resuming *r, const char *what, const char
                     what, here, there ? there : "", r->path);
 }
 
+/* The metadata that a file of this model would have, against what the file has. */
 static dpr_status compare_network(const struct resuming *r) {
     dpr__metadata here[DPR__MODEL_KEYS];
     DPR_TRY(dpr__model_metadata(r->trainer->model, &r->file->arena, here));
@@ -194,6 +196,7 @@ static dpr_status compare_word(const struct resuming *r, const char *key, const 
     return there != NULL && strcmp(there, here) == 0 ? DPR_OK : differs(r, what, here, there);
 }
 
+/* The first weights are gone, but a run asked for with others is another run. */
 static dpr_status compare_init(const struct resuming *r) {
     const dpr_model *model = r->trainer->model;
     const dpr__json *seed = dpr__json_get(r->run, "init_seed");
@@ -232,6 +235,8 @@ static dpr_status compare_epochs(const struct resuming *r, const struct kept *ke
     return DPR_OK;
 }
 
+/* Kernels of another ISA add in another order: allowed, since the machine may have been
+ * replaced. */
 static void warn_of_machine(const struct resuming *r) {
     const char *isa = dpr__json_string(dpr__json_get(r->run, "isa"));
     const char *device = dpr__json_string(dpr__json_get(r->run, "device"));
@@ -335,6 +340,7 @@ static dpr_status resume(struct resuming *r, struct kept *kept) {
     dpr_model *model = r->trainer->model;
     char *copy;
     DPR_TRY(dpr__duplicate(r->context, run, &copy));
+    /* The last thing that can fail, before the first that changes anything. */
     dpr_status status = dpr__model_copy_leaves(model, r->path, r->file);
     if (status != DPR_OK) {
         dpr__free(r->context, copy);

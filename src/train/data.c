@@ -100,7 +100,8 @@ static dpr_status check(dpr_context *context, const dpr_data_info *info, const u
 }
 
 /* Mean and deviation of pixel/255 per channel. From counts of each pixel value, so exact sums: the
- * same in any order. A channel that never varies gets deviation 1: dividing by 0 would help nobody. */
+ * same in any order. A channel that never varies gets deviation 1: dividing by 0 would help
+ * nobody. */
 static dpr_status measure(dpr_data *data) {
     size_t channels = (size_t)data->info.image.dim[2];
     size_t pixels = data->n * image_bytes(&data->info) / channels;

@@ -1,5 +1,6 @@
 /* Forward passes: evaluation of a set, prediction of single images. Both run the same nodes as
- * training does, over leaves that hold one batch of images; so sets of any size share one program. */
+ * training does, over leaves that hold one batch of images; so sets of any size share one
+ * program. */
 #include "base/context.h"
 #include "ir/shape.h"
 #include "train/metrics.h"
@@ -47,6 +48,7 @@ static void append_roots(const dpr_model *model, dpr_graph *graph, const struct 
     forward->probabilities = dpr_softmax(graph, logits);
 }
 
+/* All three results in one program: the softmax is small beside the matrix products. */
 static dpr_status compile(dpr_model *model, const struct purpose *purpose, dpr__forward *forward) {
     dpr_graph *graph;
     dpr_value logits;
@@ -106,7 +108,7 @@ static dpr_status prepare_counts(dpr_model *model) {
     return DPR_OK;
 }
 
-/* Adds up loss and confusion over the set, batch by batch. */
+/* Adds up loss and confusion over the set, batch by batch: in double, in the order of the set. */
 static dpr_status count(dpr_model *model, const dpr_data *data, double *loss) {
     dpr__forward *forward;
     DPR_TRY(prepare(model, DPR__FORWARD_MANY, &forward));

@@ -1,8 +1,10 @@
-/* The JSON reader: recursive descent over bytes that end with a sentinel check, values in an arena. */
+/* The JSON reader: recursive descent over bytes that end with a sentinel check, values in an
+ * arena. */
 #include "train/json.h"
 #include "base/context.h"
 #include <string.h>
 
+/* The depth bounds the recursion, the count the arena: a header of 100 MB could hold 50 million. */
 enum { MAX_DEPTH = 16, MAX_VALUES = 1 << 20 };
 
 struct reader {
@@ -55,7 +57,8 @@ static size_t utf8_encode(uint32_t point, char *out) {
     return 4;
 }
 
-/* Bytes of the well-formed UTF-8 sequence (RFC 3629) at `s`, of which n ≥ 1 are there; 0 for none. */
+/* Bytes of the well-formed UTF-8 sequence (RFC 3629) at `s`, of which n ≥ 1 are there; 0 for
+ * none. */
 static size_t utf8_length(const uint8_t *s, size_t n) {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
@@ -120,8 +123,8 @@ static dpr_status read_escape(struct reader *reader, char *out, size_t *length) 
     return DPR_OK;
 }
 
-/* The string whose opening quote is next. An escape is never shorter than what it stands for, so the
- * distance to the closing quote is room enough. */
+/* The string whose opening quote is next. An escape is never shorter than what it stands for, so
+ * the distance to the closing quote is room enough. */
 static dpr_status read_string(struct reader *reader, const char **out) {
     size_t end = ++reader->at;
     while (end < reader->n && reader->text[end] != '"')
@@ -161,6 +164,7 @@ static bool skip_digits(struct reader *reader) {
     return reader->at > from;
 }
 
+/* Checks the grammar and keeps the digits: whoever asks decides whether it is a u64 or a double. */
 static dpr_status read_number(struct reader *reader, const char **out) {
     size_t from = reader->at;
     if (peek(reader) == '-')
@@ -185,24 +189,28 @@ static dpr_status read_number(struct reader *reader, const char **out) {
     return *out == NULL ? DPR_E_MEMORY : DPR_OK;
 }
 
+/* FNV-1a. */
 static uint64_t key_hash(const char *key) {
-    uint64_t hash = 0xCBF29CE484222325U; /* FNV-1a */
+    uint64_t hash = 0xCBF29CE484222325U;
     for (; *key; key++)
         hash = (hash ^ (uint8_t)*key) * 0x100000001B3U;
     return hash;
 }
 
-/* Fails where two members share a key. Open addressing in a table twice the size: linear time. */
+/* Fails where two members share a key. Open addressing in a table at most half full: a key takes
+ * about one and a half looks. Keys that were crafted to collide would take as many as there are
+ * keys, hours for a million of them; they are refused when the looks pass 32 a key. */
 static dpr_status refuse_duplicates(const struct reader *reader, const dpr__json *object) {
-    size_t slots = 4;
+    size_t slots = 4, looks = 0;
     while (slots < 2 * object->n)
         slots *= 2;
     const char **table, *twice = NULL;
     dpr_context *context = reader->arena->context;
     DPR_TRY(dpr__allocate(context, slots, sizeof *table, &table));
-    for (const dpr__json *item = object->first; item && twice == NULL; item = item->next) {
+    const dpr__json *item = object->first;
+    for (; item && twice == NULL && looks <= 32 * object->n; item = item->next) {
         size_t slot = (size_t)key_hash(item->key) & (slots - 1);
-        while (table[slot] != NULL && strcmp(table[slot], item->key) != 0)
+        for (; table[slot] != NULL && strcmp(table[slot], item->key) != 0; looks++)
             slot = (slot + 1) & (slots - 1);
         if (table[slot] != NULL)
             twice = item->key;
@@ -213,7 +221,7 @@ static dpr_status refuse_duplicates(const struct reader *reader, const dpr__json
         return DPR_FAIL(context, DPR_E_FORMAT,
                         "%s: JSON: the key '%.64s' stands twice in one object", reader->name,
                         twice);
-    return DPR_OK;
+    return looks > 32 * object->n ? bad(reader, "keys that collide too often") : DPR_OK;
 }
 
 static dpr_status read_value(struct reader *reader, dpr__json *out);

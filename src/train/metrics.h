@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* 95 % interval of a share of `correct` in n trials (Wilson 1927): the p for which the observed share
- * lies within 1.96 standard errors. n 0: [0, 1]. */
+/* 95 % interval of a share of `correct` in n trials (Wilson 1927): the p for which the observed
+ * share lies within 1.96 standard errors. n 0: [0, 1]. */
 void dpr__wilson(uint64_t correct, uint64_t n, double *low, double *high);
 
 /* Of the images called c, the share that is (precision); of those that are c, the share called so

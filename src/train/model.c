@@ -46,7 +46,8 @@ dpr_status dpr__model_write_normalisation(const dpr_model *model) {
     return dpr_store_write(model->store, "normalise.shift", shift, channels * sizeof *shift);
 }
 
-/* Appends the network and hands out its layers (may be NULL). */
+/* Appends the network and hands out its layers (may be NULL). Their strings live in the net, so the
+ * array outlives the graph. */
 static dpr_status append(const dpr_model *model, dpr_graph *graph, dpr_value images,
                          dpr_value *logits, dpr_layer **layers, size_t *n_layers) {
     dpr__net_build build = {.images = normalise(graph, images, model->info.image.dim[2]),
@@ -138,7 +139,7 @@ static dpr_status settle_input(dpr_model *model, const char *name) {
                         "%s: the network's input is %s, the images are %s", name,
                         dpr__shape_text(&input, a), dpr__shape_text(&info->image, b));
     DPR_ASSERT(input.rank == 3 && input.dim[2] <= DPR__MAX_CHANNELS);
-    info->image = input;
+    info->image = input; /* data whose shape is not known yet takes the network's */
     for (int64_t c = 0; c < input.dim[2]; c++)
         if (!(info->deviation[c] > 0)) { /* not known */
             info->mean[c] = 0;
@@ -147,6 +148,7 @@ static dpr_status settle_input(dpr_model *model, const char *name) {
     return DPR_OK;
 }
 
+/* Net text to forward graph, once, to check it and to count; programs append it again later. */
 static dpr_status build(dpr_model *model, const char *name, dpr_graph *graph) {
     dpr_value logits;
     DPR_TRY(dpr__net_parse(model->context, name, model->text, &model->net));

@@ -37,11 +37,13 @@ struct dpr_model {
     double *precision, *recall;
 };
 
-/* Parses and checks the network and makes the model without weights; *graph is its forward graph. */
+/* Parses and checks the network and makes the model without weights; *graph is its forward
+ * graph. */
 dpr_status dpr__model_begin(dpr_context *context, const char *name, const char *text,
                             const dpr_data_info *info, const char *init, dpr_model **out,
                             dpr_graph **graph);
-/* Makes the parameters in the store: drawn from model->seed, or zeros, which a file's then replace. */
+/* Makes the parameters in the store: drawn from model->seed, or zeros, which a file's then
+ * replace. */
 dpr_status dpr__model_materialise(dpr_model *model, const dpr_graph *graph, bool zeros);
 
 /* Appends u8 images → normalised → logits. */
@@ -63,14 +65,14 @@ enum { DPR__MODEL_KEYS = 8 }; /* metadata that describes the network; then comes
 
 /* What model and file must agree on, as text in the arena; items has room for DPR__MODEL_KEYS. */
 dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__metadata *items);
-/* Writes parameters, and with `state` all state leaves, under the given run record. Refuses leaves that
- * are not finite. */
+/* Writes parameters, and with `state` all state leaves, under the given run record. Refuses leaves
+ * that are not finite. */
 dpr_status dpr__model_write(const dpr_model *model, const char *path, const char *run, bool state);
 /* As dpr_model_load, from bytes that the caller keeps; `name` is used in messages. */
 dpr_status dpr__model_parse(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                             dpr_model **out);
-/* Copies every parameter and state leaf that the store has from the file, after checking that all are
- * there and fit. */
+/* Copies every parameter and state leaf that the store has from the file, after checking that all
+ * are there and fit. */
 dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name, const dpr__safetensors *file);
 
 #endif

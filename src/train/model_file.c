@@ -1,5 +1,6 @@
 /* The model file: safetensors, with what describes the network in the metadata (docs/training.md).
- * Files are hostile: nothing is made from the net text before the file is known to hold its weights. */
+ * Files are hostile: nothing is made from the net text before the file is known to hold its
+ * weights. */
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -83,6 +84,7 @@ dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__m
 
 /* ---- writing ---- */
 
+/* Parameters first, in the order of the net text: the order that weights_sha256 is over. */
 static dpr_status write_leaves(const dpr_model *model, const char *path,
                                const dpr__metadata *metadata, size_t n_metadata, bool state) {
     const dpr_store *store = model->store;
@@ -158,6 +160,7 @@ static bool split_doubles(const struct loading *loading, const char *key, double
     return text != NULL;
 }
 
+/* Small bounds: what is beyond them is no image, and products stay far from overflow. */
 static dpr_status read_image(const struct loading *loading, dpr_data_info *info) {
     double dim[3];
     if (!split_doubles(loading, "image", dim, 3))
@@ -173,6 +176,7 @@ static dpr_status read_image(const struct loading *loading, dpr_data_info *info)
     return DPR_OK;
 }
 
+/* Names are shown on terminals and in pages, so control characters in them are refused. */
 static dpr_status read_classes(const struct loading *loading, dpr_data_info *info) {
     const char *count = dpr__safetensors_metadata(loading->file, "n_classes");
     const char *text = dpr__safetensors_metadata(loading->file, "classes");
@@ -209,7 +213,7 @@ static dpr_status read_info(const struct loading *loading, dpr_data_info *info) 
         return bad_key(loading, "mean");
     if (!split_doubles(loading, "deviation", info->deviation, channels))
         return bad_key(loading, "deviation");
-    for (size_t c = 0; c < channels; c++)
+    for (size_t c = 0; c < channels; c++) /* tiny ones would make the scale infinite */
         if (!(info->deviation[c] >= 1e-6))
             return bad_key(loading, "deviation");
     const char *fit = dpr__safetensors_metadata(loading->file, "fit");
@@ -254,7 +258,8 @@ dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name,
     return DPR_OK;
 }
 
-/* Before memory is taken for a parameter, its tensor must be there; so the file's size bounds it. */
+/* Before memory is taken for a parameter, its tensor must be there; so the file's size bounds
+ * it. */
 static dpr_status check_parameters(const struct loading *loading, const dpr_graph *graph) {
     dpr_value *parameters;
     size_t n;

@@ -1,5 +1,5 @@
-/* The updates. w parameter, g gradient (clipped), η learning rate, λ weight decay (only for parameters
- * of rank 2 and more: not for biases):
+/* The updates. w parameter, g gradient (clipped), η learning rate, λ weight decay (only for
+ * parameters of rank 2 and more: not for biases):
  *   sgd       w' = w − η(g + λw)
  *   momentum  v' = μv + (g + λw),  w' = w − ηv'
  *   nesterov  v' as above,         w' = w − η((g + λw) + μv')       (Sutskever et al. 2013)
@@ -63,6 +63,7 @@ static dpr_value blend(dpr_graph *graph, double a, dpr_value old, double b, dpr_
     return dpr_add(graph, dpr_scale(graph, old, a), b == 1 ? new : dpr_scale(graph, new, b));
 }
 
+/* What is subtracted, times η: g, v' or g + μv'. */
 static dpr_value sgd_direction(const struct update *update, dpr_value weights, dpr_value gradient) {
     dpr_graph *graph = update->graph;
     double momentum = update->optimizer->momentum;
@@ -76,6 +77,8 @@ static dpr_value sgd_direction(const struct update *update, dpr_value weights, d
     return blend(graph, momentum, next, 1, gradient);
 }
 
+/* The corrected mean over the root of the corrected mean square. The corrections come as inputs: a
+ * power of β in the step would be a libm call in every tick. */
 static dpr_value adam_direction(const struct update *update, dpr_value weights,
                                 dpr_value gradient) {
     dpr_graph *graph = update->graph;
@@ -96,6 +99,8 @@ static dpr_value adam_direction(const struct update *update, dpr_value weights,
 static void update_one(const struct update *update, dpr_value weights, dpr_value gradient) {
     dpr_graph *graph = update->graph;
     const dpr__optimizer *o = update->optimizer;
+    /* A bias moves the logits without stretching them, so there is nothing that decay should
+     * hold. */
     bool decays = o->weight_decay > 0 && dpr_value_shape(graph, weights).rank >= 2;
     bool adam = o->kind == DPR__OPTIMIZER_ADAMW;
     if (decays && !adam)
@@ -108,7 +113,8 @@ static void update_one(const struct update *update, dpr_value weights, dpr_value
     assign(update, weights, dpr_subtract(graph, weights, change));
 }
 
-/* c/max(norm, c), where max(a, c) = relu(a − c) + c. */
+/* One factor for all gradients, so that their direction stays: c/max(norm, c), where max(a, c) =
+ * relu(a − c) + c. */
 static dpr_value clip_factor(dpr_graph *graph, double clip_norm, const dpr_value *gradients,
                              size_t n) {
     dpr_value total = 0;

@@ -36,8 +36,8 @@ typedef struct dpr__rates {
 
 enum { DPR__MAX_UPDATES = 3 }; /* assigns for one parameter */
 
-/* Appends the update of each of n parameters by its gradient, with role UPDATE, and puts the assigns in
- * roots[*n_roots …] (room for DPR__MAX_UPDATES × n). Failures latch in the graph. */
+/* Appends the update of each of n parameters by its gradient, with role UPDATE, and puts the
+ * assigns in roots[*n_roots …] (room for DPR__MAX_UPDATES × n). Failures latch in the graph. */
 void dpr__optimizer_append(const dpr__optimizer *optimizer, dpr_graph *graph,
                            const dpr_value *parameters, const dpr_value *gradients, size_t n,
                            const dpr__rates *rates, dpr_value *roots, size_t *n_roots);

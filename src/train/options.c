@@ -61,6 +61,7 @@ dpr_train_options dpr_train_options_default(void) {
 
 /* ---- values by type ---- */
 
+/* The table knows types by its first column; these are the only places that cast by it. */
 static const void *place(const dpr_train_options *options, const struct option *option) {
     return (const char *)options + option->offset;
 }
@@ -151,7 +152,7 @@ static dpr_status check(dpr_context *context, const struct option *option,
     return DPR_OK;
 }
 
-/* Index of a settled word in its list. */
+/* Index of a settled word in its list: settled words are the list's own, so addresses decide. */
 static size_t index_of(const char *given, const char *const *words) {
     size_t i = 0;
     while (words[i] != given)

@@ -71,6 +71,7 @@ static dpr_status read_shape(const struct parse *parse, const dpr__json *entry, 
     return DPR_OK;
 }
 
+/* begin ≤ end ≤ bytes comes first: then no difference and no pointer below can overflow. */
 static dpr_status read_range(const struct parse *parse, const dpr__json *entry, dpr__stored *out) {
     const dpr__json *offsets = dpr__json_get(entry, "data_offsets");
     uint64_t begin, end;
@@ -103,6 +104,7 @@ static dpr_status read_tensor(const struct parse *parse, const dpr__json *entry,
     return read_range(parse, entry, out);
 }
 
+/* Empty tensors share a place with what follows them, and go before it. */
 static int by_place(const void *a, const void *b) {
     const dpr__stored *x = *(dpr__stored *const *)a, *y = *(dpr__stored *const *)b;
     uintptr_t x_begin = (uintptr_t)x->data, y_begin = (uintptr_t)y->data;
@@ -111,7 +113,8 @@ static int by_place(const void *a, const void *b) {
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
-/* Sorted by place, each tensor must begin where the one before it ends, and the last end the file. */
+/* Sorted by place, each tensor must begin where the one before it ends, and the last end the
+ * file. */
 static dpr_status check_gaps(const struct parse *parse, const dpr__safetensors *file) {
     const dpr__stored **order;
     DPR_TRY(dpr__allocate(parse->context, file->n, sizeof *order, &order));

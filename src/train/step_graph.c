@@ -1,5 +1,5 @@
-/* Building the training step. Invariant: everything that differs between two steps of an epoch comes
- * from a leaf, so that one program runs a whole epoch without the host. */
+/* Building the training step. Invariant: everything that differs between two steps of an epoch
+ * comes from a leaf, so that one program runs a whole epoch without the host. */
 #include "train/step_graph.h"
 #include "base/context.h"
 
@@ -34,8 +34,8 @@ static void append_data(struct building *b) {
     graph->role = DPR__FORWARD;
 }
 
-/* Cross entropy against one-hot targets, smoothed to t(1 − ε) + ε/k. With class weights each row counts
- * w of its class, and the sum of weights divides, not the number of rows. */
+/* Cross entropy against one-hot targets, smoothed to t(1 − ε) + ε/k. With class weights each row
+ * counts w of its class, and the sum of weights divides, not the number of rows. */
 static void append_loss(struct building *b) {
     dpr_graph *graph = b->graph;
     int64_t k = b->model->info.n_classes;

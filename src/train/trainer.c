@@ -13,8 +13,8 @@ static dpr_store *store_of(const dpr_trainer *trainer) {
 
 /* ---- making ---- */
 
-/* Readies the leaves that a run writes: state begins at zero, and an input that an earlier run over this
- * model left with another number of rows gives its memory back. */
+/* Readies the leaves that a run writes: state begins at zero, and an input that an earlier run over
+ * this model left with another number of rows gives its memory back. */
 static dpr_status clear_leaves(dpr_store *store) {
     static const char *const sized[] = {"train.images", "train.labels", "learning_rate",
                                         "adam_correction_1", "adam_correction_2"};
@@ -60,6 +60,7 @@ static dpr_status write_class_weights(const dpr_trainer *trainer) {
     return status;
 }
 
+/* The only program of a run: first, last and all steps between are the same. */
 static dpr_status compile(dpr_trainer *trainer) {
     dpr__step_plan plan = {.n = (int64_t)trainer->data->n,
                            .steps = (int64_t)trainer->steps,
@@ -101,6 +102,7 @@ static dpr_status make_best_leaves(const dpr_trainer *trainer) {
     return status;
 }
 
+/* Everything that can be refused before the store is touched. */
 static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) {
     const dpr_data *data = trainer->data;
     DPR_TRY(dpr__options_settle(trainer->context, given, &trainer->options));
@@ -125,6 +127,7 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
     return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
 }
 
+/* The store's part: leaves at zero, program, data, first epoch. */
 static dpr_status begin(dpr_trainer *trainer) {
     dpr_store *store = store_of(trainer);
     DPR_TRY(clear_leaves(store));
@@ -171,7 +174,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
 /* Fills one table over the steps of the epoch from value(trainer, step of the run). */
 static dpr_status fill_table(const dpr_trainer *trainer, const char *leaf,
                              double (*value)(const dpr_trainer *trainer, uint64_t step)) {
-    uint64_t first = trainer->epochs_done * trainer->steps;
+    uint64_t first = trainer->epochs_done * trainer->steps; /* of this epoch */
     for (uint64_t i = 0; i < trainer->steps; i++)
         trainer->table[i] = (float)value(trainer, first + i);
     return dpr_store_write(store_of(trainer), leaf, trainer->table,
@@ -245,6 +248,7 @@ static double epoch_seconds(const dpr_trainer *trainer) {
     return trainer->busy_seconds_before + (double)(dpr__now_ns() - trainer->began_ns) * 1e-9;
 }
 
+/* Of the step done last, which the report and the progress show. */
 static double last_rate(const dpr_trainer *trainer) {
     uint64_t done = trainer->epochs_done * trainer->steps + trainer->position;
     return dpr__schedule_rate(&trainer->schedule, done > 0 ? done - 1 : 0);
@@ -270,6 +274,7 @@ static bool next_pair(const dpr_store *store, size_t *at, dpr__slot **weights, d
     return false;
 }
 
+/* A copy by the host: once an epoch it costs less than a step. */
 static void keep_best(const dpr_trainer *trainer) {
     dpr__slot *weights, *best;
     for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);)
@@ -330,6 +335,8 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
         if (options->patience > 0)
             keep_best(trainer);
     }
+    /* The report is made; from here on the trainer changes, and nothing fails before it is
+     * whole. */
     bool spent = options->patience > 0 && made.epoch - trainer->best_epoch >= options->patience;
     trainer->finished = made.finished = spent || made.epoch >= options->epochs;
     trainer->history[trainer->epochs_done++] = made;
@@ -391,8 +398,8 @@ dpr_status dpr_trainer_step(dpr_trainer *trainer, double *loss) {
     return trainer->position == trainer->steps ? dpr__trainer_end_epoch(trainer, NULL) : DPR_OK;
 }
 
-/* How many steps fit in a tenth of a second, by those done so far; the rest of the epoch where nobody
- * wants to hear of progress. */
+/* How many steps fit in a tenth of a second, by those done so far; the rest of the epoch where
+ * nobody wants to hear of progress. */
 static uint64_t piece(const dpr_trainer *trainer) {
     uint64_t left = trainer->steps - trainer->position;
     if (trainer->options.progress == NULL)

@@ -1,5 +1,6 @@
-/* One training run. Everything that decides its further course is in the model's store (leaves of kind
- * PARAMETER and STATE), the options, the data, and the few fields marked "kept": a checkpoint is that. */
+/* One training run. Everything that decides its further course is in the model's store (leaves of
+ * kind PARAMETER and STATE), the options, the data, and the few fields marked "kept": a checkpoint
+ * is that. */
 #ifndef DPR_TRAIN_TRAINER_H
 #define DPR_TRAIN_TRAINER_H
 
@@ -44,7 +45,8 @@ dpr_status dpr__trainer_fill_tables(dpr_trainer *trainer);
 dpr_status dpr__trainer_sync(dpr_trainer *trainer);
 /* Everything after the last step of an epoch. report may be NULL. */
 dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report);
-/* Exchanges the weights with those in best/…, when the run watches a validation set with patience. */
+/* Exchanges the weights with those in best/…, when the run watches a validation set with
+ * patience. */
 void dpr__trainer_swap_best(dpr_trainer *trainer);
 
 /* The run as JSON (checkpoint.c). */

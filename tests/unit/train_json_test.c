@@ -203,6 +203,33 @@ static void many_keys_are_quick(void **state) {
     dpr__free(context, text);
 }
 
+/* Keys made to fall on one slot of the table of keys would make the search quadratic. */
+static void crafted_keys_are_refused(void **state) {
+    (void)state;
+    enum { N = 2000, SLOTS = 4096 };
+    char *text, *at;
+    dpr__arena arena;
+    const dpr__json *value;
+    assert_int_equal(dpr__allocate(context, N * 32, 1, &text), DPR_OK);
+    at = text;
+    for (int i = 0, n = 0; n < N; i++) {
+        char key[16];
+        uint64_t hash = 0xCBF29CE484222325U;
+        snprintf(key, sizeof key, "%d", i);
+        for (const char *c = key; *c; c++)
+            hash = (hash ^ (uint8_t)*c) * 0x100000001B3U;
+        if (hash % SLOTS == 0)
+            at += sprintf(at, "%c\"%s\":0", n++ == 0 ? '{' : ',', key);
+    }
+    *at++ = '}';
+    dpr__arena_init(&arena, context);
+    assert_int_equal(dpr__json_parse(&arena, "test", text, (size_t)(at - text), &value),
+                     DPR_E_FORMAT);
+    assert_non_null(strstr(dpr_error(context), "collide"));
+    dpr__arena_release(&arena);
+    dpr__free(context, text);
+}
+
 static void writes_the_fewest_digits(void **state) {
     (void)state;
     static const struct {
@@ -227,7 +254,7 @@ int main(void) {
         cmocka_unit_test(reads_values),        cmocka_unit_test(writes_the_fewest_digits),
         cmocka_unit_test(decodes_strings),     cmocka_unit_test(refuses_the_rest),
         cmocka_unit_test(limits_depth),        cmocka_unit_test(limits_values),
-        cmocka_unit_test(many_keys_are_quick),
+        cmocka_unit_test(many_keys_are_quick), cmocka_unit_test(crafted_keys_are_refused),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

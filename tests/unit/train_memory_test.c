@@ -1,5 +1,5 @@
-/* Whichever allocation fails, training, saving and resuming end with DPR_E_MEMORY, nothing leaks, and a
- * checkpoint that was there stays whole. */
+/* Whichever allocation fails, training, saving and resuming end with DPR_E_MEMORY, nothing leaks,
+ * and a checkpoint that was there stays whole. */
 #include "train_support.h"
 
 /* The n-th allocation from now fails; blocks are counted. */

@@ -229,7 +229,8 @@ static void draws_graphs(void **state) {
 
 /* ---- files that lie ---- */
 
-/* Writes the model's file with metadata `key` set to `value` (NULL: left out), or with a tensor changed. */
+/* Writes the model's file with metadata `key` set to `value` (NULL: left out), or with a tensor
+ * changed. */
 static void write_variant(const char *key, const char *value, const dpr__stored *tensor) {
     dpr__safetensors file;
     dpr__stored tensors[8];

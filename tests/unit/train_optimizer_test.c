@@ -11,8 +11,8 @@
 
 enum { STEPS = 5, WEIGHTS = 6, BIAS = 3, ALL = WEIGHTS + BIAS };
 
-/* What is computed twice: by the graph in `w`, by hand in the rest. Entries 0 … 5 are a 2 × 3 matrix, which
- * weight decay applies to; 6 … 8 a bias, which it does not. */
+/* What is computed twice: by the graph in `w`, by hand in the rest. Entries 0 … 5 are a 2 × 3
+ * matrix, which weight decay applies to; 6 … 8 a bias, which it does not. */
 struct hand {
     double w[ALL], v[ALL], m[ALL], s[ALL];
 };

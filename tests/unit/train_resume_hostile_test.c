@@ -1,5 +1,5 @@
-/* A run that is saved and taken up again ends with the bits of one left alone, wherever it was cut; and
- * what would change the result is refused by name. */
+/* A run that is saved and taken up again ends with the bits of one left alone, wherever it was cut;
+ * and what would change the result is refused by name. */
 #include "train/trainer.h"
 #include "train_support.h"
 
@@ -150,7 +150,8 @@ static int save_and_stop(void *user, const dpr_progress *progress) {
     return progress->epoch == 2;
 }
 
-/* A checkpoint from the progress callback, when all steps of an epoch are done but its bookkeeping is not. */
+/* A checkpoint from the progress callback, when all steps of an epoch are done but its bookkeeping
+ * is not. */
 static void same_bits_from_the_callback(void **state) {
     (void)state;
     dpr_train_options options = options_of("momentum");
@@ -490,7 +491,8 @@ static void refuses_records_that_lie(void **state) {
     resume_altered("\"run\":\"{", "\"run\":\"[", DPR_E_FORMAT, "JSON");
 }
 
-/* Each counter in turn with another value: the four u64 leaves and the i32 stand where the header says. */
+/* Each counter in turn with another value: the four u64 leaves and the i32 stand where the header
+ * says. */
 static void refuses_counters_that_lie(void **state) {
     (void)state;
     dpr_train_options options = options_of("sgd");

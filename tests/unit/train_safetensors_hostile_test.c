@@ -192,7 +192,8 @@ static void refuses_bad_lengths(void **state) {
                      DPR_E_IO);
 }
 
-/* The sample cut at every length, and with every byte changed: refused, or read as something whole. */
+/* The sample cut at every length, and with every byte changed: refused, or read as something
+ * whole. */
 static void survives_damage(void **state) {
     (void)state;
     uint8_t *bytes, *copy;

@@ -45,8 +45,8 @@ static inline dpr_context *make_context(const char *device, unsigned threads) {
 
 enum { SIDE = 6, CLASSES = 3, PIXELS = SIDE * SIDE, MOST_IMAGES = 600 };
 
-/* Images of three classes: two rows of the picture are bright, which ones tells the class; under noise. The
- * k-th image of a `salt` is always the same. */
+/* Images of three classes: two rows of the picture are bright, which ones tells the class; under
+ * noise. The k-th image of a `salt` is always the same. */
 struct sample {
     uint8_t images[MOST_IMAGES * PIXELS];
     int32_t labels[MOST_IMAGES];

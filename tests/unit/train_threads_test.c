@@ -1,5 +1,5 @@
-/* The trained weights are the same bits with 1, 2 and 3 threads, for every optimiser; and contexts in two
- * threads of the caller's never meet. */
+/* The trained weights are the same bits with 1, 2 and 3 threads, for every optimiser; and contexts
+ * in two threads of the caller's never meet. */
 #include "train_support.h"
 #include <pthread.h>
 

@@ -71,8 +71,8 @@ static void learns(void **state) {
     drop(&s);
 }
 
-/* With a rate that changes nothing, an epoch's loss and accuracy are the evaluation's: every image counts
- * once, the four of the last batch too. */
+/* With a rate that changes nothing, an epoch's loss and accuracy are the evaluation's: every image
+ * counts once, the four of the last batch too. */
 static void counts_every_image_once(void **state) {
     (void)state;
     struct setup s;
@@ -133,8 +133,8 @@ static void weighs_and_smooths(void **state) {
     }
 }
 
-/* Every step of three epochs applies the schedule's rate and AdamW's corrections of just that step: seen
- * from the outside, by the change of one weight and the optimiser's state after it. */
+/* Every step of three epochs applies the schedule's rate and AdamW's corrections of just that step:
+ * seen from the outside, by the change of one weight and the optimiser's state after it. */
 static void every_step_has_its_rate(void **state) {
     (void)state;
     static const char *const optimizers[] = {"momentum", "adamw"};
@@ -197,7 +197,8 @@ static void steps_make_an_epoch(void **state) {
     drop(&s);
 }
 
-/* Labels of no sense, so that the accuracy goes up and down: the best weights must be back at the end. */
+/* Labels of no sense, so that the accuracy goes up and down: the best weights must be back at the
+ * end. */
 static void patience_brings_the_best_back(void **state) {
     (void)state;
     struct setup s;
