@@ -66,7 +66,7 @@ static const struct grad_sample divide_samples[] = {
 static void divide_values(void) {
     EXPECT(divide, NULL, REALS((0.5, -2, HUGE_VAL), 3), REALS((1, 8, 3), 3), REALS((2, -4, 0), 3));
     EXPECT(divide, NULL, REALS((10, 5, 20, 10), 2, 2), REALS((10, 20), 2, 1), REALS((1, 2), 2));
-    EXPECT(divide, NULL, REALS((NAN), 1), REALS((0), 1), REALS((0), 1));
+    EXPECT(divide, NULL, REALS(((double)NAN), 1), REALS((0), 1), REALS((0), 1));
     EXPECT(divide, NULL, NOTHING(0), NOTHING(0), NOTHING(1));
 }
 
@@ -135,13 +135,14 @@ static void exp_values(void) {
 }
 
 static void log_values(void) {
-    EXPECT(log, NULL, REALS((0, 0.69314718055994530942, -HUGE_VAL, NAN), 4),
+    EXPECT(log, NULL, REALS((0, 0.69314718055994530942, -HUGE_VAL, (double)NAN), 4),
            REALS((1, 2, 0, -1), 4));
     EXPECT(log, NULL, NOTHING(0), NOTHING(0));
 }
 
 static void sqrt_values(void) {
-    EXPECT(sqrt, NULL, REALS((0, 1.5, 1.4142135623730950488, NAN), 4), REALS((0, 2.25, 2, -1), 4));
+    EXPECT(sqrt, NULL, REALS((0, 1.5, 1.4142135623730950488, (double)NAN), 4),
+           REALS((0, 2.25, 2, -1), 4));
     EXPECT(sqrt, NULL, NOTHING(0), NOTHING(0));
 }
 

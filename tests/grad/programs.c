@@ -111,7 +111,7 @@ const struct grad_samples samples_choose = {SAMPLES(choose_samples), .values = c
 /* ---- guard ---- */
 
 static void guard_values(void) {
-    static const double BAD[] = {NAN, HUGE_VAL, -HUGE_VAL};
+    static const double BAD[] = {(double)NAN, HUGE_VAL, -HUGE_VAL};
     struct session s = session_open();
     dpr_value x = dpr_input(s.graph, "x", DPR_F32, dpr_scalar_shape());
     dpr_value n = dpr_state(s.graph, "n", DPR_I32, dpr_scalar_shape());
