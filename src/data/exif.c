@@ -1,5 +1,5 @@
-/* The orientation that a camera notes in a JPEG's EXIF segment (Exif 2.3, section 4.6: tag 0x0112 of the first directory). Every offset is
- * checked against the segment. */
+/* The orientation that a camera notes in a JPEG's EXIF segment (Exif 2.3, section 4.6: tag 0x0112 of
+ * the first directory). Every offset is checked against the segment. */
 #include "data/source.h"
 #include <string.h>
 
@@ -41,6 +41,10 @@ unsigned dpr__exif_orientation(const uint8_t *bytes, size_t n) {
     size_t at = 2; /* after the start-of-image marker */
     while (at + 4 <= n && bytes[at] == 0xff) {
         unsigned marker = bytes[at + 1];
+        if (marker == 0xff) { /* fill byte */
+            at++;
+            continue;
+        }
         size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
         if (marker == 0xda || length < 2 || at + 2 + length > n) /* scan data, or nonsense */
             return 1;

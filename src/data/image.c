@@ -10,12 +10,19 @@ void dpr__image_release(dpr_context *context, dpr__image *image) {
 }
 
 dpr_status dpr__image_allocate(dpr_context *context, const char *name, uint64_t height,
-                               uint64_t width, uint32_t channels, dpr__image *out) {
+                               uint64_t width, uint32_t channels, uint64_t most, dpr__image *out) {
     if (height < 1 || width < 1 || height > DPR__MOST_SIDE || width > DPR__MOST_SIDE ||
         height * width > DPR__MOST_PIXELS)
         return DPR_FAIL(context, DPR_E_FORMAT,
-                        "'%s' says that it is %llu × %llu pixels; images have at most %d", name,
-                        (unsigned long long)height, (unsigned long long)width, DPR__MOST_PIXELS);
+                        "%s: its header says %llu × %llu pixels; images of 1 to %d are read; make "
+                        "it smaller, or fetch it again",
+                        name, (unsigned long long)height, (unsigned long long)width,
+                        DPR__MOST_PIXELS);
+    if (height * width > most)
+        return DPR_FAIL(context, DPR_E_FORMAT,
+                        "%s: cut off: its header says %llu × %llu pixels, for which the file is "
+                        "too small; fetch it again",
+                        name, (unsigned long long)height, (unsigned long long)width);
     *out = (dpr__image){(uint32_t)height, (uint32_t)width, channels, NULL};
     return dpr__allocate(context, height * width, channels, &out->pixels);
 }
@@ -32,15 +39,18 @@ bool dpr__is_image(const uint8_t *bytes, size_t n) {
     return is_png(bytes, n) || is_jpeg(bytes, n);
 }
 
-/* Orientation o puts the stored row 0 and column 0 at: 1 top left, 2 top right, 3 bottom right, 4 bottom left, 5 left top, 6 right top,
- * 7 right bottom, 8 left bottom. From 5 on, rows and columns change places. */
-static dpr_status turn_upright(dpr_context *context, unsigned orientation, dpr__image *image) {
+/* Orientation o puts the stored row 0 and column 0 at: 1 top left, 2 top right, 3 bottom right,
+ * 4 bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom. From 5 on, rows and columns
+ * change places. */
+static dpr_status turn_upright(dpr_context *context, const char *name, unsigned orientation,
+                               dpr__image *image) {
     dpr__image turned;
     bool swap = orientation >= 5;
     uint32_t h = image->height, w = image->width, c = image->channels;
     bool bottom = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
     bool right = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-    DPR_TRY(dpr__image_allocate(context, "image", swap ? w : h, swap ? h : w, c, &turned));
+    DPR_TRY(dpr__image_allocate(context, name, swap ? w : h, swap ? h : w, c, DPR__MOST_PIXELS,
+                                &turned));
     for (uint32_t i = 0; i < turned.height; i++)
         for (uint32_t j = 0; j < turned.width; j++) {
             uint32_t y = bottom ? turned.height - 1 - i : i;
@@ -60,10 +70,10 @@ dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8
         return dpr__png_decode(context, name, bytes, n, out);
     if (!is_jpeg(bytes, n))
         return DPR_FAIL(context, DPR_E_FORMAT,
-                        "'%s' is neither a PNG nor a JPEG file; convert it, or take it away", name);
+                        "%s: neither a PNG nor a JPEG file; convert it, or take it away", name);
     DPR_TRY(dpr__jpeg_decode(context, name, bytes, n, out));
     unsigned orientation = dpr__exif_orientation(bytes, n);
-    dpr_status status = orientation > 1 ? turn_upright(context, orientation, out) : DPR_OK;
+    dpr_status status = orientation > 1 ? turn_upright(context, name, orientation, out) : DPR_OK;
     if (status != DPR_OK)
         dpr__image_release(context, out);
     return status;
@@ -71,44 +81,34 @@ dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8
 
 /* ---- for one image alone ---- */
 
-static dpr_status fit_pixels(dpr_context *context, const dpr__image *image, const dpr_shape *want,
-                             dpr_fit fit, uint8_t **out) {
-    size_t pixels = (size_t)(want->dim[0] * want->dim[1]);
-    uint8_t *fitted = NULL;
-    *out = NULL;
-    dpr_status status = dpr__allocate(context, pixels, image->channels, &fitted);
-    if (status == DPR_OK)
-        status = dpr__allocate(context, pixels, (size_t)want->dim[2], out);
-    if (status == DPR_OK)
-        status = dpr__image_fit(context, image, (uint32_t)want->dim[0], (uint32_t)want->dim[1], fit,
-                                fitted);
-    if (status == DPR_OK)
-        dpr__channels_convert(fitted, image->channels, *out, (uint32_t)want->dim[2], pixels);
-    dpr__free(context, fitted);
-    if (status != DPR_OK) {
-        dpr__free(context, *out);
-        *out = NULL;
-    }
-    return status;
-}
-
 dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape want, dpr_fit fit,
                           uint8_t **pixels) {
-    uint8_t *bytes;
+    uint8_t *bytes, *brought = NULL;
     size_t n;
     dpr__image image;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     if (want.rank != 3 || want.dim[0] < 1 || want.dim[1] < 1 || want.dim[0] > DPR__MOST_SIDE ||
         want.dim[1] > DPR__MOST_SIDE || (want.dim[2] != 1 && want.dim[2] != 3))
-        return DPR_FAIL(context, DPR_E_SHAPE,
-                        "images are brought to (height, width, 1 or 3 channels)");
+        return DPR_FAIL(
+            context, DPR_E_SHAPE,
+            "%s: images are brought to (height, width, 1 or 3 channels), sides up to %d", name,
+            DPR__MOST_SIDE);
+    uint32_t height = (uint32_t)want.dim[0], width = (uint32_t)want.dim[1];
+    uint32_t channels = (uint32_t)want.dim[2];
     DPR_TRY(dpr__file_read(context, path, DPR__MOST_FILE, &bytes, &n));
     dpr_status status = dpr__image_decode(context, name, bytes, n, &image);
     dpr__free(context, bytes);
     DPR_TRY(status);
-    status = fit_pixels(context, &image, &want, fit, pixels);
+    status = dpr__allocate(context, (size_t)height * width, channels, &brought);
+    if (status == DPR_OK)
+        status = dpr__image_bring(context, &image, height, width, channels, fit, brought);
     dpr__image_release(context, &image);
-    return status;
+    if (status != DPR_OK) {
+        dpr__free(context, brought);
+        return status;
+    }
+    *pixels = brought;
+    return DPR_OK;
 }
 
 void dpr_pixels_destroy(dpr_context *context, uint8_t *pixels) {

@@ -1,10 +1,20 @@
-/* JPEG by libjpeg-turbo: baseline and progressive; grey, YCbCr, RGB, CMYK and YCCK. A file that is cut off counts as unreadable. */
+/* JPEG by libjpeg-turbo: baseline and progressive; grey, YCbCr, RGB, CMYK and YCCK. Its errors come
+ * back by longjmp, which never leaves dpr__jpeg_decode; nothing is printed. A file that is cut off
+ * or damaged is unreadable: libjpeg would fill the rest with grey, and such pictures teach nonsense. */
 #include "data/source.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
-/* after stdio.h, which it needs */
+/* after stdio.h, which they need */
 #include <jpeglib.h>
+
+#include <jerror.h>
+
+/* A Huffman-coded block of 8 × 8 takes a bit at least, an arithmetic-coded one a fraction of one. */
+enum { PIXELS_PER_BYTE = 8 * 64 * 64 };
+/* Progressive files refine the picture scan by scan. Encoders make about ten; a small file of
+ * thousands of empty scans over a large picture would keep us busy for hours. */
+enum { MOST_SCANS = 500 };
 
 struct manager {
     struct jpeg_error_mgr base;
@@ -18,10 +28,22 @@ static void on_error(j_common_ptr info) {
     longjmp(manager->jump, 1);
 }
 
-/* libjpeg fills what is missing with grey and warns; a picture that is half grey teaches nonsense. */
+/* Warnings have level −1. Those that mean lost picture data are errors; stray bytes between segments
+ * or an odd header are common in sound photos. */
 static void on_message(j_common_ptr info, int level) {
-    if (level < 0)
-        on_error(info);
+    static const int LOST[] = {JWRN_JPEG_EOF, JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE,
+                               JWRN_ARITH_BAD_CODE, JWRN_MUST_RESYNC};
+    for (size_t i = 0; level < 0 && i < sizeof LOST / sizeof *LOST; i++)
+        if (info->err->msg_code == LOST[i])
+            on_error(info);
+}
+
+static void on_progress(j_common_ptr info) {
+    struct manager *manager = (struct manager *)(void *)info->err;
+    if (((j_decompress_ptr)info)->input_scan_number <= MOST_SCANS)
+        return;
+    snprintf(manager->why, sizeof manager->why, "more than %d scans", MOST_SCANS);
+    longjmp(manager->jump, 1);
 }
 
 static void print_nothing(j_common_ptr info) {
@@ -38,7 +60,7 @@ static void from_cmyk(const uint8_t *src, uint8_t *dst, size_t pixels, bool inve
 }
 
 /* Everything that libjpeg may jump out of. */
-static dpr_status decode(dpr_context *context, const char *name,
+static dpr_status decode(dpr_context *context, const char *name, size_t n,
                          struct jpeg_decompress_struct *jpeg, uint8_t **row, dpr__image *out) {
     jpeg_read_header(jpeg, TRUE);
     bool grey = jpeg->jpeg_color_space == JCS_GRAYSCALE;
@@ -46,7 +68,7 @@ static dpr_status decode(dpr_context *context, const char *name,
     jpeg->out_color_space = grey ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
     jpeg->dct_method = JDCT_ISLOW;
     DPR_TRY(dpr__image_allocate(context, name, jpeg->image_height, jpeg->image_width, grey ? 1 : 3,
-                                out));
+                                (uint64_t)n * PIXELS_PER_BYTE, out));
     jpeg_start_decompress(jpeg);
     size_t bytes = (size_t)jpeg->output_width * out->channels;
     if (cmyk)
@@ -64,8 +86,9 @@ static dpr_status decode(dpr_context *context, const char *name,
 
 dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                             dpr__image *out) {
-    struct jpeg_decompress_struct jpeg;
+    struct jpeg_decompress_struct jpeg = {0};
     struct manager manager;
+    struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
     uint8_t *row = NULL;
     dpr_status status;
     *out = (dpr__image){0};
@@ -76,10 +99,13 @@ dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_
     /* row and *out are only changed through pointers, so they are right after a jump. */
     if (setjmp(manager.jump) == 0) {
         jpeg_create_decompress(&jpeg);
+        jpeg.progress = &progress;
         jpeg_mem_src(&jpeg, bytes, (unsigned long)n);
-        status = decode(context, name, &jpeg, &row, out);
+        status = decode(context, name, n, &jpeg, &row, out);
     } else {
-        status = DPR_FAIL(context, DPR_E_FORMAT, "'%s' is no readable JPEG: %s", name, manager.why);
+        status = DPR_FAIL(context, DPR_E_FORMAT,
+                          "%s: no readable JPEG: %s; fetch it again, or take it away", name,
+                          manager.why);
     }
     jpeg_destroy_decompress(&jpeg);
     dpr__free(context, row);

@@ -1,7 +1,10 @@
-/* Opening one half of a set: list, split, decode, bring to one shape. */
+/* Opening one half of a set: list, make the halves, check the classes, load the pixels. What comes out
+ * depends on the files and the options alone, not on threads or the order of a directory. */
 #include "base/context.h"
+#include "base/text.h"
 #include "data/source.h"
 #include "ir/shape.h"
+#include <stdatomic.h>
 #include <string.h>
 
 static const char *const HALF_NAMES[] = {"training", "validation", "test"};
@@ -10,20 +13,135 @@ dpr_open_options dpr_open_options_default(void) {
     return (dpr_open_options){.size = sizeof(dpr_open_options), .fit = DPR_FIT};
 }
 
+static dpr_status check_options(dpr_context *context, const char *path, dpr_half half,
+                                const dpr_open_options *options) {
+    const dpr_shape *image = &options->image;
+    char text[DPR__SHAPE_TEXT];
+    if (half > DPR_TEST || options->fit > DPR_STRETCH)
+        return DPR_FAIL(context, DPR_E_ARGUMENT, "%s: there is no such %s", path,
+                        half > DPR_TEST ? "half" : "fit");
+    if (!(options->validation >= 0 && options->validation < 1))
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "%s: the validation part must be a fraction from 0 to below 1", path);
+    bool sane = image->rank == 0 || image->rank == 3;
+    for (uint32_t i = 0; sane && i < image->rank; i++)
+        sane = image->dim[i] >= 0 && image->dim[i] <= DPR__MOST_SIDE;
+    if (sane && image->rank == 3)
+        sane = image->dim[2] == 0 || image->dim[2] == 1 || image->dim[2] == 3;
+    if (!sane)
+        return DPR_FAIL(
+            context, DPR_E_SHAPE,
+            "%s: images cannot be brought to %s; a network's input is (height, width, 1 "
+            "or 3 channels)",
+            path, dpr__shape_text(image, text));
+    return DPR_OK;
+}
+
+/* ---- classes -------------------------------------------------------------------------------- */
+
+/* The class's name, or its number where the set names none. */
+static const char *class_text(const dpr__listing *listing, uint32_t class, char number[16]) {
+    dpr__format(listing->context, number, 16, "%u", class);
+    return listing->class_names != NULL ? listing->class_names[class] : number;
+}
+
+static dpr_status lacks(const dpr__listing *listing, uint32_t class, dpr_half with,
+                        dpr_half without) {
+    char number[16];
+    return DPR_FAIL(listing->context, DPR_E_DATA,
+                    "%s: class '%s' is in the %s half but not in the %s half; add images of it "
+                    "there, or take it away here",
+                    listing->root, class_text(listing, class, number), HALF_NAMES[with],
+                    HALF_NAMES[without]);
+}
+
+/* What is trained must be tested, and the other way round. A validation part may lack classes. */
+static dpr_status compare_halves(const dpr__listing *listing, const size_t *count[3]) {
+    for (uint32_t c = 0; c < listing->n_classes; c++) {
+        bool in[3] = {count[DPR_TRAIN][c] > 0, count[DPR_VALIDATION][c] > 0,
+                      count[DPR_TEST][c] > 0};
+        if (listing->has[DPR_TRAIN] && !in[DPR_TRAIN] && (in[DPR_TEST] || in[DPR_VALIDATION]))
+            return lacks(listing, c, in[DPR_TEST] ? DPR_TEST : DPR_VALIDATION, DPR_TRAIN);
+        if (listing->has[DPR_TEST] && !in[DPR_TEST] && in[DPR_TRAIN])
+            return lacks(listing, c, DPR_TRAIN, DPR_TEST);
+    }
+    return DPR_OK;
+}
+
+static dpr_status check_halves(const dpr__listing *listing) {
+    size_t *counts;
+    const size_t *count[3];
+    DPR_TRY(dpr__allocate(listing->context, listing->n_classes, 3 * sizeof *counts, &counts));
+    for (size_t i = 0; i < listing->n_items; i++)
+        counts[(size_t)listing->items[i].half * listing->n_classes +
+               (size_t)listing->items[i].label]++;
+    for (int half = 0; half < 3; half++)
+        count[half] = counts + (size_t)half * listing->n_classes;
+    dpr_status status = compare_halves(listing, count);
+    dpr__free(listing->context, counts);
+    return status;
+}
+
+static dpr_status wrong_name(const dpr__listing *listing, const dpr_open_options *options,
+                             const char *name) {
+    const char *near = dpr_nearest_word(name, options->class_names, options->n_classes);
+    return DPR_FAIL(listing->context, DPR_E_MISMATCH,
+                    "%s: its class '%s' is none of the model's; the nearest is '%s'", listing->root,
+                    name, near != NULL ? near : options->class_names[0]);
+}
+
+/* Renumbers the labels by the names that the model has; the order may differ, the names may not. */
+static dpr_status take_names(dpr__listing *listing, const dpr_open_options *options,
+                             int32_t *place) {
+    for (uint32_t c = 0; c < listing->n_classes; c++) {
+        place[c] = -1;
+        for (uint32_t m = 0; m < options->n_classes && place[c] < 0; m++)
+            if (strcmp(listing->class_names[c], options->class_names[m]) == 0)
+                place[c] = (int32_t)m;
+        if (place[c] < 0)
+            return wrong_name(listing, options, listing->class_names[c]);
+    }
+    for (size_t i = 0; i < listing->n_items; i++)
+        listing->items[i].label = place[listing->items[i].label];
+    for (uint32_t c = 0; c < listing->n_classes; c++)
+        listing->class_names[c] = options->class_names[c];
+    return DPR_OK;
+}
+
+static dpr_status match_classes(dpr__listing *listing, const dpr_open_options *options) {
+    dpr_context *context = listing->context;
+    int32_t *place;
+    if (options->n_classes == 0)
+        return DPR_OK;
+    if (listing->n_classes != options->n_classes)
+        return DPR_FAIL(context, DPR_E_MISMATCH, "%s: has %u classes, but the model %u; %s",
+                        listing->root, listing->n_classes, options->n_classes,
+                        listing->class_names != NULL
+                            ? "use a model that was trained on such data"
+                            : "if the last ones only have no image here, name all in classes.txt");
+    if (listing->class_names == NULL || options->class_names == NULL)
+        return DPR_OK;
+    DPR_TRY(dpr__allocate(context, listing->n_classes, sizeof *place, &place));
+    dpr_status status = take_names(listing, options, place);
+    dpr__free(context, place);
+    return status;
+}
+
+/* ---- pixels --------------------------------------------------------------------------------- */
+
 /* One half on its way into memory. */
 struct opening {
     dpr_context *context;
-    const dpr__listing *listing;
     dpr_fit fit;
-    uint32_t height, width, channels; /* channels 0: as the images are */
+    uint32_t height, width, channels;
+    bool any_size;          /* nobody asked for a size: all must have the first one's */
+    bool any_channels;      /* nobody asked for channels: 1 if all are grey */
+    atomic_bool met_colour; /* among images that were thought grey: start again */
     const dpr__item **items;
     size_t n;
-    uint8_t **pixels;       /* (n) fitted, with the image's own channels */
-    uint32_t *own_channels; /* (n) */
-    bool sized;             /* height and width are what the files have, and all must have */
 };
 
-/* What dpr_data borrows and gives back. */
+/* What dpr_data borrows. */
 struct memory {
     dpr_context *context;
     uint8_t *images;
@@ -38,183 +156,152 @@ static void release_memory(void *user) {
     dpr__free(context, memory);
 }
 
-/* ---- halves and classes ---- */
+struct loading {
+    struct opening *opening;
+    struct memory *memory;
+};
 
-static dpr_status make_halves(dpr__listing *listing, double validation) {
-    if (listing->has[DPR_TRAIN] && !listing->has[DPR_TEST] &&
-        strcmp(listing->format, "image folder") == 0)
-        DPR_TRY(dpr__split_test(listing));
-    if (validation > 0 && listing->has[DPR_TRAIN] && !listing->has[DPR_VALIDATION])
-        DPR_TRY(dpr__split_validation(listing, validation));
-    return DPR_OK;
-}
-
-/* The model's classes against the set's. */
-static dpr_status match_classes(const dpr__listing *listing, const dpr_open_options *options) {
-    dpr_context *context = listing->context;
-    if (options->n_classes == 0)
+static dpr_status bring(dpr_context *own, struct opening *o, const dpr__item *item,
+                        const dpr__image *image, uint8_t *dst) {
+    if (o->any_size && (image->height != o->height || image->width != o->width))
+        return DPR_FAIL(own, DPR_E_SHAPE,
+                        "%s: is %u × %u pixels, but '%s' %u × %u; say what size the network takes: "
+                        "input HEIGHT WIDTH CHANNELS",
+                        item->path, image->height, image->width, o->items[0]->path, o->height,
+                        o->width);
+    if (o->any_channels && image->channels > o->channels) {
+        atomic_store(&o->met_colour, true);
         return DPR_OK;
-    bool both_named = listing->class_names != NULL && options->class_names != NULL;
-    for (uint32_t i = 0; both_named && i < listing->n_classes && i < options->n_classes; i++)
-        if (strcmp(listing->class_names[i], options->class_names[i]) != 0)
-            return DPR_FAIL(context, DPR_E_MISMATCH,
-                            "'%s': class %u is '%s' here, but '%s' in the model", listing->root,
-                            i + 1, listing->class_names[i], options->class_names[i]);
-    /* Bare indices only show the classes that occur, so there may be fewer. */
-    if (listing->class_names == NULL ? listing->n_classes > options->n_classes
-                                     : listing->n_classes != options->n_classes)
-        return DPR_FAIL(context, DPR_E_MISMATCH, "'%s' has %u classes, the model %u", listing->root,
-                        listing->n_classes, options->n_classes);
-    return DPR_OK;
+    }
+    return dpr__image_bring(own, image, o->height, o->width, o->channels, o->fit, dst);
 }
-
-static dpr_status check_labels(const dpr__listing *listing) {
-    bool *trained;
-    dpr_status status = DPR_OK;
-    DPR_TRY(dpr__allocate(listing->context, listing->n_classes, sizeof *trained, &trained));
-    for (size_t i = 0; i < listing->n_items; i++)
-        if (listing->items[i].half != DPR_TEST)
-            trained[listing->items[i].label] = true;
-    for (size_t i = 0; listing->has[DPR_TRAIN] && status == DPR_OK && i < listing->n_items; i++)
-        if (!trained[listing->items[i].label])
-            status = DPR_FAIL(listing->context, DPR_E_DATA,
-                              "'%s': class %d is in the test half but not in the training half",
-                              listing->root, listing->items[i].label);
-    dpr__free(listing->context, trained);
-    return status;
-}
-
-/* ---- pixels ---- */
 
 static dpr_status load_item(dpr_context *own, void *user, size_t i) {
-    struct opening *o = user;
+    struct loading *loading = user;
+    struct opening *o = loading->opening;
+    const dpr__item *item = o->items[i];
+    size_t bytes = (size_t)o->height * o->width * o->channels;
     dpr__image image;
-    DPR_TRY(dpr__item_decode(own, o->listing, o->items[i], &image));
-    dpr_status status = DPR_OK;
-    if (o->sized && (image.height != o->height || image.width != o->width))
-        status = DPR_FAIL(own, DPR_E_SHAPE,
-                          "'%s' is %u × %u, other images are %u × %u; say what size the network "
-                          "takes: 'input HEIGHT WIDTH CHANNELS'",
-                          o->items[i]->path ? o->items[i]->path : o->listing->root, image.height,
-                          image.width, o->height, o->width);
-    if (status == DPR_OK)
-        status = dpr__allocate(own, (size_t)o->height * o->width, image.channels, &o->pixels[i]);
-    if (status == DPR_OK)
-        status = dpr__image_fit(own, &image, o->height, o->width, o->fit, o->pixels[i]);
-    o->own_channels[i] = image.channels;
-    dpr__image_release(own, &image);
+    loading->memory->labels[i] = item->label;
+    if (atomic_load(&o->met_colour))
+        return DPR_OK;
+    DPR_TRY(dpr__item_open(own, item, &image));
+    dpr_status status = bring(own, o, item, &image, loading->memory->images + i * bytes);
+    dpr__item_release(own, item, &image);
     return status;
 }
 
-/* Height and width: as asked, else those of the first image. */
-static dpr_status settle_size(struct opening *o, const dpr_open_options *options) {
-    const dpr_shape *want = &options->image;
+/* What is not asked for is as in the first image. */
+static dpr_status settle_shape(struct opening *o, const dpr_open_options *options) {
+    dpr_shape want = options->image.rank == 3 ? options->image : dpr_shape_of(0, 0, 0);
+    dpr__image first = {0}, opened;
     o->fit = options->fit;
-    if (want->rank == 3) {
-        o->height = (uint32_t)want->dim[0];
-        o->width = (uint32_t)want->dim[1];
-        o->channels = (uint32_t)want->dim[2];
+    o->any_size = want.dim[0] == 0 && want.dim[1] == 0;
+    o->any_channels = want.dim[2] == 0;
+    if (want.dim[0] == 0 || want.dim[1] == 0 || o->any_channels) {
+        DPR_TRY(dpr__item_open(o->context, o->items[0], &opened));
+        first = opened; /* for its sizes */
+        dpr__item_release(o->context, o->items[0], &opened);
     }
-    if (o->channels != 0 && o->channels != 1 && o->channels != 3)
-        return DPR_FAIL(o->context, DPR_E_SHAPE,
-                        "the network's input has %u channels; images have 1 (grey) or 3 (colour)",
-                        o->channels);
-    if (o->height != 0 && o->width != 0)
+    o->height = want.dim[0] != 0 ? (uint32_t)want.dim[0] : first.height;
+    o->width = want.dim[1] != 0 ? (uint32_t)want.dim[1] : first.width;
+    o->channels = want.dim[2] != 0 ? (uint32_t)want.dim[2] : first.channels;
+    return DPR_OK;
+}
+
+static dpr_status load_pixels(struct opening *o, struct memory *memory) {
+    struct loading loading = {o, memory};
+    size_t bytes = (size_t)o->height * o->width * o->channels;
+    DPR_TRY(dpr__allocate(o->context, o->n, bytes, &memory->images));
+    DPR_TRY(dpr__parallel(o->context, o->n, load_item, &loading));
+    if (!atomic_load(&o->met_colour))
         return DPR_OK;
-    dpr__image first;
-    DPR_TRY(dpr__item_decode(o->context, o->listing, o->items[0], &first));
-    o->height = first.height;
-    o->width = first.width;
-    o->sized = true;
-    dpr__image_release(o->context, &first);
-    return DPR_OK;
+    dpr__free(o->context, memory->images);
+    memory->images = NULL;
+    o->channels = 3; /* grey images among coloured ones are repeated in all three */
+    atomic_store(&o->met_colour, false);
+    return load_pixels(o, memory);
 }
 
-static dpr_status gather_pixels(struct opening *o, struct memory *memory) {
-    size_t pixels = (size_t)o->height * o->width;
-    for (size_t i = 0; o->channels != 3 && i < o->n; i++)
-        if (o->channels == 0 && o->own_channels[i] == 3)
-            o->channels = 3;
-    o->channels = o->channels == 0 ? 1 : o->channels;
-    DPR_TRY(dpr__allocate(o->context, o->n, pixels * o->channels, &memory->images));
+static dpr_status load(struct opening *o, const dpr_open_options *options, struct memory *memory) {
+    DPR_TRY(settle_shape(o, options));
     DPR_TRY(dpr__allocate(o->context, o->n, sizeof *memory->labels, &memory->labels));
-    for (size_t i = 0; i < o->n; i++) {
-        dpr__channels_convert(o->pixels[i], o->own_channels[i],
-                              memory->images + i * pixels * o->channels, o->channels, pixels);
-        memory->labels[i] = o->items[i]->label;
-        dpr__free(o->context, o->pixels[i]);
-        o->pixels[i] = NULL;
-    }
-    return DPR_OK;
+    return load_pixels(o, memory);
 }
 
-static dpr_status load(struct opening *o, const dpr_open_options *options, dpr_half half,
-                       struct memory *memory) {
-    dpr_context *context = o->context;
-    DPR_TRY(dpr__allocate(context, o->listing->n_items, sizeof *o->items, &o->items));
-    for (size_t i = 0; i < o->listing->n_items; i++)
-        if (o->listing->items[i].half == half)
-            o->items[o->n++] = &o->listing->items[i];
-    if (o->n == 0)
-        return DPR_FAIL(context, DPR_E_DATA, "'%s' has no %s half", o->listing->root,
-                        HALF_NAMES[half]);
-    DPR_TRY(dpr__allocate(context, o->n, sizeof *o->pixels, &o->pixels));
-    DPR_TRY(dpr__allocate(context, o->n, sizeof *o->own_channels, &o->own_channels));
-    DPR_TRY(settle_size(o, options));
-    DPR_TRY(dpr__parallel(context, o->n, load_item, o));
-    return gather_pixels(o, memory);
-}
+/* ---- the set -------------------------------------------------------------------------------- */
 
-static dpr_status make_data(const struct opening *o, const dpr_open_options *options,
-                            struct memory *memory, dpr_data **out) {
-    const dpr__listing *listing = o->listing;
+static dpr_status make_data(const struct opening *o, const dpr__listing *listing,
+                            const dpr_open_options *options, struct memory *memory,
+                            dpr_data **out) {
     dpr_data_info info = dpr_data_info_default();
     info.image = dpr_shape_of(o->height, o->width, o->channels);
     info.fit = options->fit;
-    info.n_classes = options->n_classes != 0 ? options->n_classes : listing->n_classes;
+    info.n_classes = listing->n_classes;
     info.class_names = listing->class_names != NULL ? listing->class_names : options->class_names;
-    memset(info.deviation, 0, sizeof info.deviation); /* to be measured */
     return dpr_data_create(o->context, &info, memory->images, memory->labels, o->n, release_memory,
                            memory, out);
 }
 
-static dpr_status open_listed(dpr__listing *listing, dpr_half half, const dpr_open_options *options,
-                              dpr_data **out) {
-    dpr_context *context = listing->context;
-    struct opening o = {.context = context, .listing = listing};
-    struct memory *memory;
-    DPR_TRY(make_halves(listing, options->validation));
+/* The items of the half that is wanted; none is an error but for a validation part. */
+static dpr_status choose_items(const dpr__listing *listing, struct opening *o) {
+    DPR_TRY(dpr__allocate(o->context, listing->n_items, sizeof *o->items, &o->items));
+    for (size_t i = 0; i < listing->n_items; i++)
+        if (listing->items[i].half == listing->wanted)
+            o->items[o->n++] = &listing->items[i];
+    if (o->n == 0 && listing->wanted != DPR_VALIDATION)
+        return DPR_FAIL(o->context, DPR_E_DATA, "%s: has no %s half%s", listing->root,
+                        HALF_NAMES[listing->wanted],
+                        listing->has[DPR_TEST] ? "; it can only be evaluated" : "");
+    return DPR_OK;
+}
+
+static dpr_status prepare(dpr__listing *listing, const dpr_open_options *options,
+                          struct opening *o) {
+    if (listing->has[DPR_TRAIN] && !listing->has[DPR_TEST])
+        DPR_TRY(dpr__split_test(listing));
+    DPR_TRY(check_halves(listing));
     DPR_TRY(match_classes(listing, options));
-    DPR_TRY(check_labels(listing));
-    if (half == DPR_VALIDATION && !listing->has[half])
-        return DPR_OK; /* *out is NULL */
-    DPR_TRY(dpr__allocate(context, 1, sizeof *memory, &memory));
-    memory->context = context;
-    dpr_status status = load(&o, options, half, memory);
+    if (options->validation > 0 && listing->has[DPR_TRAIN] && !listing->has[DPR_VALIDATION] &&
+        listing->wanted != DPR_TEST)
+        DPR_TRY(dpr__split_validation(listing, options->validation));
+    return choose_items(listing, o);
+}
+
+static dpr_status open_items(struct opening *o, const dpr__listing *listing,
+                             const dpr_open_options *options, dpr_data **out) {
+    struct memory *memory;
+    DPR_TRY(dpr__allocate(o->context, 1, sizeof *memory, &memory));
+    memory->context = o->context;
+    dpr_status status = load(o, options, memory);
     if (status == DPR_OK)
-        status = make_data(&o, options, memory, out);
-    if (status != DPR_OK)
+        status = make_data(o, listing, options, memory, out);
+    if (status != DPR_OK) {
         release_memory(memory);
-    for (size_t i = 0; o.pixels != NULL && i < o.n; i++)
-        dpr__free(context, o.pixels[i]);
-    dpr__free(context, o.pixels);
-    dpr__free(context, o.own_channels);
-    dpr__free(context, o.items);
-    dpr__log(context, DPR_LOG_INFO, DPR__TOPIC_DATA, "%s: %s, %s half, %zu images; %s; %zu ignored",
-             listing->root, listing->format, HALF_NAMES[half], o.n, listing->split,
-             listing->ignored);
-    return status;
+        return status;
+    }
+    dpr__log(o->context, DPR_LOG_INFO, DPR__TOPIC_DATA,
+             "%s: %s, %s half, %zu images; %s; %zu hidden or foreign files ignored", listing->root,
+             listing->format, HALF_NAMES[listing->wanted], o->n, listing->split, listing->ignored);
+    return DPR_OK;
 }
 
 dpr_status dpr_data_open(dpr_context *context, const char *path, dpr_half half,
                          const dpr_open_options *options, dpr_data **out) {
     dpr_open_options all = dpr_open_options_default();
-    dpr__listing listing;
-    *out = NULL;
+    dpr__listing listing = {.wanted = half};
+    struct opening o = {.context = context};
+    dpr_data *data = NULL;
     if (options != NULL)
         memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    DPR_TRY(check_options(context, path, half, &all));
     DPR_TRY(dpr__listing_open(context, path, &listing));
-    dpr_status status = open_listed(&listing, half, &all, out);
+    dpr_status status = prepare(&listing, &all, &o);
+    if (status == DPR_OK && o.n > 0)
+        status = open_items(&o, &listing, &all, &data);
+    dpr__free(context, o.items);
     dpr__listing_release(&listing);
+    if (status == DPR_OK)
+        *out = data;
     return status;
 }

@@ -1,5 +1,5 @@
-/* Work on many items by the context's threads. A context serves one thread, so each worker has one of its own; its memory still comes
- * from the caller's hook, which a lock protects. */
+/* Work on many items by the context's threads. A context serves one thread, so each worker has one of
+ * its own; its memory still comes from the caller's hook, which a lock protects. */
 #include "base/context.h"
 #include "data/source.h"
 #include <pthread.h>

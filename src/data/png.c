@@ -1,10 +1,15 @@
-/* PNG by libpng. Errors come back by longjmp, kept inside each function that calls libpng. */
+/* PNG by libpng. Its errors come back by longjmp, which never leaves the functions here; nothing is
+ * printed. Grey stays one channel, all else becomes RGB; alpha is composed over black, 16 bits are
+ * rounded to 8, gamma is left alone. */
 #include "base/file.h"
 #include "data/source.h"
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Deflate expands to at most 1032 times its size, and a byte holds at most 8 pixels. */
+enum { PIXELS_PER_BYTE = 8 * 1032 };
 
 struct reading {
     const uint8_t *bytes;
@@ -47,25 +52,25 @@ static void drop_alpha(const uint8_t *src, uint32_t channels, uint8_t *dst, size
             dst[c] = (uint8_t)((src[c] * src[channels] + 127) / 255);
 }
 
-/* Everything that libpng may jump out of; memory that must be freed then lies in *raw and *rows. */
-static dpr_status decode(dpr_context *context, const char *name, png_structp png, png_infop info,
-                         uint8_t **raw, png_bytep **rows, dpr__image *out) {
+/* Everything that libpng may jump out of; memory to be freed then lies in *raw, *rows and *out. */
+static dpr_status decode(dpr_context *context, const char *name, size_t n, png_structp png,
+                         png_infop info, uint8_t **raw, png_bytep **rows, dpr__image *out) {
     png_read_info(png, info);
     uint32_t height = png_get_image_height(png, info), width = png_get_image_width(png, info);
     set_transforms(png, info);
     uint32_t planes = png_get_channels(png, info);
     uint32_t channels = planes >= 3 ? 3 : 1;
-    DPR_TRY(dpr__image_allocate(context, name, height, width, channels, out));
+    DPR_TRY(dpr__image_allocate(context, name, height, width, channels,
+                                (uint64_t)n * PIXELS_PER_BYTE, out));
     size_t row = (size_t)width * planes;
-    DPR_TRY(dpr__allocate(context, height, row, raw));
+    if (planes != channels)
+        DPR_TRY(dpr__allocate(context, height, row, raw));
     DPR_TRY(dpr__allocate(context, height, sizeof **rows, rows));
     for (uint32_t i = 0; i < height; i++)
-        (*rows)[i] = *raw + i * row;
+        (*rows)[i] = (planes != channels ? *raw : out->pixels) + i * row;
     png_read_image(png, *rows);
     png_read_end(png, NULL);
-    if (planes == channels)
-        memcpy(out->pixels, *raw, height * row);
-    else
+    if (planes != channels)
         drop_alpha(*raw, channels, out->pixels, (size_t)height * width);
     return DPR_OK;
 }
@@ -83,15 +88,17 @@ dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t
         info = png_create_info_struct(png);
     if (info == NULL) {
         png_destroy_read_struct(&png, NULL, NULL);
-        return DPR_FAIL(context, DPR_E_MEMORY, "'%s': libpng found no memory", name);
+        return DPR_FAIL(context, DPR_E_MEMORY, "%s: libpng found no memory", name);
     }
     /* raw, rows and *out are only changed through pointers, so they are right after a jump. */
     if (setjmp(png_jmpbuf(png)) == 0) {
         png_set_read_fn(png, &reading, read_bytes);
         png_set_user_limits(png, DPR__MOST_SIDE, DPR__MOST_SIDE);
-        status = decode(context, name, png, info, &raw, &rows, out);
+        status = decode(context, name, n, png, info, &raw, &rows, out);
     } else {
-        status = DPR_FAIL(context, DPR_E_FORMAT, "'%s' is no readable PNG: %s", name, reading.why);
+        status =
+            DPR_FAIL(context, DPR_E_FORMAT,
+                     "%s: no readable PNG: %s; fetch it again, or take it away", name, reading.why);
     }
     png_destroy_read_struct(&png, &info, NULL);
     dpr__free(context, raw);
@@ -127,10 +134,12 @@ dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *
     struct reading failure = {0};
     png_infop info = NULL;
     dpr__writer writer;
-    if (image.rank != 3 || image.dim[0] < 1 || image.dim[1] < 1 ||
-        (image.dim[2] != 1 && image.dim[2] != 3))
-        return DPR_FAIL(context, DPR_E_SHAPE, "'%s': a PNG is written from (height, width, 1 or 3)",
-                        path);
+    if (image.rank != 3 || image.dim[0] < 1 || image.dim[1] < 1 || image.dim[0] > DPR__MOST_SIDE ||
+        image.dim[1] > DPR__MOST_SIDE || (image.dim[2] != 1 && image.dim[2] != 3))
+        return DPR_FAIL(
+            context, DPR_E_SHAPE,
+            "%s: a PNG is written from (height, width, 1 or 3 channels), sides up to %d", path,
+            DPR__MOST_SIDE);
     DPR_TRY(dpr__writer_begin(&writer, context, path));
     png_structp png =
         png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, on_error, on_warning);

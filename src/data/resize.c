@@ -1,7 +1,8 @@
-/* Bringing images to one size. Both axes are resampled one after the other by the same rule: a triangle filter, as wide as a target pixel
- * when shrinking (each target pixel is a weighted mean of all source pixels that it covers, so nothing aliases), and
- * plain linear interpolation when enlarging. Sums in double, rounded once; so train, eval and predict get the same bytes.
- * Pixel values are taken as they are: gamma is ignored, as the training of networks does everywhere. */
+/* Bringing images to one size. Both axes are resampled one after the other. Shrinking: each target
+ * pixel is the mean of the source area that it covers (a box filter: every source pixel counts once,
+ * nothing aliases). Enlarging: linear interpolation between pixel centres, edges repeated. Sums in
+ * double in a fixed order, rounded once: the same bytes everywhere. Pixel values are taken as they
+ * are; gamma is ignored, as the training of networks does everywhere. */
 #include "data/source.h"
 #include <math.h>
 #include <string.h>
@@ -13,7 +14,7 @@ struct taps {
     const double *weight;
 };
 
-/* One axis: `to` pixels out of the `length` source pixels that start at `start` (may reach outside). */
+/* One axis: `to` pixels out of the `length` source pixels that start at `start`. */
 struct axis {
     double start, length;
     uint32_t from, to;
@@ -21,21 +22,35 @@ struct axis {
     struct taps *taps;
 };
 
+/* Target pixel i covers source [left, left + scale); pixel `at` has its share of that. */
+static double box_weight(int64_t at, double left, double scale) {
+    double from = fmax((double)at, left), to = fmin((double)at + 1, left + scale);
+    return fmax(to - from, 0);
+}
+
+/* Linear interpolation at `centre`, where pixel `at` has its centre at `at`. */
+static double linear_weight(int64_t at, double centre) {
+    return fmax(1 - fabs((double)at - centre), 0);
+}
+
 static dpr_status make_axis(dpr_context *context, struct axis *axis) {
-    double scale = axis->length / axis->to, radius = scale > 1 ? scale : 1;
-    int most = (int)ceil(2 * radius) + 2;
-    DPR_TRY(dpr__allocate(context, axis->to, (size_t)most * sizeof(double), &axis->weights));
+    double scale = axis->length / axis->to;
+    bool shrinks = scale > 1;
+    size_t most = shrinks ? (size_t)ceil(scale) + 2 : 2;
+    DPR_TRY(dpr__allocate(context, axis->to, most * sizeof(double), &axis->weights));
     DPR_TRY(dpr__allocate(context, axis->to, sizeof *axis->taps, &axis->taps));
     for (uint32_t i = 0; i < axis->to; i++) {
-        double centre = axis->start + (i + 0.5) * scale - 0.5, sum = 0;
-        int64_t first = (int64_t)floor(centre - radius) + 1;
-        double *weight = axis->weights + (size_t)i * (size_t)most;
+        double left = axis->start + i * scale, centre = left + scale / 2 - 0.5, sum = 0;
+        int64_t first = (int64_t)floor(shrinks ? left : centre);
+        double *weight = axis->weights + i * most;
         int n = 0;
-        for (int64_t at = first; n < most && (double)at < centre + radius; at++, n++) {
-            weight[n] = 1 - fabs((double)at - centre) / radius;
-            weight[n] = weight[n] > 0 ? weight[n] : 0;
+        for (; n < (int)most; n++) {
+            weight[n] =
+                shrinks ? box_weight(first + n, left, scale) : linear_weight(first + n, centre);
             sum += weight[n];
         }
+        while (weight[n - 1] <= 0)
+            n--;
         for (int k = 0; k < n; k++)
             weight[k] /= sum;
         axis->taps[i] = (struct taps){first, n, weight};
@@ -126,4 +141,18 @@ void dpr__channels_convert(const uint8_t *src, uint32_t from, uint8_t *dst, uint
             dst[i] =
                 (uint8_t)((299 * src[3 * i] + 587 * src[3 * i + 1] + 114 * src[3 * i + 2] + 500) /
                           1000);
+}
+
+dpr_status dpr__image_bring(dpr_context *context, const dpr__image *src, uint32_t height,
+                            uint32_t width, uint32_t channels, dpr_fit fit, uint8_t *dst) {
+    size_t pixels = (size_t)height * width;
+    uint8_t *fitted;
+    if (src->channels == channels)
+        return dpr__image_fit(context, src, height, width, fit, dst);
+    DPR_TRY(dpr__allocate(context, pixels, src->channels, &fitted));
+    dpr_status status = dpr__image_fit(context, src, height, width, fit, fitted);
+    if (status == DPR_OK)
+        dpr__channels_convert(fitted, src->channels, dst, channels, pixels);
+    dpr__free(context, fitted);
+    return status;
 }

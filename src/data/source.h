@@ -19,17 +19,19 @@ typedef struct dpr__image {
 } dpr__image;
 
 void dpr__image_release(dpr_context *context, dpr__image *image);
-/* Checks the size against the limits, then allocates. */
+/* Checks the size against the limits, and against `most` pixels (what the file's bytes can hold), then
+ * allocates. */
 dpr_status dpr__image_allocate(dpr_context *context, const char *name, uint64_t height,
-                               uint64_t width, uint32_t channels, dpr__image *out);
+                               uint64_t width, uint32_t channels, uint64_t most, dpr__image *out);
 
-/* By content; upright by EXIF. `name` is for messages. DPR_E_FORMAT when it is no readable PNG or JPEG. */
+/* By content; upright by EXIF. `name` is for messages, which begin "name: ". DPR_E_FORMAT when it is
+ * no readable PNG or JPEG. */
 dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                              dpr__image *out);
 bool dpr__is_image(const uint8_t *bytes, size_t n);
 
-/* The decoders (png.c, jpeg.c). PNG: palette and 16 bits become 8, alpha is composed over black. JPEG: as stored, not yet
- * turned upright; CMYK becomes RGB. */
+/* The decoders (png.c, jpeg.c). PNG: palettes become RGB, 16 bits are rounded to 8, alpha is composed
+ * over black. JPEG: as stored, not yet turned upright; CMYK becomes RGB. */
 dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                            dpr__image *out);
 dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
@@ -37,9 +39,10 @@ dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_
 /* Orientation 1 … 8 of a JPEG's EXIF segment; 1 when there is none. */
 unsigned dpr__exif_orientation(const uint8_t *bytes, size_t n);
 
-/* Unpacks gzip, at most `limit` bytes. */
+/* Unpacks gzip until `most` bytes are there or the data ends, whichever comes first; allocates no
+ * more than n bytes can hold. Checksums are verified where the end is reached. */
 dpr_status dpr__gunzip(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                       size_t limit, uint8_t **out, size_t *n_out);
+                       size_t most, uint8_t **out, size_t *n_out);
 
 /* Brings an image to height × width by the rule, with the channels of src; dst has room for that. */
 dpr_status dpr__image_fit(dpr_context *context, const dpr__image *src, uint32_t height,
@@ -47,40 +50,57 @@ dpr_status dpr__image_fit(dpr_context *context, const dpr__image *src, uint32_t 
 /* Between 1 and 3 channels: grey is repeated; colour becomes ITU-R BT.601 luma. */
 void dpr__channels_convert(const uint8_t *src, uint32_t from, uint8_t *dst, uint32_t to,
                            size_t pixels);
+/* Both of these: the one way from a decoded image to a network's input. dst (height, width,
+ * channels). */
+dpr_status dpr__image_bring(dpr_context *context, const dpr__image *src, uint32_t height,
+                            uint32_t width, uint32_t channels, dpr_fit fit, uint8_t *dst);
 
 /* ---- listings ---- */
 
-/* One image of a set: in memory (packed formats) or in a file. */
+/* One image of a set: in a file, or in memory (packed formats). Packed images of a half that nobody
+ * asked for have a label only. */
 typedef struct dpr__item {
-    const char *path;      /* NULL when packed; else it belongs to the arena */
-    const uint8_t *pixels; /* NULL when in a file */
+    const char *path;       /* NULL when packed; else in the arena */
+    const uint8_t *pixels;  /* packed: (shape), else NULL */
+    const dpr_shape *shape; /* packed */
     int32_t label;
     dpr_half half;
-    uint64_t hash; /* of the contents, when dpr__items_hash has run */
+    uint64_t hash; /* of the content; split.c */
 } dpr__item;
 
 typedef struct dpr__listing {
     dpr_context *context;
     dpr__arena arena;
-    const char *root, *format, *split; /* split: how the halves came about */
+    const char *root, *format;
+    dpr_half wanted;   /* the half to be opened; packed pixels of others need not be read */
+    bool survey;       /* all halves are wanted; bad files are noted, not failures */
+    const char *split; /* how the halves came about, for people */
     dpr__item *items;
     size_t n_items, items_capacity;
     const char **class_names; /* n_classes; NULL when the set names none */
     size_t class_names_capacity;
     uint32_t n_classes;
-    dpr_shape image; /* of packed sets */
-    bool has[3];     /* which halves the files themselves make */
-    size_t ignored;  /* hidden and foreign files */
+    dpr_shape shape[3]; /* of packed images, by the half of their file */
+    bool has[3];        /* which halves there are */
+    size_t ignored;     /* hidden and foreign files */
+    const char **bad;   /* "path: reason", while surveying */
+    size_t n_bad, bad_capacity;
     uint8_t **blobs; /* memory of packed sets */
     size_t n_blobs, blobs_capacity;
 } dpr__listing;
 
-/* Lists what lies at `path`: finds the format, names and labels, and the halves that the files make. Packed sets are read; image
- * files are not. */
+/* Lists what lies at `path`: finds the format, names and labels, and the halves that the files make.
+ * Image files are not read. out->wanted and out->survey are set by the caller, all else is zero. */
 dpr_status dpr__listing_open(dpr_context *context, const char *path, dpr__listing *out);
 void dpr__listing_release(dpr__listing *listing);
+/* Whether packed pixels of this half must be read; has[] must be known. */
+bool dpr__listing_needs(const dpr__listing *listing, dpr_half half);
 dpr_status dpr__listing_add(dpr__listing *listing, const dpr__item *item);
 dpr_status dpr__listing_keep(dpr__listing *listing, uint8_t *blob); /* takes the blob */
+dpr_status dpr__listing_class(dpr__listing *listing, const char *name);
+/* While surveying, a failure that a file caused is noted and DPR_OK returned; else `status`. */
+dpr_status dpr__listing_bad(dpr__listing *listing, const char *path, dpr_status status);
+/* In the arena; NULL when memory is out. */
 char *dpr__listing_text(dpr__listing *listing, const char *format, ...) DPR__PRINTF(2, 3);
 
 /* The formats. `found` says whether the directory looks like it. */
@@ -91,21 +111,32 @@ dpr_status dpr__folder_list(dpr__listing *listing);
 /* Reads names, one a line, from classes.txt or the like; *found is false when there is no such file. */
 dpr_status dpr__names_read(dpr__listing *listing, const char *file, bool *found);
 
-/* The sorted names in a directory, without "." and "..", in the arena. */
-dpr_status dpr__directory_read(dpr__listing *listing, const char *path, const char ***names,
-                               size_t *n);
+/* What a name in a directory stands for. */
+typedef enum dpr__kind { DPR__KIND_FILE, DPR__KIND_DIRECTORY, DPR__KIND_OTHER } dpr__kind;
+typedef struct dpr__entry {
+    const char *name, *path; /* in the arena */
+    dpr__kind kind;
+    bool hidden; /* by a dot, or one of the files that desktops leave behind */
+    bool link;   /* symbolic */
+} dpr__entry;
 
-/* A set without halves: a fifth of each class, by content hash, becomes the test half. */
+/* The entries of a directory, sorted bytewise, without "." and "..", in the arena. */
+dpr_status dpr__directory_read(dpr__listing *listing, const char *path, dpr__entry **entries,
+                               size_t *n);
+/* The first bytes of a file, at most n; how many there were. */
+size_t dpr__file_head(const char *path, uint8_t *head, size_t n);
+
+/* A set without a test half: a fifth of each class, by content hash, becomes it. */
 dpr_status dpr__split_test(dpr__listing *listing);
 /* Holds back a fraction of each class of the training half, by content hash, as validation half. */
 dpr_status dpr__split_validation(dpr__listing *listing, double fraction);
 
-/* The item's image, decoded or copied. */
-dpr_status dpr__item_decode(dpr_context *context, const dpr__listing *listing,
-                            const dpr__item *item, dpr__image *out);
+/* The item's image: decoded, or a view of packed pixels. Released by dpr__item_release. */
+dpr_status dpr__item_open(dpr_context *context, const dpr__item *item, dpr__image *out);
+void dpr__item_release(dpr_context *context, const dpr__item *item, dpr__image *image);
 
-/* Calls work(context, user, i) for i = 0 … n−1 on the context's threads, each with a context of its own for messages and memory.
- * Returns the failure of the smallest i, with its message. */
+/* Calls work(context, user, i) for i = 0 … n−1 on the context's threads, each with a context of its
+ * own for messages and memory. Returns the failure of the smallest i, with its message. */
 dpr_status dpr__parallel(dpr_context *context, size_t n,
                          dpr_status (*work)(dpr_context *own, void *user, size_t i), void *user);
 

@@ -1,4 +1,5 @@
-/* Surveys: what `deeper data info` tells. Bad files are counted and listed, not errors. */
+/* Surveys: what `deeper data info` tells. Bad files are counted and listed, not errors. Images are the
+ * same where their SHA-256 over size and pixels begins with the same 64 bits. */
 #include "base/context.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -12,6 +13,7 @@ struct look {
     uint64_t hash;
     uint32_t height, width, channels;
     dpr_half half;
+    int32_t label;
     char *why; /* unreadable: the reason; else NULL */
 };
 
@@ -28,15 +30,26 @@ struct survey {
     dpr__arena arena;
 };
 
+static uint64_t hash_image(const dpr__image *image) {
+    uint32_t shape[3] = {image->height, image->width, image->channels};
+    uint8_t digest[32];
+    uint64_t value = 0;
+    dpr__sha256 hash;
+    dpr__sha256_init(&hash);
+    dpr__sha256_add(&hash, shape, sizeof shape);
+    dpr__sha256_add(&hash, image->pixels, (size_t)image->height * image->width * image->channels);
+    dpr__sha256_finish(&hash, digest);
+    memcpy(&value, digest, sizeof value);
+    return value;
+}
+
 static dpr_status look_at(dpr_context *own, void *user, size_t i) {
     struct surveying *s = user;
     const dpr__item *item = &s->listing.items[i];
     struct look *look = &s->looks[i];
     dpr__image image;
-    dpr__sha256 hash;
-    uint8_t digest[32];
-    look->half = item->half;
-    dpr_status status = dpr__item_decode(own, &s->listing, item, &image);
+    *look = (struct look){.half = item->half, .label = item->label};
+    dpr_status status = dpr__item_open(own, item, &image);
     if (status == DPR_E_MEMORY)
         return status;
     if (status != DPR_OK)
@@ -44,13 +57,8 @@ static dpr_status look_at(dpr_context *own, void *user, size_t i) {
     look->height = image.height;
     look->width = image.width;
     look->channels = image.channels;
-    dpr__sha256_init(&hash);
-    dpr__sha256_add(&hash, &image.height, sizeof image.height);
-    dpr__sha256_add(&hash, &image.width, sizeof image.width);
-    dpr__sha256_add(&hash, image.pixels, (size_t)image.height * image.width * image.channels);
-    dpr__sha256_finish(&hash, digest);
-    memcpy(&look->hash, digest, sizeof look->hash);
-    dpr__image_release(own, &image);
+    look->hash = hash_image(&image);
+    dpr__item_release(own, item, &image);
     return DPR_OK;
 }
 
@@ -61,8 +69,9 @@ static int by_hash(const void *a, const void *b) {
     return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-/* looks are sorted by hash: equal ones lie together. All but the first of a group in one half are duplicates; a group in both
- * halves counts its test images as duplicates across. */
+/* looks are sorted by hash: equal ones lie together. All but the first of a group in one half are
+ * duplicates; a group in both halves counts its test images as duplicates across. A validation part
+ * counts as training half. */
 static void count_duplicates(const struct look *looks, size_t n, dpr_survey *out) {
     for (size_t i = 0, end; i < n; i = end) {
         size_t test = 0;
@@ -142,38 +151,44 @@ static dpr_status fill_names(const dpr__listing *listing, struct survey *survey)
     return names != NULL ? DPR_OK : DPR_E_MEMORY;
 }
 
-static dpr_status fill_counts(const dpr__listing *listing, struct survey *survey) {
-    uint64_t *counts =
-        dpr__arena_allocate(&survey->arena, (3 * listing->n_classes + 1) * sizeof *counts);
+/* Of the readable images, which lie at the front of looks. */
+static dpr_status fill_counts(const struct surveying *s, size_t readable, struct survey *survey) {
+    size_t n_classes = s->listing.n_classes;
+    uint64_t *counts = dpr__arena_allocate(&survey->arena, (3 * n_classes + 1) * sizeof *counts);
     if (counts == NULL)
         return DPR_E_MEMORY;
     for (int half = 0; half < 3; half++)
-        survey->view.per_class[half] = counts + (size_t)half * listing->n_classes;
-    for (size_t i = 0; i < listing->n_items; i++) {
-        const dpr__item *item = &listing->items[i];
-        counts[(size_t)item->half * listing->n_classes + (size_t)item->label]++;
-        survey->view.n[item->half]++;
+        survey->view.per_class[half] = counts + (size_t)half * n_classes;
+    for (size_t i = 0; i < readable; i++) {
+        counts[(size_t)s->looks[i].half * n_classes + (size_t)s->looks[i].label]++;
+        survey->view.n[s->looks[i].half]++;
     }
     return DPR_OK;
 }
 
-/* Takes the unreadable ones out of looks; *n is what remains. */
-static dpr_status fill_unreadable(struct surveying *s, struct survey *survey, size_t *n) {
+/* Takes the unreadable ones out of looks; *readable is what remains. */
+static dpr_status fill_unreadable(struct surveying *s, struct survey *survey, size_t *readable) {
+    const dpr__listing *listing = &s->listing;
+    dpr_survey *view = &survey->view;
     const char **list =
-        dpr__arena_allocate(&survey->arena, (s->listing.n_items + 1) * sizeof *list);
+        dpr__arena_allocate(&survey->arena, (listing->n_bad + listing->n_items + 1) * sizeof *list);
     if (list == NULL)
         return DPR_E_MEMORY;
-    survey->view.unreadable = list;
-    for (size_t i = 0; i < s->listing.n_items; i++) {
-        if (s->looks[i].why == NULL) {
-            s->looks[(*n)++] = s->looks[i];
+    view->unreadable = list;
+    for (size_t i = 0; i < listing->n_bad; i++)
+        if ((list[view->n_unreadable++] = copy_text(survey, listing->bad[i])) == NULL)
+            return DPR_E_MEMORY;
+    for (size_t i = 0; i < listing->n_items; i++) {
+        char *why = s->looks[i].why;
+        s->looks[i].why = NULL;
+        if (why == NULL) {
+            s->looks[(*readable)++] = s->looks[i];
             continue;
         }
-        list[survey->view.n_unreadable] = copy_text(survey, s->looks[i].why);
-        if (list[survey->view.n_unreadable++] == NULL)
+        list[view->n_unreadable] = copy_text(survey, why);
+        dpr__free(s->context, why);
+        if (list[view->n_unreadable++] == NULL)
             return DPR_E_MEMORY;
-        dpr__free(s->context, s->looks[i].why);
-        s->looks[i].why = NULL;
     }
     return DPR_OK;
 }
@@ -181,7 +196,7 @@ static dpr_status fill_unreadable(struct surveying *s, struct survey *survey, si
 static dpr_status fill(struct surveying *s, struct survey *survey) {
     dpr__listing *listing = &s->listing;
     size_t readable = 0;
-    if (listing->has[DPR_TRAIN] && !listing->has[DPR_TEST] && listing->image.rank == 0)
+    if (listing->has[DPR_TRAIN] && !listing->has[DPR_TEST])
         DPR_TRY(dpr__split_test(listing));
     DPR_TRY(dpr__allocate(s->context, listing->n_items, sizeof *s->looks, &s->looks));
     DPR_TRY(dpr__parallel(s->context, listing->n_items, look_at, s));
@@ -189,13 +204,21 @@ static dpr_status fill(struct surveying *s, struct survey *survey) {
     survey->view.split = listing->split;
     survey->view.ignored = listing->ignored;
     DPR_TRY(fill_names(listing, survey));
-    DPR_TRY(fill_counts(listing, survey));
     DPR_TRY(fill_unreadable(s, survey, &readable));
+    DPR_TRY(fill_counts(s, readable, survey));
     return measure(s->context, s->looks, readable, &survey->view);
 }
 
+/* What was made while surveying; reasons remain in looks only after a failure. */
+static void release(struct surveying *s) {
+    for (size_t i = 0; s->looks != NULL && i < s->listing.n_items; i++)
+        dpr__free(s->context, s->looks[i].why);
+    dpr__free(s->context, s->looks);
+    dpr__listing_release(&s->listing);
+}
+
 dpr_status dpr_survey_create(dpr_context *context, const char *path, dpr_survey **out) {
-    struct surveying s = {.context = context};
+    struct surveying s = {.context = context, .listing = {.survey = true}};
     struct survey *survey;
     DPR_TRY(dpr__listing_open(context, path, &s.listing));
     dpr_status status = dpr__allocate(context, 1, sizeof *survey, &survey);
@@ -203,15 +226,12 @@ dpr_status dpr_survey_create(dpr_context *context, const char *path, dpr_survey 
         survey->context = context;
         dpr__arena_init(&survey->arena, context);
         status = fill(&s, survey);
-        for (size_t i = 0; s.looks != NULL && i < s.listing.n_items; i++)
-            if (status != DPR_OK)
-                dpr__free(context, s.looks[i].why);
-        dpr__free(context, s.looks);
-        *out = &survey->view;
-        if (status != DPR_OK)
+        if (status == DPR_OK)
+            *out = &survey->view;
+        else
             dpr_survey_destroy(&survey->view);
     }
-    dpr__listing_release(&s.listing);
+    release(&s);
     return status;
 }
 

@@ -5,5 +5,5 @@ dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_
                             dpr__image *out) {
     (void)bytes, (void)n, (void)out;
     return DPR_FAIL(context, DPR_E_UNSUPPORTED,
-                    "'%s': built without JPEG: install libjpeg-dev and build again", name);
+                    "%s: built without JPEG: install libjpeg-dev and build again", name);
 }

@@ -3,7 +3,7 @@
 
 static dpr_status absent(dpr_context *context, const char *name) {
     return DPR_FAIL(context, DPR_E_UNSUPPORTED,
-                    "'%s': built without PNG: install libpng-dev and build again", name);
+                    "%s: built without PNG: install libpng-dev and build again", name);
 }
 
 dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
