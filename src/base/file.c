@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,15 +80,24 @@ dpr_status dpr__file_read(dpr_context *context, const char *path, size_t limit, 
 
 /* ---- writing ---- */
 
-static dpr_status temporary_name(dpr_context *context, const char *path, char **out) {
-    size_t n = strlen(path);
-    DPR_TRY(dpr__allocate(context, n + 12, 1, out));
-    memcpy(*out, path, n);
-    memcpy(*out + n, ".tmp-XXXXXX", 11);
-    return DPR_OK;
+/* Opens the file that is written beside `path`. Its usual name is PATH.tmp, so that what a killed process left is used again and does not
+ * pile up; a lock tells such a leftover from another writer's file. Then the name is one of its own. `name` has room for either. */
+static int open_temporary(const char *path, char *name) {
+    struct stat opened, named;
+    sprintf(name, "%s.tmp", path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &opened) == 0 &&
+        stat(name, &named) == 0 && opened.st_ino == named.st_ino && S_ISREG(opened.st_mode) &&
+        ftruncate(fd, 0) == 0)
+        return fd;
+    if (fd < 0)
+        return -1;
+    close(fd);
+    sprintf(name, "%s.tmp-XXXXXX", path);
+    return mkostemp(name, O_CLOEXEC);
 }
 
-/* mkostemp makes files private; a written file gets the mode that open() would have given it. */
+/* Temporary files are private; a written file gets the mode that open() would have given it. */
 static void set_usual_mode(int fd) {
     mode_t mask = umask(0);
     umask(mask);
@@ -111,8 +121,8 @@ dpr_status dpr__writer_begin(dpr__writer *writer, dpr_context *context, const ch
     DPR_TRY(check_target(context, path));
     dpr_status status = dpr__duplicate(context, path, &writer->path);
     if (status == DPR_OK)
-        status = temporary_name(context, path, &writer->temporary);
-    int fd = status == DPR_OK ? mkostemp(writer->temporary, O_CLOEXEC) : -1;
+        status = dpr__allocate(context, strlen(path) + sizeof ".tmp-XXXXXX", 1, &writer->temporary);
+    int fd = status == DPR_OK ? open_temporary(path, writer->temporary) : -1;
     if (status == DPR_OK && fd < 0) {
         status = io_error(context, "cannot write", path, errno);
         dpr__free(context, writer->temporary);
