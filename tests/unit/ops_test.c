@@ -1,5 +1,6 @@
-/* The ops' shape rules: what they must refuse, with a message that names the op and where it stands; and
- * shapes that stay open in the batch. */
+/* The ops' shape rules: what they must refuse, with a message that names the op and where it stands; shapes
+ * that stay open in the batch; kernels that fusion relies on. */
+#include "backend/cpu/kernel.h"
 #include "ir/graph.h"
 #include "ir/shape.h"
 #include <stdarg.h>
@@ -236,10 +237,25 @@ static void the_batch_stays_open(void **state) {
     dpr_context_destroy(context);
 }
 
+/* fuse may join any elementwise f32 op with others, and such a group has no reference to fall back on. */
+static void every_elementwise_op_has_a_kernel_for_all_machines(void **state) {
+    (void)state;
+    for (dpr__op_id op = 1; op < DPR__N_OPS; op++) {
+        bool found =
+            !dpr__has_trait(op, DPR__ELEMENTWISE) || op == DPR__OP_increment; /* integers */
+        for (size_t i = 0; i < dpr__n_kernels; i++)
+            found |= dpr__kernels[i].op == op && dpr__kernels[i].class == DPR__SPAN &&
+                     dpr__kernels[i].isa == DPR__ISA_GENERIC;
+        if (!found)
+            fail_msg("%s is elementwise and has no SPAN row at GENERIC", dpr__op_names[op]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),
         cmocka_unit_test(the_batch_stays_open),
+        cmocka_unit_test(every_elementwise_op_has_a_kernel_for_all_machines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
