@@ -1,22 +1,28 @@
 /* deeper data info DATA, deeper data letters -o DIR */
 #include "cli.h"
 #include "json.h"
-#include <string.h>
 #include <unistd.h>
 
 /* ---- info ---- */
 
+static const char *const HALVES[] = {"train", "validation", "test"};
+
+/* A class is empty where its half has images, but none of that class. */
+static bool is_empty(const dpr_survey *s, uint32_t c, int half) {
+    return s->n[half] > 0 && s->per_class[half][c] == 0;
+}
+
 static bool has_empty_class(const dpr_survey *s) {
     for (uint32_t c = 0; c < s->n_classes; c++)
-        if (s->per_class[DPR_TRAIN][c] + s->per_class[DPR_VALIDATION][c] +
-                s->per_class[DPR_TEST][c] ==
-            0)
-            return true;
+        for (int half = 0; half < 3; half++)
+            if (is_empty(s, c, half) ||
+                s->per_class[0][c] + s->per_class[1][c] + s->per_class[2][c] == 0)
+                return true;
     return false;
 }
 
 static void print_shape(const dpr_survey *s) {
-    char shape[96];
+    char shape[160];
     if (s->image.rank != 0)
         printf("images     %s\n", shape_text(&s->image, shape));
     else
@@ -25,33 +31,56 @@ static void print_shape(const dpr_survey *s) {
                s->max_width, s->median_width);
 }
 
-static void print_survey(const dpr_survey *s, const char *path) {
+/* "largest class 6,742 images, smallest 5,421". */
+static void print_balance(const dpr_survey *s, int half) {
+    char most_text[32], least_text[32];
+    uint64_t most = 0, least = UINT64_MAX;
+    for (uint32_t c = 0; c < s->n_classes; c++) {
+        uint64_t n = s->per_class[half][c];
+        most = n > most ? n : most;
+        least = n < least ? n : least;
+    }
+    if (s->n[half] > 0)
+        printf("balance    %s: %s images in the largest class, %s in the smallest\n", HALVES[half],
+               grouped(most, most_text), grouped(least, least_text));
+}
+
+static void print_classes(const dpr_survey *s) {
     char count[32];
-    printf("%s: %s\n", path, s->format);
-    printf("split      %s\n", s->split);
-    print_shape(s);
     int width = 5;
     for (uint32_t c = 0; c < s->n_classes; c++)
         width = text_width(s->class_names[c]) > width ? text_width(s->class_names[c]) : width;
-    printf("\n%-*s %10s %10s %10s\n", width, "class", "train", "validation", "test");
-    for (uint32_t c = 0; c < s->n_classes; c++)
-        printf("%s%*s %10llu %10llu %10llu%s\n", s->class_names[c],
-               width - text_width(s->class_names[c]), "",
-               (unsigned long long)s->per_class[DPR_TRAIN][c],
-               (unsigned long long)s->per_class[DPR_VALIDATION][c],
-               (unsigned long long)s->per_class[DPR_TEST][c],
-               s->per_class[DPR_TRAIN][c] + s->per_class[DPR_VALIDATION][c] +
-                           s->per_class[DPR_TEST][c] ==
-                       0
-                   ? "  empty"
-                   : "");
-    printf("%-*s %10s", width, "all", grouped(s->n[DPR_TRAIN], count));
-    printf(" %10s", grouped(s->n[DPR_VALIDATION], count));
-    printf(" %10s\n\n", grouped(s->n[DPR_TEST], count));
-    printf("the same pixels twice: %zu in the training half, %zu in the test half, %zu across\n",
-           s->duplicates_train, s->duplicates_test, s->duplicates_across);
+    printf("\n%-*s", width, "class");
+    for (int half = 0; half < 3; half++)
+        if (s->n[half] > 0)
+            printf("  %10s", HALVES[half]);
+    for (uint32_t c = 0; c <= s->n_classes; c++) {
+        bool all = c == s->n_classes, empty = false;
+        putchar('\n');
+        print_column(all ? "all" : s->class_names[c], width);
+        for (int half = 0; half < 3; half++)
+            if (s->n[half] > 0) {
+                printf("  %10s", grouped(all ? s->n[half] : s->per_class[half][c], count));
+                empty = empty || (!all && is_empty(s, c, half));
+            }
+        printf("%s", empty ? "  empty" : "");
+    }
+    printf("\n\n");
+}
+
+static void print_survey(const dpr_survey *s, const char *path) {
+    char a[32], b[32], c[32];
+    printf("%s: %s\n", path, s->format);
+    printf("split      %s\n", s->split);
+    print_shape(s);
+    print_balance(s, DPR_TRAIN);
+    print_balance(s, DPR_TEST);
+    print_classes(s);
+    printf("images that occur again: %s in the training half, %s in the test half, %s across\n",
+           grouped(s->duplicates_train, a), grouped(s->duplicates_test, b),
+           grouped(s->duplicates_across, c));
     if (s->ignored > 0)
-        printf("%zu hidden or foreign files were ignored\n", s->ignored);
+        printf("hidden and foreign files that were ignored: %s\n", grouped(s->ignored, a));
     for (size_t i = 0; i < s->n_unreadable; i++)
         printf("unreadable: %s\n", s->unreadable[i]);
 }
@@ -64,7 +93,6 @@ static out_value *counts(const uint64_t *count, uint32_t n) {
 }
 
 static void print_survey_json(const dpr_survey *s) {
-    static const char *const HALVES[] = {"train", "validation", "test"};
     static const char *const PER_CLASS[] = {"train_per_class", "validation_per_class",
                                             "test_per_class"};
     out_value *all = out_object(), *classes = out_array(), *shape = out_array(),
@@ -94,81 +122,80 @@ static void print_survey_json(const dpr_survey *s) {
     out_print(all, stdout);
 }
 
-static int data_info(dpr_context *context, const struct settings *settings) {
+static int show(dpr_context *context, const struct settings *settings) {
     dpr_survey *survey;
-    if (settings->n_words != 2)
-        return complain(EXIT_USAGE, "usage: deeper data info DATA");
-    if (dpr_survey_create(context, settings->words[1], &survey) != DPR_OK)
+    if (dpr_survey_create(context, settings->words[0], &survey) != DPR_OK)
         return fail(context);
     if (settings->json)
         print_survey_json(survey);
     else
-        print_survey(survey, settings->words[1]);
-    bool sound = survey->n_unreadable == 0 && !has_empty_class(survey);
+        print_survey(survey, settings->words[0]);
+    int status = EXIT_DONE;
+    if (survey->n_unreadable > 0)
+        status = complain(EXIT_FAILED, "'%s': %zu files cannot be read", settings->words[0],
+                          survey->n_unreadable);
+    if (has_empty_class(survey))
+        status = complain(EXIT_FAILED, "'%s': a class is empty", settings->words[0]);
     dpr_survey_destroy(survey);
-    return sound ? EXIT_DONE : EXIT_FAILED;
+    return status;
+}
+
+int command_data_info(const struct settings *settings) {
+    dpr_context *context;
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE)
+        status = show(context, settings);
+    dpr_context_destroy(context);
+    return status;
 }
 
 /* ---- letters ---- */
 
 static int show_progress(void *user, size_t done, size_t of) {
+    char a[32], b[32];
     (void)user;
-    fprintf(stderr, "\rletters: %zu of %zu images", done, of);
-    if (done == of)
-        fputc('\n', stderr);
+    fprintf(stderr, "\r%s of %s images%s", grouped(done, a), grouped(of, b),
+            done == of ? "\n" : "");
     return 0;
 }
 
-static int data_letters(dpr_context *context, const struct settings *settings) {
-    dpr_letters_options options = dpr_letters_options_default();
-    dpr_letters_report report;
-    if (settings->out == NULL || settings->n_words != 1)
-        return complain(EXIT_USAGE, "usage: deeper data letters --out DIR [--fonts DIR]");
-    options.font_dirs = settings->fonts[0] != NULL ? settings->fonts : NULL;
-    options.seed = settings->seed;
-    options.train = (uint32_t)settings->train_images;
-    options.test = (uint32_t)settings->test_images;
-    options.progress = !settings->quiet && isatty(STDERR_FILENO) ? show_progress : NULL;
-    if (dpr_letters_make(context, settings->out, &options, &report) != DPR_OK)
-        return fail(context);
-    if (settings->json) {
-        out_value *all = out_object();
-        out_set(all, "out", out_text(settings->out));
-        out_set(all, "train", out_count(settings->train_images));
-        out_set(all, "test", out_count(settings->test_images));
-        out_set(all, "families", out_count(report.families));
-        out_set(all, "train_families", out_count(report.train_families));
-        out_set(all, "test_families", out_count(report.test_families));
-        out_set(all, "faces", out_count(report.faces));
-        out_set(all, "rejected", out_count(report.rejected));
-        out_print(all, stdout);
-        return EXIT_DONE;
-    }
-    printf("%llu training and %llu test images of the letters A to J in %s\n",
-           (unsigned long long)settings->train_images, (unsigned long long)settings->test_images,
-           settings->out);
-    printf("%zu faces of %zu font families: %zu families for training, %zu others for testing; "
-           "%zu faces were of no use\n",
-           report.faces, report.families, report.train_families, report.test_families,
-           report.rejected);
-    printf("look at %s/contact-sheet.png\n", settings->out);
-    return EXIT_DONE;
+static void print_report_json(const struct settings *settings, const dpr_letters_report *report) {
+    out_value *all = out_object();
+    out_set(all, "out", out_text(settings->out));
+    out_set(all, "train", out_count(settings->letters.train));
+    out_set(all, "test", out_count(settings->letters.test));
+    out_set(all, "families", out_count(report->families));
+    out_set(all, "train_families", out_count(report->train_families));
+    out_set(all, "test_families", out_count(report->test_families));
+    out_set(all, "faces", out_count(report->faces));
+    out_set(all, "rejected", out_count(report->rejected));
+    out_print(all, stdout);
 }
 
-int command_data(const struct settings *settings) {
-    static const char *const VERBS[] = {"info", "letters"};
-    const char *verb = settings->words[0];
-    if (strcmp(verb, "info") != 0 && strcmp(verb, "letters") != 0) {
-        const char *nearest = dpr_nearest_word(verb, VERBS, 2);
-        return complain(EXIT_USAGE, "data knows 'info' and 'letters', not '%s'%s%s%s", verb,
-                        nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                        nearest ? "'?" : "");
-    }
-    dpr_context *context = open_context(settings);
-    if (context == NULL)
-        return EXIT_FAILED;
-    int status =
-        strcmp(verb, "info") == 0 ? data_info(context, settings) : data_letters(context, settings);
+static void print_report(const struct settings *settings, const dpr_letters_report *report) {
+    char a[32], b[32];
+    printf("%s: %s training and %s test images of the letters A to J\n", settings->out,
+           grouped(settings->letters.train, a), grouped(settings->letters.test, b));
+    printf("%zu faces of %zu font families: %zu families to train on, %zu others to test on; "
+           "%zu faces were of no use\n",
+           report->faces, report->families, report->train_families, report->test_families,
+           report->rejected);
+    printf("look at %s/contact-sheet.png\n", settings->out);
+}
+
+int command_data_letters(const struct settings *settings) {
+    dpr_context *context;
+    dpr_letters_report report;
+    dpr_letters_options options = settings->letters;
+    if (settings->out == NULL)
+        return complain(EXIT_USAGE, "where to? Give --out DIR");
+    options.font_dirs = settings->fonts[0] != NULL ? settings->fonts : NULL;
+    options.progress = !settings->quiet && isatty(STDERR_FILENO) ? show_progress : NULL;
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE && dpr_letters_make(context, settings->out, &options, &report))
+        status = fail(context);
+    if (status == EXIT_DONE)
+        (settings->json ? print_report_json : print_report)(settings, &report);
     dpr_context_destroy(context);
     return status;
 }

@@ -1,7 +1,105 @@
 /* deeper eval MODEL DATA */
 #include "cli.h"
 #include "json.h"
+#include <math.h>
 #include <string.h>
+
+/* ---- for people ---- */
+
+static int widest_name(const dpr_data_info *info, uint32_t n) {
+    int widest = 5;
+    char scratch[16];
+    for (uint32_t i = 0; i < n; i++) {
+        int width = text_width(class_name(info, i, scratch));
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+static void print_share(double share) {
+    if (isnan(share))
+        printf("  %9s", "-");
+    else
+        printf("  %7.2f %%", 100 * share);
+}
+
+static void print_classes(const dpr_evaluation *e, const dpr_data_info *info, int width) {
+    char scratch[16], count[32];
+    printf("\n%*s  precision     recall      images\n", width, "class");
+    for (uint32_t i = 0; i < e->n_classes; i++) {
+        uint64_t images = 0;
+        for (uint32_t j = 0; j < e->n_classes; j++)
+            images += e->confusion[(size_t)i * e->n_classes + j];
+        print_column(class_name(info, i, scratch), -width);
+        print_share(e->precision[i]);
+        print_share(e->recall[i]);
+        printf("  %10s\n", grouped(images, count));
+    }
+}
+
+static void print_matrix(const dpr_evaluation *e, const dpr_data_info *info, int width) {
+    char scratch[16], count[32];
+    printf("\nconfusion (rows: true class, columns: predicted)\n%*s", width, "");
+    for (uint32_t j = 0; j < e->n_classes; j++) {
+        putchar(' ');
+        print_column(class_name(info, j, scratch), -width);
+    }
+    for (uint32_t i = 0; i < e->n_classes; i++) {
+        putchar('\n');
+        print_column(class_name(info, i, scratch), -width);
+        for (uint32_t j = 0; j < e->n_classes; j++) {
+            uint64_t n = e->confusion[(size_t)i * e->n_classes + j];
+            printf(" %*s", width, n > 0 ? grouped(n, count) : ".");
+        }
+    }
+    putchar('\n');
+}
+
+/* Many classes make no legible matrix: the pairs that are mistaken most instead, found in turn by
+ * their count. */
+static void print_pairs(const dpr_evaluation *e, const dpr_data_info *info) {
+    enum { PAIRS = 20 };
+    char a[16], b[16], count[32];
+    uint64_t below = UINT64_MAX;
+    size_t printed = 0, n = e->n_classes;
+    printf("\nmistaken most (true class > predicted)\n");
+    while (printed < PAIRS) {
+        uint64_t most = 0;
+        for (size_t k = 0; k < n * n; k++)
+            if (k / n != k % n && e->confusion[k] < below && e->confusion[k] > most)
+                most = e->confusion[k];
+        if (most == 0)
+            break;
+        for (size_t k = 0; k < n * n && printed < PAIRS; k++)
+            if (k / n != k % n && e->confusion[k] == most) {
+                printf("%10s  %s > %s\n", grouped(most, count),
+                       class_name(info, (uint32_t)(k / n), a),
+                       class_name(info, (uint32_t)(k % n), b));
+                printed++;
+            }
+        below = most;
+    }
+    if (printed == 0)
+        printf("%10s\n", "none");
+}
+
+static void print_text(const dpr_evaluation *e, const dpr_data_info *info,
+                       const struct settings *settings) {
+    enum { COLUMNS = 120 };
+    int width = widest_name(info, e->n_classes);
+    char right[32], all[32];
+    printf("%s half of %s\n", settings->half, settings->words[1]);
+    printf("accuracy %.2f %% (%.2f to %.2f, 95 %% interval), %s of %s right\nloss %.4f\n",
+           100 * e->accuracy, 100 * e->accuracy_low, 100 * e->accuracy_high,
+           grouped(e->correct, right), grouped(e->n, all), e->loss);
+    print_classes(e, info, width);
+    if ((width + 1) * ((int)e->n_classes + 1) <= COLUMNS || e->n_classes <= 10)
+        print_matrix(e, info, width);
+    else
+        print_pairs(e, info);
+}
+
+/* ---- for programs ---- */
 
 static out_value *shares(const double *share, uint32_t n) {
     out_value *array = out_array();
@@ -34,36 +132,45 @@ static void print_json(const dpr_evaluation *e, const dpr_data_info *info, const
     out_print(all, stdout);
 }
 
+/* ---- the command ---- */
+
 static dpr_half half_of(const char *word) {
     return strcmp(word, "train") == 0  ? DPR_TRAIN
            : strcmp(word, "test") == 0 ? DPR_TEST
                                        : DPR_VALIDATION;
 }
 
+static int evaluate(dpr_context *context, dpr_model *model, const dpr_data *data,
+                    const struct settings *settings) {
+    dpr_evaluation found;
+    if (dpr_evaluate(model, data, &found) != DPR_OK)
+        return fail(context);
+    if (settings->json)
+        print_json(&found, dpr_model_describe(model), settings->half);
+    else
+        print_text(&found, dpr_model_describe(model), settings);
+    return EXIT_DONE;
+}
+
 int command_eval(const struct settings *settings) {
-    dpr_context *context = open_context(settings);
+    dpr_context *context;
     dpr_model *model = NULL;
     dpr_data *data = NULL;
-    dpr_evaluation evaluation;
-    int status = EXIT_FAILED;
-    if (context == NULL)
-        return status;
-    if (dpr_model_load(context, settings->words[0], &model) != DPR_OK) {
-        fail(context);
-    } else if ((data = open_for_model(context, model, settings->words[1],
-                                      half_of(settings->half))) != NULL) {
-        if (dpr_evaluate(model, data, &evaluation) != DPR_OK) {
-            fail(context);
-        } else {
-            if (settings->json)
-                print_json(&evaluation, dpr_model_describe(model), settings->half);
-            else {
-                printf("%s half of %s: ", settings->half, settings->words[1]);
-                print_evaluation(&evaluation, dpr_model_describe(model));
-            }
-            status = EXIT_DONE;
-        }
+    dpr_open_options options;
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE && dpr_model_load(context, settings->words[0], &model) != DPR_OK)
+        status = fail(context);
+    if (status == EXIT_DONE) {
+        options = options_for_model(model);
+        options.validation = settings->data.validation;
+        if (dpr_data_open(context, settings->words[1], half_of(settings->half), &options, &data))
+            status = fail(context);
+        else if (data == NULL)
+            status = complain(EXIT_FAILED, "'%s' has no validation part; --val FRACTION makes one",
+                              settings->words[1]);
     }
+    if (status == EXIT_DONE)
+        status = evaluate(context, model, data, settings);
     dpr_data_destroy(data);
     dpr_model_destroy(model);
     dpr_context_destroy(context);

@@ -2,49 +2,101 @@
 #include "cli.h"
 #include <string.h>
 
+static const char ABOUT[] = "trains deep image classifiers on the CPU, reproducible bit for bit";
+static const char NOTES[] =
+    "NET is a file, or the text of a network: \"input 28 28 1, linear 1024, relu, linear "
+    "classes\". "
+    "MODEL is a .safetensors file that train has made. "
+    "DATA is a directory of IDX files, of CIFAR-10 binary files, or of pictures, one folder a "
+    "class.\n"
+    "@FILE among the arguments stands for those that FILE holds; # begins a comment there.\n";
+static const char ENVIRONMENT[] =
+    "DEEPER_LOG=TOPIC:LEVEL,... prints on stderr what goes on inside. Topics: general, data, pass, "
+    "dispatch, team, train, all. Levels: warning, info, debug (where none is given).\n";
+static const char STATUS[] =
+    "0 done; 1 failed; 2 wrong usage; 130 stopped by Ctrl-C (128 + the signal's number).\n";
+
+/* ---- paragraphs ---- */
+
+/* Prints text from column `at` on, in lines of at most 80 columns; later lines begin at `indent`.
+ * \n begins a line in the text, too. */
+static void wrap(FILE *to, const char *text, int at, int indent) {
+    enum { WIDTH = 80 };
+    bool first = true;
+    while (*text != '\0') {
+        int n = (int)strcspn(text, " \n");
+        if (!first && at + 1 + n > WIDTH) {
+            fprintf(to, "\n%*s", indent, "");
+            at = indent;
+            first = true;
+        }
+        at += fprintf(to, "%s%.*s", first ? "" : " ", n, text);
+        first = false;
+        text += n;
+        if (*text == '\n' && text[1] != '\0') {
+            fprintf(to, "\n%*s", indent, "");
+            at = indent;
+            first = true;
+        }
+        text += *text != '\0';
+    }
+    fputc('\n', to);
+}
+
 void help_overview(FILE *to) {
-    fprintf(to, "deeper trains deep image classifiers on the CPU, reproducibly.\n\nUsage:\n");
-    for (const struct command *c = COMMANDS; c->name != NULL; c++)
-        fprintf(to, "  deeper %-8s %-24s %s\n", c->name, c->arguments, c->summary);
-    fprintf(to, "  deeper %-8s %-24s %s\n", "help", "[COMMAND]", "this text, or that of a command");
-    fprintf(to,
-            "\nNET is a file, or the text of a network: \"input 28 28 1, linear 1024, relu, linear "
-            "classes\".\nDATA is a folder of IDX or CIFAR-10 files, or of pictures, one folder per "
-            "class.\n@FILE in place of options reads more of them from a file.\n\n"
-            "DEEPER_LOG=topic:level,... on stderr; topics: general, data, pass, dispatch, team, "
-            "train, all;\nlevels: warning, info, debug.\n"
-            "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n");
+    fprintf(to, "deeper %s\n\n", ABOUT);
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++)
+        fprintf(to, "  deeper %-13s %-15s %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
+                COMMANDS[i].summary);
+    fprintf(to, "  deeper %-13s %-15s %s\n", "help", "[COMMAND]", "this text, or a command's");
+    fprintf(to, "  deeper %-13s %-15s %s\n\n", "--version", "", "the version");
+    wrap(to, NOTES, 0, 0);
+    fputc('\n', to);
+    wrap(to, ENVIRONMENT, 0, 0);
+    fputs("Exit status: ", to);
+    wrap(to, STATUS, 13, 0);
 }
 
-/* "--epochs N" or "-o, --out FILE". */
-static void spell(const struct option *o, char *out, size_t bytes) {
-    snprintf(out, bytes, "%s%.1s%s--%s%s%s", o->letter ? "-" : "", o->letter ? &o->letter : "",
-             o->letter ? ", " : "", o->name, o->value ? " " : "", o->value ? o->value : "");
+/* "-o, --out FILE". */
+static void spell(const struct option *o, char out[64]) {
+    const char short_form[] = {'-', o->letter, ',', ' ', '\0'};
+    snprintf(out, 64, "%s--%s%s%s", o->letter != '\0' ? short_form : "", o->name,
+             o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
 }
 
-static void print_words(const struct option *o, FILE *to) {
-    for (size_t i = 0; o->words != NULL && o->words[i] != NULL; i++)
-        fprintf(to, "%s%s", i > 0 ? ", " : "", o->words[i]);
+/* "which images (train, validation, test; default: test)". */
+static void describe(const struct option *o, char out[512]) {
+    struct settings defaults = settings_default();
+    char value[64];
+    bool has_default = option_default(o, &defaults, value)[0] != '\0';
+    size_t n = (size_t)snprintf(out, 512, "%s%s", o->help, o->words || has_default ? " (" : "");
+    for (size_t i = 0; o->words != NULL && o->words[i] != NULL && n < 400; i++)
+        n += (size_t)snprintf(out + n, 512 - n, "%s%s", i > 0 ? ", " : "", o->words[i]);
+    if (has_default)
+        n += (size_t)snprintf(out + n, 512 - n, "%sdefault: %s", o->words ? "; " : "", value);
+    if (o->words != NULL || has_default)
+        snprintf(out + n, 512 - n, ")");
 }
 
 void help_command(const struct command *c, FILE *to) {
-    fprintf(to, "deeper %s %s\n%s.\n", c->name, c->arguments, c->summary);
-    if (c->more != NULL)
-        fprintf(to, "\n%s\n", c->more);
+    enum { INDENT = 27 };
+    char spelling[64], text[512];
+    fprintf(to, "deeper %s %s [OPTIONS]\n", c->name, c->arguments);
+    wrap(to, c->summary, 0, 0);
+    if (c->more != NULL) {
+        fputc('\n', to);
+        wrap(to, c->more, 0, 0);
+    }
     fprintf(to, "\nOptions:\n");
     for (const struct option *o = c->options; o->name != NULL; o++) {
-        char spelling[64];
-        spell(o, spelling, sizeof spelling);
-        fprintf(to, "  %-26s %s", spelling, o->help);
-        if (o->kind == OPTION_WORD) {
-            fprintf(to, ": ");
-            print_words(o, to);
-        }
-        if (o->otherwise != NULL)
-            fprintf(to, " (default %s)", o->otherwise);
-        fprintf(to, "\n");
+        spell(o, spelling);
+        describe(o, text);
+        fprintf(to, "  %-*s", INDENT - 2, spelling);
+        if (strlen(spelling) > INDENT - 3)
+            fprintf(to, "\n%*s", INDENT, "");
+        wrap(to, text, INDENT, INDENT);
     }
-    fprintf(to, "  %-26s %s\n", "--help", "this text");
+    fprintf(to, "  %-*s%s\n", INDENT - 2, "-h, --help", "this text");
 }
 
 /* ---- man pages ---- */
@@ -54,89 +106,124 @@ static void roff(FILE *to, const char *text) {
     for (const char *p = text; *p != '\0'; p++) {
         if ((p == text || p[-1] == '\n') && (*p == '.' || *p == '\''))
             fputs("\\&", to);
-        if (*p == '-' || *p == '\\')
-            fputc('\\', to);
-        fputc(*p, to);
+        if (*p == '\\')
+            fputs("\\e", to);
+        else if (*p == '-')
+            fputs("\\-", to);
+        else if (*p == '\n' && p[1] != '\0')
+            fputs("\n.PP\n", to);
+        else if (*p != '\n')
+            fputc(*p, to);
     }
+    fputc('\n', to);
 }
 
-static void man_options(const struct command *c, FILE *to) {
-    fprintf(to, ".SH OPTIONS\n");
-    for (const struct option *o = c->options; o->name != NULL; o++) {
-        char spelling[64];
-        spell(o, spelling, sizeof spelling);
+/* "data info" is called deeper-data-info where a name has one word. */
+static void page_name(const struct command *c, char out[64]) {
+    snprintf(out, 64, "deeper-%s", c->name);
+    for (char *p = out; *p != '\0'; p++)
+        *p = *p == ' ' ? '-' : *p;
+}
+
+static void man_main(FILE *to) {
+    char name[64], text[64];
+    fprintf(to, ".TH DEEPER 1 \"\" \"deeper %s\"\n.SH NAME\ndeeper \\- ", dpr_version());
+    roff(to, ABOUT);
+    fprintf(to, ".SH SYNOPSIS\n.B deeper\nCOMMAND ARGUMENTS [OPTIONS]\n.SH DESCRIPTION\n");
+    roff(to, NOTES);
+    fprintf(to, ".SH COMMANDS\n");
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++) {
+        page_name(&COMMANDS[i], name);
+        snprintf(text, sizeof text, "%s %s", COMMANDS[i].name, COMMANDS[i].arguments);
         fprintf(to, ".TP\n.B ");
-        roff(to, spelling);
-        fprintf(to, "\n");
-        roff(to, o->help);
-        if (o->kind == OPTION_WORD) {
-            fprintf(to, ": ");
-            print_words(o, to);
-        }
-        fprintf(to, ".");
-        if (o->otherwise != NULL) {
-            fprintf(to, " Default: ");
-            roff(to, o->otherwise);
-            fprintf(to, ".");
-        }
-        fprintf(to, "\n");
+        roff(to, text);
+        roff(to, COMMANDS[i].summary);
+        fprintf(to, "See\n.BR %s (1).\n", name);
     }
+    fprintf(to, ".SH ENVIRONMENT\n");
+    roff(to, ENVIRONMENT);
+    fprintf(to, ".SH EXIT STATUS\n");
+    roff(to, STATUS);
 }
 
 void help_man(const struct command *c, FILE *to) {
+    char name[64], text[512];
     if (c == NULL) {
-        fprintf(to, ".TH DEEPER 1 \"\" \"deeper %s\"\n.SH NAME\n", dpr_version());
-        fprintf(to, "deeper \\- train deep image classifiers on the CPU, reproducibly\n");
-        fprintf(to, ".SH SYNOPSIS\n.B deeper\nCOMMAND [ARGUMENTS] [OPTIONS]\n.SH COMMANDS\n");
-        for (c = COMMANDS; c->name != NULL; c++) {
-            fprintf(to, ".TP\n.B %s ", c->name);
-            roff(to, c->arguments);
-            fprintf(to, "\n");
-            roff(to, c->summary);
-            fprintf(to, ".\nSee \n.BR deeper\\-%s (1).\n", c->name);
-        }
-        fprintf(to, ".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 130 interrupted.\n");
+        man_main(to);
         return;
     }
-    fprintf(to, ".TH DEEPER\\-%s 1 \"\" \"deeper %s\"\n.SH NAME\n", c->name, dpr_version());
-    fprintf(to, "deeper\\-%s \\- ", c->name);
+    page_name(c, name);
+    fprintf(to, ".TH ");
+    for (const char *p = name; *p != '\0'; p++)
+        fputc(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p, to);
+    fprintf(to, " 1 \"\" \"deeper %s\"\n.SH NAME\n%s \\- ", dpr_version(), name);
     roff(to, c->summary);
-    fprintf(to, "\n.SH SYNOPSIS\n.B deeper %s\n", c->name);
-    roff(to, c->arguments);
-    fprintf(to, "\n.SH DESCRIPTION\n");
-    roff(to, c->summary);
-    fprintf(to, ".\n");
-    if (c->more != NULL) {
-        fprintf(to, ".PP\n");
-        roff(to, c->more);
-        fprintf(to, "\n");
+    fprintf(to, ".SH SYNOPSIS\n.B deeper %s\n", c->name);
+    snprintf(text, sizeof text, "%s [OPTIONS]", c->arguments);
+    roff(to, text);
+    fprintf(to, ".SH DESCRIPTION\n");
+    roff(to, c->more != NULL ? c->more : c->summary);
+    fprintf(to, ".SH OPTIONS\n");
+    for (const struct option *o = c->options; o->name != NULL; o++) {
+        spell(o, text);
+        fprintf(to, ".TP\n.B ");
+        roff(to, text);
+        describe(o, text);
+        roff(to, text);
     }
-    man_options(c, to);
     fprintf(to, ".SH SEE ALSO\n.BR deeper (1)\n");
 }
 
 /* ---- completion ---- */
 
+/* Whether row i is the first of those that begin with the same word. */
+static bool is_first(size_t i) {
+    size_t n = strcspn(COMMANDS[i].name, " ");
+    return i == 0 || strcspn(COMMANDS[i - 1].name, " ") != n ||
+           strncmp(COMMANDS[i - 1].name, COMMANDS[i].name, n) != 0;
+}
+
+/* First words, and the second words of commands of two. */
+static void complete_commands(FILE *to) {
+    fprintf(to, "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++)
+        if (is_first(i))
+            fprintf(to, "%.*s ", (int)strcspn(COMMANDS[i].name, " "), COMMANDS[i].name);
+    fprintf(to, "help --version\" -- \"$word\"))\n        return\n    fi\n    case $command in\n");
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++) {
+        int n = (int)strcspn(COMMANDS[i].name, " ");
+        if (COMMANDS[i].name[n] == '\0')
+            continue;
+        if (is_first(i))
+            fprintf(to, "    %.*s) words='", n, COMMANDS[i].name);
+        fprintf(to, "%s ", COMMANDS[i].name + n + 1);
+        if (COMMANDS[i + 1].name == NULL || is_first(i + 1))
+            fprintf(to, "'; command+=\" ${COMP_WORDS[2]}\";;\n");
+    }
+    fprintf(to, "    esac\n    if [ -n \"$words\" ] && [ \"$COMP_CWORD\" = 2 ]; then\n"
+                "        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n        return\n"
+                "    fi\n");
+}
+
 void help_completion(FILE *to) {
     fprintf(to, "# bash completion for deeper\n_deeper() {\n"
                 "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]}\n"
-                "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
-    for (const struct command *c = COMMANDS; c->name != NULL; c++)
-        fprintf(to, "%s ", c->name);
-    fprintf(to, "help\" -- \"$word\"))\n        return\n    fi\n"
-                "    case ${COMP_WORDS[1]}:$last in\n");
-    for (const struct command *c = COMMANDS; c->name != NULL; c++)
-        for (const struct option *o = c->options; o->name != NULL; o++)
+                "    local command=${COMP_WORDS[1]} words=\n");
+    complete_commands(to);
+    fprintf(to, "    case \"$command:$last\" in\n");
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++)
+        for (const struct option *o = COMMANDS[i].options; o->name != NULL; o++)
             if (o->kind == OPTION_WORD) {
-                fprintf(to, "    %s:--%s) COMPREPLY=($(compgen -W \"", c->name, o->name);
-                for (size_t i = 0; o->words[i] != NULL; i++)
-                    fprintf(to, "%s ", o->words[i]);
+                fprintf(to, "    \"%s:--%s\") COMPREPLY=($(compgen -W \"", COMMANDS[i].name,
+                        o->name);
+                for (size_t k = 0; o->words[k] != NULL; k++)
+                    fprintf(to, "%s ", o->words[k]);
                 fprintf(to, "\" -- \"$word\")); return;;\n");
             }
-    fprintf(to, "    esac\n    case ${COMP_WORDS[1]} in\n");
-    for (const struct command *c = COMMANDS; c->name != NULL; c++) {
-        fprintf(to, "    %s) [[ $word == -* ]] && COMPREPLY=($(compgen -W \"", c->name);
-        for (const struct option *o = c->options; o->name != NULL; o++)
+    fprintf(to, "    esac\n    [[ $word == -* ]] || return\n    case \"$command\" in\n");
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++) {
+        fprintf(to, "    \"%s\") COMPREPLY=($(compgen -W \"", COMMANDS[i].name);
+        for (const struct option *o = COMMANDS[i].options; o->name != NULL; o++)
             fprintf(to, "--%s ", o->name);
         fprintf(to, "--help\" -- \"$word\"));;\n");
     }

@@ -1,12 +1,18 @@
-/* JSON by jansson (json.h). Reals are printed with 15 digits: 0.9835, not 0.98350000000000004. */
+/* JSON by jansson (json.h). Reals have 15 digits: 0.9835, not 0.98350000000000004. */
 #include "json.h"
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+static bool failed;
+
+/* A jansson value under our name. */
 static out_value *from(json_t *value) {
+    failed = failed || value == NULL;
     return (out_value *)(void *)value;
 }
+
 static json_t *to(out_value *value) {
     return (json_t *)(void *)value;
 }
@@ -14,39 +20,56 @@ static json_t *to(out_value *value) {
 bool out_available(void) {
     return true;
 }
+
+bool out_failed(void) {
+    return failed;
+}
+
 out_value *out_object(void) {
     return from(json_object());
 }
+
 out_value *out_array(void) {
     return from(json_array());
 }
+
 out_value *out_count(uint64_t value) {
     return from(json_integer((json_int_t)value));
 }
+
 out_value *out_flag(bool value) {
     return from(json_boolean(value));
-}
-
-/* File names need not be UTF-8; JSON must be. */
-out_value *out_text(const char *text) {
-    json_t *value = json_string(text);
-    return from(value ? value : json_string("(not UTF-8)"));
 }
 
 out_value *out_real(double value) {
     return from(isfinite(value) ? json_real(value) : json_null());
 }
 
+/* Names of files need not be UTF-8. */
+out_value *out_text(const char *text) {
+    json_t *value = json_string(text);
+    char *plain = value == NULL ? strdup(text) : NULL;
+    for (char *p = plain; p != NULL && *p != '\0'; p++)
+        *p = (unsigned char)*p < 0x80 ? *p : '?';
+    if (plain != NULL)
+        value = json_string(plain);
+    free(plain);
+    return from(value);
+}
+
 void out_set(out_value *object, const char *key, out_value *value) {
-    json_object_set_new(to(object), key, to(value));
+    if (json_object_set_new(to(object), key, to(value)) != 0)
+        failed = true;
 }
 
 void out_append(out_value *array, out_value *value) {
-    json_array_append_new(to(array), to(value));
+    if (json_array_append_new(to(array), to(value)) != 0)
+        failed = true;
 }
 
-void out_print(out_value *value, void *stream) {
-    json_dumpf(to(value), stream, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+void out_print(out_value *value, FILE *stream) {
+    if (json_dumpf(to(value), stream, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0)
+        failed = true;
     fputc('\n', stream);
     fflush(stream);
     json_decref(to(value));

@@ -1,13 +1,11 @@
-/* The command: finds the sub-command, parses its options, runs it. */
+/* The command: the tables of options and sub-commands; which of these runs. */
 #include "cli.h"
 #include "json.h"
+#include <signal.h>
 #include <string.h>
 
-#define AT(member) offsetof(struct settings, member)
 #define END                                                                                        \
-    { NULL, 0, OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL }
-#define HUGE_COUNT 9e15
-#define HUGE_REAL 1e18
+    { .name = NULL }
 
 static const char *const DEVICES[] = {"cpu", "ref", NULL};
 static const char *const ISAS[] = {"generic", "avx2", "avx512", NULL};
@@ -19,219 +17,304 @@ static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
 static const char *const HALVES[] = {"train", "validation", "test", NULL};
 
 #define MACHINE_OPTIONS                                                                            \
-    {"threads",                                                                                    \
-     0,                                                                                            \
-     OPTION_COUNT,                                                                                 \
-     AT(threads),                                                                                  \
-     0,                                                                                            \
-     1024,                                                                                         \
-     NULL,                                                                                         \
-     "N",                                                                                          \
-     NULL,                                                                                         \
-     "threads; the weights are the same for any number (default: one per core)"},                  \
-        {"device", 0,       OPTION_WORD, AT(device), 0,                                            \
-         0,        DEVICES, "NAME",      NULL,       "what computes; ref is slow and plain"},      \
-    {                                                                                              \
-        "cpu-isa", 0, OPTION_WORD, AT(cpu_isa), 0, 0, ISAS, "NAME", NULL,                          \
-            "use no instructions beyond these"                                                     \
-    }
-#define JSON_OPTION                                                                                \
-    {                                                                                              \
-        "json", 0, OPTION_FLAG, AT(json), 0, 0, NULL, NULL, NULL,                                  \
-            "print JSON, and nothing else, on standard output"                                     \
-    }
+    COUNT("threads", machine.threads, 1, 1024, "N",                                                \
+          "threads; the weights are the same for any number", .otherwise = "one per core"),        \
+        WORD("device", machine.device, DEVICES, "NAME",                                            \
+             "what computes; ref is the slow and plain reference"),                                \
+        WORD("cpu-isa", machine.cpu_isa, ISAS, "NAME", "no instructions beyond these",             \
+             .otherwise = "all that the machine has")
+#define JSON_OPTION FLAG("json", json, "print JSON, and nothing else, on standard output")
+#define NET_OPTION TEXT("net", net, "NET", "the network: a file, or its text")
 #define CLASSES_OPTION                                                                             \
-    {                                                                                              \
-        "classes", 0, OPTION_COUNT, AT(classes), 1, 1e6, NULL, "N", NULL,                          \
-            "what the word 'classes' in the network stands for"                                    \
-    }
-#define NET_OPTION                                                                                 \
-    { "net", 0, OPTION_TEXT, AT(net), 0, 0, NULL, "NET", NULL, "the network: a file, or its text" }
+    COUNT("classes", classes, 1, 1e6, "N", "what the word 'classes' in the network stands for",    \
+          .otherwise = "")
+#define VAL_OPTION(otherwise_)                                                                     \
+    REAL("val", data.validation, 0, 1, "FRACTION",                                                 \
+         "part of the training half that is held back for validation", .high_open = true,          \
+         .otherwise = (otherwise_))
 
 static const struct option TRAIN[] = {
-    NET_OPTION,
-    {"epochs", 0, OPTION_COUNT, AT(epochs), 1, 100000, NULL, "N", "10", "times through the set"},
-    {"batch", 0, OPTION_COUNT, AT(batch), 1, 65536, NULL, "N", "128", "images a step"},
-    {"lr", 0, OPTION_REAL, AT(lr), 1e-12, 1e6, NULL, "RATE", NULL,
-     "highest learning rate (default: by optimizer)"},
-    {"optimizer", 0, OPTION_WORD, AT(optimizer), 0, 0, OPTIMIZERS, "NAME", NULL,
-     "how weights follow gradients"},
-    {"momentum", 0, OPTION_REAL, AT(momentum), 0, 0.9999, NULL, "M", NULL,
-     "share of the last step kept"},
-    {"weight-decay", 0, OPTION_REAL, AT(weight_decay), 0, 100, NULL, "D", NULL,
-     "pull of weights towards 0; not of biases"},
-    {"schedule", 0, OPTION_WORD, AT(schedule), 0, 0, SCHEDULES, "NAME", NULL,
-     "course of the learning rate"},
-    {"warmup", 0, OPTION_REAL, AT(warmup), 0, 100000, NULL, "EPOCHS", NULL,
-     "epochs in which the rate rises from 0"},
-    {"step-epochs", 0, OPTION_REAL, AT(step_epochs), 1e-3, 100000, NULL, "EPOCHS", NULL,
-     "schedule step: epochs between decays"},
-    {"decay", 0, OPTION_REAL, AT(decay), 1e-9, 1, NULL, "F", NULL,
-     "schedules step and exponential: factor of a decay"},
-    {"label-smoothing", 0, OPTION_REAL, AT(label_smoothing), 0, 0.999, NULL, "E", NULL,
-     "share of the target spread over all classes"},
-    {"clip-norm", 0, OPTION_REAL, AT(clip_norm), 0, HUGE_REAL, NULL, "NORM", NULL,
-     "longest gradient over all parameters; 0: any"},
-    {"class-weights", 0, OPTION_FLAG, AT(class_weights), 0, 0, NULL, NULL, NULL,
-     "weigh classes by 1 / their share"},
-    {"init", 0, OPTION_WORD, AT(init), 0, 0, INITS, "NAME", "auto", "first weights"},
-    {"seed", 0, OPTION_COUNT, AT(seed), 0, HUGE_COUNT, NULL, "N", "1",
-     "of first weights, order of images, dropout"},
-    {"val", 0, OPTION_REAL, AT(val), 0, 0.9, NULL, "FRACTION", NULL,
-     "part of the training half held back (default 0; with --patience 0.1)"},
-    {"patience", 0, OPTION_COUNT, AT(patience), 0, 100000, NULL, "EPOCHS", "0",
-     "stop after so many epochs without a better validation accuracy; 0: never"},
-    {"fit", 0, OPTION_WORD, AT(fit), 0, 0, FITS, "RULE", "fit",
-     "how images of other sizes are brought to the network's"},
-    {"out", 'o', OPTION_TEXT, AT(out), 0, 0, NULL, "FILE", NULL,
-     "the model (default: DATA's name with .safetensors, here)"},
-    {"resume", 0, OPTION_FLAG, AT(resume), 0, 0, NULL, NULL, NULL,
-     "go on with the run of --out where there is one"},
-    {"log", 0, OPTION_TEXT, AT(log), 0, 0, NULL, "FILE", NULL, "append each epoch to it, as JSON"},
-    {"quiet", 'q', OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL, NULL, "only the result"},
+    TEXT("net", net, "NET", "the network: a file, or its text", .otherwise = "the two-layer one"),
+    COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half"),
+    COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step"),
+    REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",
+         .low_open = true, .otherwise = "by optimizer"),
+    WORD("optimizer", training.optimizer, OPTIMIZERS, "NAME", "how weights follow gradients"),
+    REAL("momentum", training.momentum, 0, 1, "M", "share of the last step that is kept",
+         .high_open = true),
+    REAL("weight-decay", training.weight_decay, 0, 1000, "D",
+         "pull of the weights, not of the biases, towards 0"),
+    WORD("schedule", training.schedule, SCHEDULES, "NAME", "course of the learning rate"),
+    REAL("warmup", training.warmup, 0, 1e6, "EPOCHS", "epochs in which the rate rises from 0"),
+    REAL("step-epochs", training.step_epochs, 0, 1e6, "EPOCHS",
+         "schedule step: epochs between decays", .low_open = true),
+    REAL("decay", training.decay, 0, 1, "F", "schedules step and exponential: factor of a decay",
+         .low_open = true),
+    REAL("label-smoothing", training.label_smoothing, 0, 1, "E",
+         "share of the target that is spread over all classes", .high_open = true),
+    REAL("clip-norm", training.clip_norm, 0, 1e9, "NORM",
+         "longest gradient, over all parameters; 0: any"),
+    FLAG("class-weights", training.class_weights, "weigh classes by 1 / their share"),
+    WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer"),
+    LONG("seed", training.seed, 0, 18446744073709551615.0, "N",
+         "of first weights, order of images, dropout"),
+    VAL_OPTION("0; 0.1 with --patience"),
+    COUNT("patience", training.patience, 0, 1e6, "EPOCHS",
+          "stop after so many epochs without a better validation accuracy; 0: never"),
+    WORD("fit", fit, FITS, "RULE",
+         "how images of other sizes are brought to the network's: whole on black, the middle cut "
+         "out, or stretched"),
+    TEXT("out", out, "FILE", "the model", .letter = 'o',
+         .otherwise = "DATA's name with .safetensors, here"),
+    FLAG("resume", resume, "go on with the run of --out where there is one"),
+    TEXT("log", log, "FILE", "write each epoch, and the result, there as JSON lines"),
+    FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,
-    {"disable-pass", 0, OPTION_TEXT, AT(disable_pass), 0, 0, NULL, "LIST", NULL,
-     "compiler passes to leave out: simplify, fuse, schedule, memplan"},
+    TEXT("disable-pass", machine.disabled_passes, "LIST",
+         "compiler passes to leave out: simplify, fuse, schedule, memplan"),
     JSON_OPTION,
     END};
 
-static const struct option EVAL[] = {
-    {"half", 0, OPTION_WORD, AT(half), 0, 0, HALVES, "HALF", "test", "which images"},
-    MACHINE_OPTIONS,
-    JSON_OPTION,
-    END};
+static const struct option EVAL[] = {WORD("half", half, HALVES, "HALF", "which images"),
+                                     VAL_OPTION(NULL), MACHINE_OPTIONS, JSON_OPTION, END};
 
 static const struct option PREDICT[] = {
-    {"top", 0, OPTION_COUNT, AT(top), 1, 1000, NULL, "N", "3", "classes to print"},
-    MACHINE_OPTIONS,
-    JSON_OPTION,
-    END};
+    COUNT("top", top, 1, 1e6, "N", "classes to print, likeliest first"), MACHINE_OPTIONS,
+    JSON_OPTION, END};
 
 static const struct option SUMMARY[] = {NET_OPTION, CLASSES_OPTION, JSON_OPTION, END};
 
 static const struct option GRAPH[] = {
     NET_OPTION,
     CLASSES_OPTION,
-    {"backward", 0, OPTION_FLAG, AT(backward), 0, 0, NULL, NULL, NULL,
-     "the graph of gradients beside it, each node beside the op that it comes from"},
-    {"plan", 0, OPTION_FLAG, AT(plan), 0, 0, NULL, NULL, NULL,
-     "print the steps of a training step instead: kernels, work, memory"},
-    {"batch", 0, OPTION_COUNT, AT(batch), 1, 65536, NULL, "N", "128", "of --plan: images a step"},
+    FLAG("backward", view.backward,
+         "the graph of gradients beside it, each node beside the op that it comes from"),
+    TEXT("out", out, "FILE", "a .dot, .svg or .png file", .letter = 'o',
+         .otherwise = "Graphviz text on standard output"),
+    FLAG("plan", plan, "print the plan of a training step instead: kernels, work, memory"),
+    COUNT("batch", training.batch, 1, 1 << 20, "N", "with --plan: images a step"),
     MACHINE_OPTIONS,
-    {"out", 'o', OPTION_TEXT, AT(out), 0, 0, NULL, "FILE", "-",
-     "a .dot, .svg or .png file; - prints Graphviz text"},
+    FLAG("json", json, "print {\"out\": FILE} or {\"text\": what else would be printed}"),
     END};
 
-static const struct option DATA[] = {
-    {"out", 'o', OPTION_TEXT, AT(out), 0, 0, NULL, "DIR", NULL, "letters: where the set goes"},
-    {"fonts", 0, OPTION_LIST, AT(fonts), 0, 0, NULL, "DIR", NULL,
-     "letters: look for fonts here; may be given again (default: installed fonts)"},
-    {"seed", 0, OPTION_COUNT, AT(seed), 0, HUGE_COUNT, NULL, "N", "1", "letters: of all draws"},
-    {"train", 0, OPTION_COUNT, AT(train_images), 10, 10000000, NULL, "N", "60000",
-     "letters: training images"},
-    {"test", 0, OPTION_COUNT, AT(test_images), 10, 10000000, NULL, "N", "10000",
-     "letters: test images"},
-    {"quiet", 'q', OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL, NULL, "no progress"},
+static const struct option DATA_INFO[] = {JSON_OPTION, END};
+
+static const struct option DATA_LETTERS[] = {
+    TEXT("out", out, "DIR", "where the set goes", .letter = 'o'),
+    LIST("fonts", fonts, "DIR", "look for fonts there, in all depths; may be given again",
+         .otherwise = "the installed fonts"),
+    LONG("seed", letters.seed, 0, 18446744073709551615.0, "N", "of all draws"),
+    COUNT("train", letters.train, 10, 1e7, "N", "training images"),
+    COUNT("test", letters.test, 10, 1e7, "N", "test images"),
+    FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     JSON_OPTION,
     END};
 
 const struct command COMMANDS[] = {
-    {"train", "DATA [OPTIONS]", "Trains a network on a set of images",
-     "Without --net it trains the two-layer network of 1024 ReLUs. While it runs, "
-     "NAME.checkpoint.safetensors holds\n"
-     "all that --resume needs: it is written after every epoch, at least every 30 seconds, and on "
-     "Ctrl-C. The test\n"
-     "half is looked at once, at the end.",
+    {"train", "DATA", "Trains a network on a set of images",
+     "While it runs, NAME.checkpoint.safetensors holds all that --resume needs; it is written when "
+     "the run begins, after every epoch, at least every 30 seconds, and on Ctrl-C. A second Ctrl-C "
+     "ends at once. The model is written when the run is complete. The test half is looked at "
+     "once, "
+     "at the end.\n"
+     "Without --net it is the two-layer network: linear 1024, relu, linear classes.",
      1, 1, TRAIN, command_train},
-    {"eval", "MODEL DATA [OPTIONS]", "Tells how well a model does on a set",
+    {"eval", "MODEL DATA", "Tells how well a model does on a set",
      "Accuracy with its 95 % interval, loss, precision and recall of each class, and which classes "
-     "are mistaken for\n"
-     "which.",
+     "are mistaken for which.",
      2, 2, EVAL, command_eval},
-    {"predict", "MODEL IMAGE... [OPTIONS]", "Says what a model sees in images",
-     "IMAGE is a PNG or JPEG file of any size, or - for standard input.", 2, 4000, PREDICT,
-     command_predict},
-    {"summary", "NET|MODEL [OPTIONS]", "Lists layers, shapes and parameters", NULL, 0, 1, SUMMARY,
+    {"predict", "MODEL IMAGE...", "Says what a model sees in images",
+     "IMAGE is a PNG or JPEG file of any size, or - for standard input. A file that cannot be read "
+     "does not stop the others; the exit status is 1 then.",
+     2, SIZE_MAX, PREDICT, command_predict},
+    {"summary", "NET|MODEL", "Lists layers, shapes and parameters", NULL, 0, 1, SUMMARY,
      command_summary},
-    {"graph", "NET|MODEL [OPTIONS]", "Draws the graph of a network, and its derivative", NULL, 0, 1,
-     GRAPH, command_graph},
-    {"data", "info DATA | letters -o DIR", "Looks at a set, or makes the letters set",
-     "info prints sizes, classes, balance, duplicates and unreadable files; it exits 1 when a file "
-     "cannot be read or\n"
-     "a class is empty. letters renders A to J from fonts; no font family is in both halves.",
-     1, 2, DATA, command_data},
-    {NULL, NULL, NULL, NULL, 0, 0, NULL, NULL}};
+    {"graph", "NET|MODEL", "Draws a network as a graph, and its derivative", NULL, 0, 1, GRAPH,
+     command_graph},
+    {"data info", "DATA", "Looks at a set: sizes, classes, duplicates",
+     "Prints sizes, classes, balance, duplicates and unreadable files. The exit status is 1 when a "
+     "file cannot be read or a class is empty in a half.",
+     1, 1, DATA_INFO, command_data_info},
+    {"data letters", "--out DIR", "Makes the letters set from fonts",
+     "Renders the letters A to J, 28 x 28 pixels, as a set of IDX files. No font family is in both "
+     "halves.",
+     0, 0, DATA_LETTERS, command_data_letters},
+    END};
 
-const struct command *find_command(const char *name) {
-    for (const struct command *c = COMMANDS; c->name != NULL; c++)
-        if (strcmp(c->name, name) == 0)
-            return c;
-    return NULL;
+/* ---- finding ---- */
+
+/* How many of the n words spell the command's name, which has one or two; 0: they do not. */
+static int match(const struct command *command, char **words, int n) {
+    const char *name = command->name, *blank = strchr(name, ' ');
+    size_t first = blank != NULL ? (size_t)(blank - name) : strlen(name);
+    if (n < 1 || strlen(words[0]) != first || strncmp(words[0], name, first) != 0)
+        return 0;
+    if (blank == NULL)
+        return 1;
+    return n > 1 && strcmp(words[1], blank + 1) == 0 ? 2 : 0;
+}
+
+/* The commands of two words that begin with `word`. */
+static bool in_group(const struct command *command, const char *word) {
+    size_t n = strlen(word);
+    return strncmp(command->name, word, n) == 0 && command->name[n] == ' ';
+}
+
+static bool is_group(const char *word) {
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++)
+        if (in_group(&COMMANDS[i], word))
+            return true;
+    return false;
+}
+
+/* "data": which of its commands? */
+static int unknown_in_group(const char *group, const char *word) {
+    const char *names[16];
+    char list[128] = "";
+    size_t n = 0;
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++)
+        if (in_group(&COMMANDS[i], group)) {
+            names[n] = COMMANDS[i].name + strlen(group) + 1;
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s'%s'", n > 0 ? " or " : "",
+                     names[n]);
+            n++;
+        }
+    const char *nearest = word != NULL ? dpr_nearest_word(word, names, n) : NULL;
+    if (nearest != NULL)
+        complain(EXIT_USAGE, "%s knows %s, not '%s'; did you mean '%s'?", group, list, word,
+                 nearest);
+    else
+        complain(EXIT_USAGE, "%s needs a word after it: %s", group, list);
+    return complain(EXIT_USAGE, "see deeper help %s", group);
 }
 
 static int unknown_command(const char *word) {
     const char *names[32];
+    char first[32][16];
     size_t n = 0;
-    for (const struct command *c = COMMANDS; c->name != NULL; c++)
-        names[n++] = c->name;
+    for (; COMMANDS[n].name != NULL; n++) {
+        snprintf(first[n], sizeof first[n], "%.*s", (int)strcspn(COMMANDS[n].name, " "),
+                 COMMANDS[n].name);
+        names[n] = first[n];
+    }
     names[n++] = "help";
     const char *nearest = dpr_nearest_word(word, names, n);
     if (nearest != NULL)
-        complain(EXIT_USAGE, "unknown command '%s'; did you mean '%s'?", word, nearest);
+        complain(EXIT_USAGE, "there is no command '%s'; did you mean '%s'?", word, nearest);
     else
-        complain(EXIT_USAGE, "unknown command '%s'", word);
-    return complain(EXIT_USAGE, "see: deeper help");
+        complain(EXIT_USAGE, "there is no command '%s'", word);
+    return complain(EXIT_USAGE, "see deeper help");
+}
+
+/* The command that the words begin with, and how many words that are; NULL after a message. */
+static const struct command *find_command(char **words, int n, int *used) {
+    for (size_t i = 0; COMMANDS[i].name != NULL; i++) {
+        *used = match(&COMMANDS[i], words, n);
+        if (*used > 0)
+            return &COMMANDS[i];
+    }
+    if (is_group(words[0]))
+        unknown_in_group(words[0], n > 1 ? words[1] : NULL);
+    else
+        unknown_command(words[0]);
+    return NULL;
+}
+
+/* ---- running ---- */
+
+static int help_of(char **words, int n) {
+    int used;
+    if (n == 1 && is_group(words[0])) {
+        for (size_t i = 0, shown = 0; COMMANDS[i].name != NULL; i++)
+            if (in_group(&COMMANDS[i], words[0])) {
+                fputs(shown++ > 0 ? "\n" : "", stdout);
+                help_command(&COMMANDS[i], stdout);
+            }
+        return EXIT_DONE;
+    }
+    const struct command *command = find_command(words, n, &used);
+    if (command == NULL)
+        return EXIT_USAGE;
+    if (used < n)
+        return complain(EXIT_USAGE, "help: '%s' is left over", words[used]);
+    help_command(command, stdout);
+    return EXIT_DONE;
 }
 
 /* help [COMMAND] | help --man [COMMAND] | help --completion bash */
-static int command_help(int argc, char **argv) {
-    bool man = argc > 0 && strcmp(argv[0], "--man") == 0;
-    if (argc > 0 && strcmp(argv[0], "--completion") == 0) {
-        if (argc != 2 || strcmp(argv[1], "bash") != 0)
+static int run_help(int n, char **words) {
+    int used = 0;
+    const struct command *command = NULL;
+    if (n == 0 || strcmp(words[0], "help") == 0 || strcmp(words[0], "--help") == 0) {
+        help_overview(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(words[0], "--completion") == 0) {
+        if (n != 2 || strcmp(words[1], "bash") != 0)
             return complain(EXIT_USAGE, "usage: deeper help --completion bash");
         help_completion(stdout);
         return EXIT_DONE;
     }
-    const char *name = argc > (man ? 1 : 0) ? argv[man ? 1 : 0] : NULL;
-    const struct command *command = name != NULL ? find_command(name) : NULL;
-    if (name != NULL && command == NULL)
-        return unknown_command(name);
-    if (man)
-        help_man(command, stdout);
-    else if (command != NULL)
-        help_command(command, stdout);
-    else
-        help_overview(stdout);
+    if (strcmp(words[0], "--man") != 0)
+        return help_of(words, n);
+    if (n > 1 && (command = find_command(words + 1, n - 1, &used)) == NULL)
+        return EXIT_USAGE;
+    if (1 + used < n)
+        return complain(EXIT_USAGE, "help: '%s' is left over", words[1 + used]);
+    help_man(command, stdout);
     return EXIT_DONE;
 }
 
-static int run_command(const struct command *command, int argc, char **argv) {
-    static struct settings settings;
-    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            help_command(command, stdout);
-            return EXIT_DONE;
-        }
-    int status = options_parse(command, argc, argv, &settings);
-    return status == EXIT_DONE ? command->run(&settings) : status;
+static bool asks_for_help(int n, char **words) {
+    for (int i = 0; i < n && strcmp(words[i], "--") != 0; i++)
+        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+static int run_command(int n, char **words, char **given) {
+    static struct settings settings; /* lists in it outlive the call */
+    int used;
+    if (is_group(words[0]) && n > 1 && asks_for_help(1, words + 1))
+        return help_of(words, 1);
+    const struct command *command = find_command(words, n, &used);
+    if (command == NULL)
+        return EXIT_USAGE;
+    if (asks_for_help(n - used, words + used)) {
+        help_command(command, stdout);
+        return EXIT_DONE;
+    }
+    settings = settings_default();
+    settings.given = given;
+    int status = options_parse(command, n - used, words + used, &settings);
+    if (status == EXIT_DONE && (settings.json || settings.log != NULL) && !out_available())
+        status = complain(EXIT_FAILED,
+                          "%s needs jansson, which this build lacks: install "
+                          "libjansson-dev (Debian) and build again",
+                          settings.json ? "--json" : "--log");
+    if (status == EXIT_DONE)
+        status = command->run(&settings);
+    if (status == EXIT_USAGE)
+        complain(EXIT_USAGE, "see deeper %s --help", command->name);
+    return status;
 }
 
 int main(int argc, char **argv) {
     const char *word = argc > 1 ? argv[1] : NULL;
     int status;
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and a run is not lost by it */
     if (word == NULL) {
         help_overview(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(word, "--version") == 0) {
+    if (strcmp(word, "--version") == 0 && argc == 2) {
         printf("deeper %s\n", dpr_version());
         status = EXIT_DONE;
     } else if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 ||
                strcmp(word, "-h") == 0) {
-        status = command_help(argc - 2, argv + 2);
+        status = run_help(argc - 2, argv + 2);
     } else {
-        const struct command *command = find_command(word);
-        status = command != NULL ? run_command(command, argc - 2, argv + 2) : unknown_command(word);
+        status = run_command(argc - 1, argv + 1, argv);
     }
     return finish_output(status);
 }

@@ -1,155 +1,126 @@
-/* Parsing arguments by a command's option table. Whole, finite, in range, or an error that says what would be right. */
+/* Parsing arguments by a command's option table. A number is whole, finite and in range, or an
+ * error says what would be right. The process never calls setlocale, so numbers are read the same
+ * everywhere. */
+#include "options.h"
 #include "cli.h"
 #include <ctype.h>
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ARGUMENTS = 4096, MOST_NESTING = 4, MOST_FILE = 1 << 20 };
+enum { MOST_ITEMS = 65536, MOST_NESTING = 8, MOST_OPTIONS = 64, MOST_FILE = 1 << 20 };
 
-/* The arguments with @FILEs replaced by what they hold. The process needs them to its end; they are never freed. */
-struct arguments {
-    const char *item[MOST_ARGUMENTS];
-    const char *origin[MOST_ARGUMENTS]; /* "FILE:LINE: ", or "" */
-    size_t n;
+struct settings settings_default(void) {
+    return (struct settings){
+        .machine = dpr_context_options_default(),
+        .training = dpr_train_options_default(),
+        .data = dpr_open_options_default(),
+        .letters = dpr_letters_options_default(),
+        .view = {.size = sizeof(dpr_graph_view)},
+        .init = "auto",
+        .fit = "fit",
+        .half = "test",
+        .top = 5,
+    };
+}
+
+/* The text of an option file; settings point into it, so it stays. */
+struct kept {
+    struct kept *next;
+    char text[];
 };
 
-/* ---- @FILE ---- */
+/* The arguments of one place: the command line, or an option file. */
+struct items {
+    const char *file; /* NULL: the command line */
+    size_t n;
+    const char **word;
+    unsigned *line;
+};
 
-static int add(struct arguments *all, const char *item, const char *origin) {
-    if (all->n == MOST_ARGUMENTS)
-        return complain(EXIT_USAGE, "too many arguments; at most %d", MOST_ARGUMENTS);
-    all->item[all->n] = item;
-    all->origin[all->n++] = origin;
-    return EXIT_DONE;
+struct parser {
+    const struct command *command;
+    struct settings *settings;
+    bool seen[MOST_OPTIONS], only_words;
+    size_t n_items;
+    int depth;
+    const struct items *items; /* what is being read, for messages */
+    size_t at;
+};
+
+/* ---- messages ---- */
+
+/* "FILE:LINE: ", or "" for the command line. */
+static const char *place(const struct parser *p, char out[512]) {
+    out[0] = '\0';
+    if (p->items->file != NULL)
+        snprintf(out, 512, "%.480s:%u: ", p->items->file, p->items->line[p->at]);
+    return out;
 }
 
-static char *read_options_file(const char *path) {
-    FILE *file = fopen(path, "rbe");
-    char *text = malloc(MOST_FILE + 1);
-    if (file == NULL || text == NULL) {
-        complain(EXIT_FAILED, "cannot open option file '%s': %s", path, strerror(errno));
-        free(text);
-        if (file != NULL)
-            fclose(file);
-        return NULL;
-    }
-    size_t n = fread(text, 1, MOST_FILE + 1, file);
-    bool bad = ferror(file) || n > MOST_FILE || memchr(text, '\0', n) != NULL;
-    fclose(file);
-    if (bad) {
-        complain(EXIT_FAILED, "'%s' is not a readable option file", path);
-        free(text);
-        return NULL;
-    }
-    text[n] = '\0';
-    return text;
+static int bad_value(const struct parser *p, const struct option *o, const char *value,
+                     const char *must) {
+    char at[512];
+    return complain(EXIT_USAGE, "%s--%s is '%s'; it must be %s", place(p, at), o->name, value,
+                    must);
 }
 
-/* Cuts the next word out of *text in place: quotes '…' and "…", # comments. NULL at the end. */
-static char *next_argument(char **text, unsigned *line, bool *unclosed) {
-    char *p = *text;
-    for (;; p++) {
-        if (*p == '#')
-            while (*p != '\0' && *p != '\n')
-                p++;
-        if (*p == '\0')
-            return NULL;
-        *line += *p == '\n';
-        if (!isspace((unsigned char)*p))
-            break;
-    }
-    char *word = p, *out = p, quote = '\0';
-    for (; *p != '\0' && (quote != '\0' || !isspace((unsigned char)*p)); p++) {
-        if (quote == '\0' && (*p == '\'' || *p == '"'))
-            quote = *p;
-        else if (*p == quote)
-            quote = '\0';
-        else
-            *out++ = *p;
-        *line += *p == '\n';
-    }
-    *unclosed = quote != '\0';
-    *text = *p == '\0' ? p : p + 1;
-    *line += *p == '\n';
-    *out = '\0';
-    return word;
+/* "a whole number from 1 to 1024", "a number above 0 and at most 1". */
+static int bad_number(const struct parser *p, const struct option *o, const char *value) {
+    char must[128];
+    if (o->kind != OPTION_REAL)
+        snprintf(must, sizeof must, "a whole number from %.0f to %.0f", o->low, o->high);
+    else
+        snprintf(must, sizeof must, "a number, %s %.10g and %s %.10g",
+                 o->low_open ? "above" : "at least", o->low, o->high_open ? "below" : "at most",
+                 o->high);
+    return bad_value(p, o, value, must);
 }
 
-static int add_file(struct arguments *all, const char *path, int depth);
-
-static int add_any(struct arguments *all, const char *item, const char *origin, int depth) {
-    return item[0] == '@' && item[1] != '\0' ? add_file(all, item + 1, depth + 1)
-                                             : add(all, item, origin);
-}
-
-static int add_file(struct arguments *all, const char *path, int depth) {
-    if (depth > MOST_NESTING)
-        return complain(EXIT_USAGE, "option files are nested too deeply at '@%s'", path);
-    char *text = read_options_file(path), *word;
-    if (text == NULL)
-        return EXIT_FAILED;
-    unsigned line = 1;
-    bool unclosed = false;
-    for (;;) {
-        unsigned before = line;
-        word = next_argument(&text, &line, &unclosed);
-        if (word == NULL)
-            return EXIT_DONE;
-        char *origin = malloc(strlen(path) + 32);
-        if (origin == NULL)
-            return complain(EXIT_FAILED, "out of memory");
-        sprintf(origin, "%s:%u: ", path, before);
-        if (unclosed)
-            return complain(EXIT_USAGE, "%sa quote is not closed", origin);
-        int status = add_any(all, word, origin, depth);
-        if (status != EXIT_DONE)
-            return status;
-    }
+static int unknown_option(const struct parser *p, const char *word, size_t length) {
+    const char *names[MOST_OPTIONS + 1], *name = p->command->name;
+    char at[512], text[64];
+    size_t n = 0;
+    for (const struct option *o = p->command->options; o->name != NULL; o++)
+        names[n++] = o->name;
+    names[n++] = "help";
+    snprintf(text, sizeof text, "%.*s", length < 60 ? (int)length : 60, word);
+    const char *nearest = word[1] == '-' ? dpr_nearest_word(text + 2, names, n) : NULL;
+    if (nearest == NULL)
+        return complain(EXIT_USAGE, "%s%s has no option '%s'", place(p, at), name, text);
+    return complain(EXIT_USAGE, "%s%s has no option '%s'; did you mean '--%s'?", place(p, at), name,
+                    text, nearest);
 }
 
 /* ---- values ---- */
 
-static int bad_value(const struct option *o, const char *origin, const char *value,
-                     const char *must) {
-    return complain(EXIT_USAGE, "%s--%s is '%s'; it must be %s", origin, o->name, value, must);
-}
-
-static int bad_range(const struct option *o, const char *origin, const char *value) {
-    char must[128];
-    const char *kind = o->kind == OPTION_COUNT ? "a whole number" : "a number";
-    if (o->high >= 1e18)
-        snprintf(must, sizeof must, "%s, at least %g", kind, o->low);
-    else
-        snprintf(must, sizeof must, "%s from %g to %.10g", kind, o->low, o->high);
-    return bad_value(o, origin, value, must);
-}
-
-static int set_count(const struct option *o, const char *origin, const char *text, uint64_t *out) {
+static int set_count(const struct parser *p, const struct option *o, const char *text, void *out) {
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || (double)value < o->low ||
         (double)value > o->high)
-        return bad_range(o, origin, text);
-    *out = value;
+        return bad_number(p, o, text);
+    if (o->kind == OPTION_COUNT)
+        *(unsigned *)out = (unsigned)value;
+    else
+        *(uint64_t *)out = value;
     return EXIT_DONE;
 }
 
-static int set_real(const struct option *o, const char *origin, const char *text, double *out) {
-    char *end;
-    bool plain = strspn(text, "+-.0123456789eE") == strlen(text) && text[0] != '\0';
+static int set_real(const struct parser *p, const struct option *o, const char *text, double *out) {
+    char *end = NULL;
+    bool plain = strspn(text, "+-.0123456789eE") == strlen(text); /* no hex, inf, nan, blanks */
     double value = plain ? strtod(text, &end) : 0;
-    if (!plain || *end != '\0' || end == text || !isfinite(value) || value < o->low ||
-        value > o->high)
-        return bad_range(o, origin, text);
+    if (!plain || end == text || *end != '\0' || !isfinite(value) || value < o->low ||
+        value > o->high || (o->low_open && value == o->low) || (o->high_open && value == o->high))
+        return bad_number(p, o, text);
     *out = value;
     return EXIT_DONE;
 }
 
-static int set_word(const struct option *o, const char *origin, const char *text,
+static int set_word(const struct parser *p, const struct option *o, const char *text,
                     const char **out) {
     char must[256] = "one of ";
     size_t n = 0;
@@ -164,54 +135,67 @@ static int set_word(const struct option *o, const char *origin, const char *text
     const char *nearest = dpr_nearest_word(text, o->words, n);
     if (nearest != NULL)
         snprintf(must + strlen(must), sizeof must - strlen(must), "; did you mean '%s'?", nearest);
-    return bad_value(o, origin, text, must);
+    return bad_value(p, o, text, must);
 }
 
-static int set_value(const struct option *o, const char *origin, const char *text,
-                     struct settings *settings) {
-    void *at = (char *)settings + o->offset;
+static int add_to_list(const struct parser *p, const struct option *o, const char *text,
+                       const char **list) {
+    const size_t most = sizeof p->settings->fonts / sizeof *p->settings->fonts - 1;
+    char at[512];
+    size_t n = 0;
+    while (list[n] != NULL)
+        n++;
+    if (n == most)
+        return complain(EXIT_USAGE, "%s--%s is given more than %zu times", place(p, at), o->name,
+                        most);
+    list[n] = text;
+    return EXIT_DONE;
+}
+
+static int set_value(const struct parser *p, const struct option *o, const char *text) {
+    void *at = (char *)p->settings + o->offset;
+    if ((o->kind == OPTION_TEXT || o->kind == OPTION_LIST) && text[0] == '\0')
+        return bad_value(p, o, text, "more than nothing");
     switch (o->kind) {
     case OPTION_FLAG:
         *(bool *)at = true;
-        return EXIT_DONE;
+        break;
     case OPTION_COUNT:
-        return set_count(o, origin, text, at);
+    case OPTION_LONG:
+        return set_count(p, o, text, at);
     case OPTION_REAL:
-        return set_real(o, origin, text, at);
+        return set_real(p, o, text, at);
     case OPTION_WORD:
-        return set_word(o, origin, text, at);
+        return set_word(p, o, text, at);
     case OPTION_TEXT:
-        if (text[0] == '\0')
-            return bad_value(o, origin, text, "a name, not empty");
         *(const char **)at = text;
-        return EXIT_DONE;
-    case OPTION_LIST: {
-        const char **list = at;
-        size_t n = 0;
-        while (list[n] != NULL)
-            n++;
-        if (n + 1 == sizeof settings->fonts / sizeof *settings->fonts)
-            return complain(EXIT_USAGE, "--%s is given more than %zu times", o->name, n);
-        list[n] = text;
-        return EXIT_DONE;
+        break;
+    case OPTION_LIST:
+        return add_to_list(p, o, text, at);
     }
-    }
-    return EXIT_USAGE;
+    return EXIT_DONE;
 }
 
-/* ---- the command line ---- */
-
-static int unknown_option(const struct command *command, const char *origin, const char *word) {
-    const char *names[64];
-    size_t n = 0;
-    for (const struct option *o = command->options; o->name != NULL && n < 63; o++)
-        names[n++] = o->name;
-    names[n++] = "help";
-    const char *nearest = dpr_nearest_word(word + strspn(word, "-"), names, n);
-    complain(EXIT_USAGE, "%s%s has no option '%s'%s%s%s", origin, command->name, word,
-             nearest ? "; did you mean '--" : "", nearest ? nearest : "", nearest ? "'?" : "");
-    return complain(EXIT_USAGE, "see: deeper %s --help", command->name);
+const char *option_default(const struct option *o, const struct settings *defaults, char out[64]) {
+    const void *at = (const char *)defaults + o->offset;
+    const char *text = "";
+    out[0] = '\0';
+    if (o->otherwise != NULL)
+        snprintf(out, 64, "%s", o->otherwise);
+    else if (o->kind == OPTION_COUNT)
+        snprintf(out, 64, "%u", *(const unsigned *)at);
+    else if (o->kind == OPTION_LONG)
+        snprintf(out, 64, "%llu", (unsigned long long)*(const uint64_t *)at);
+    else if (o->kind == OPTION_REAL)
+        snprintf(out, 64, "%.10g", *(const double *)at);
+    else if (o->kind == OPTION_TEXT || o->kind == OPTION_WORD)
+        text = *(const char *const *)at != NULL ? *(const char *const *)at : "";
+    if (text[0] != '\0')
+        snprintf(out, 64, "%s", text);
+    return out;
 }
+
+/* ---- options and words ---- */
 
 static const struct option *find_option(const struct command *command, const char *word,
                                         size_t length) {
@@ -219,74 +203,183 @@ static const struct option *find_option(const struct command *command, const cha
         if (word[1] == '-' && strlen(o->name) == length - 2 &&
             strncmp(o->name, word + 2, length - 2) == 0)
             return o;
-        if (word[1] == o->letter && o->letter != '\0' && length == 2)
+        if (o->letter != '\0' && word[1] == o->letter && length == 2)
             return o;
     }
     return NULL;
 }
 
-/* Item i, which begins with '-', and its value; *i ends on the last item used. */
-static int parse_option(const struct command *command, const struct arguments *all, size_t *i,
-                        bool *seen, struct settings *settings) {
-    const char *word = all->item[*i], *origin = all->origin[*i], *equals = strchr(word, '=');
+/* The item at p->at, which begins with '-', and its value, if that is the next item. */
+static int parse_option(struct parser *p) {
+    const char *word = p->items->word[p->at], *equals = strchr(word, '=');
     size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
-    const struct option *o = find_option(command, word, length);
+    const struct option *o = find_option(p->command, word, length);
+    char at[512];
     if (o == NULL)
-        return unknown_option(command, origin, word);
-    size_t index = (size_t)(o - command->options);
-    if (seen[index] && o->kind != OPTION_LIST)
-        return complain(EXIT_USAGE, "%s--%s is given twice", origin, o->name);
-    seen[index] = true;
-    if (o->kind == OPTION_FLAG) {
-        if (equals != NULL)
-            return complain(EXIT_USAGE, "%s--%s takes no value", origin, o->name);
-        return set_value(o, origin, "", settings);
-    }
+        return unknown_option(p, word, length);
+    size_t index = (size_t)(o - p->command->options);
+    if (p->seen[index] && o->kind != OPTION_LIST)
+        return complain(EXIT_USAGE, "%s--%s is given twice", place(p, at), o->name);
+    p->seen[index] = true;
+    if (o->kind == OPTION_FLAG && equals != NULL)
+        return complain(EXIT_USAGE, "%s--%s takes no value", place(p, at), o->name);
+    if (o->kind == OPTION_FLAG)
+        return set_value(p, o, "");
     const char *value = equals != NULL ? equals + 1 : NULL;
-    if (value == NULL && *i + 1 < all->n)
-        value = all->item[++*i];
+    if (value == NULL && p->at + 1 < p->items->n && strncmp(p->items->word[p->at + 1], "--", 2))
+        value = p->items->word[++p->at];
     if (value == NULL)
-        return complain(EXIT_USAGE, "%s--%s needs a value: --%s %s", origin, o->name, o->name,
+        return complain(EXIT_USAGE, "%s--%s needs a value: --%s %s", place(p, at), o->name, o->name,
                         o->value);
-    return set_value(o, origin, value, settings);
+    return set_value(p, o, value);
 }
 
-/* A number that is not given and has no default is −1, which no option allows. */
-static int set_defaults(const struct command *command, struct settings *out) {
-    for (const struct option *o = command->options; o->name != NULL; o++) {
-        if (o->otherwise != NULL && set_value(o, "", o->otherwise, out) != EXIT_DONE)
-            return EXIT_USAGE;
-        if (o->otherwise == NULL && o->kind == OPTION_REAL)
-            *(double *)(void *)((char *)out + o->offset) = -1;
-    }
+static int parse_file(struct parser *p, const char *path);
+
+static int parse_item(struct parser *p, const char *item) {
+    struct settings *settings = p->settings;
+    if (++p->n_items > MOST_ITEMS)
+        return complain(EXIT_USAGE, "more than %d arguments", MOST_ITEMS);
+    if (!p->only_words && item[0] == '@' && item[1] != '\0')
+        return parse_file(p, item + 1);
+    if (p->only_words || item[0] != '-' || item[1] == '\0')
+        settings->words[settings->n_words++] = item;
+    else if (strcmp(item, "--") == 0)
+        p->only_words = true;
+    else
+        return parse_option(p);
     return EXIT_DONE;
 }
 
-static int check_words(const struct command *command, const struct settings *settings) {
-    if (settings->n_words >= command->least && settings->n_words <= command->most)
-        return EXIT_DONE;
-    if (settings->n_words > command->most)
-        complain(EXIT_USAGE, "'%s' is left over", settings->words[command->most]);
-    return complain(EXIT_USAGE, "usage: deeper %s %s\nsee: deeper %s --help", command->name,
-                    command->arguments, command->name);
+static int parse_items(struct parser *p, const struct items *items) {
+    int status = EXIT_DONE;
+    p->items = items;
+    for (p->at = 0; p->at < items->n && status == EXIT_DONE; p->at++)
+        status = parse_item(p, items->word[p->at]);
+    return status;
 }
 
-int options_parse(const struct command *command, int argc, char **argv, struct settings *out) {
-    static struct arguments all;
-    static const char *words[MOST_ARGUMENTS];
-    bool seen[64] = {false}, only_words = false;
-    int status = set_defaults(command, out);
-    for (int i = 0; i < argc && status == EXIT_DONE; i++)
-        status = add_any(&all, argv[i], "", 0);
-    out->words = words;
-    for (size_t i = 0; i < all.n && status == EXIT_DONE; i++) {
-        const char *item = all.item[i];
-        if (only_words || item[0] != '-' || item[1] == '\0')
-            words[out->n_words++] = item;
-        else if (strcmp(item, "--") == 0)
-            only_words = true;
-        else
-            status = parse_option(command, &all, &i, seen, out);
+/* ---- @FILE ---- */
+
+/* The file's text, kept for the rest of the process; NULL after a message. */
+static char *read_option_file(const struct parser *p, const char *path) {
+    static struct kept *all;
+    char at[512];
+    FILE *file = fopen(path, "rbe");
+    struct kept *one = file != NULL ? malloc(sizeof *one + MOST_FILE + 1) : NULL;
+    size_t n = one != NULL ? fread(one->text, 1, MOST_FILE + 1, file) : 0;
+    if (file == NULL)
+        complain(EXIT_USAGE, "%scannot open option file '%s': %s", place(p, at), path,
+                 strerror(errno));
+    else if (one == NULL || ferror(file) || n > MOST_FILE || memchr(one->text, '\0', n) != NULL)
+        complain(EXIT_USAGE, "%s'%s' is no readable text of options", place(p, at), path);
+    bool good = one != NULL && !ferror(file) && n <= MOST_FILE && !memchr(one->text, '\0', n);
+    if (file != NULL)
+        fclose(file);
+    if (!good) {
+        free(one);
+        return NULL;
     }
-    return status == EXIT_DONE ? check_words(command, out) : status;
+    one->text[n] = '\0';
+    one->next = all;
+    all = one;
+    return one->text;
+}
+
+/* Skips blanks and comments; counts lines. */
+static char *skip_blanks(char *p, unsigned *line) {
+    for (;; p++) {
+        if (*p == '#')
+            p += strcspn(p, "\n");
+        if (!isspace((unsigned char)*p))
+            return p;
+        *line += *p == '\n';
+    }
+}
+
+/* Cuts the next argument out of *text, in place, and removes its quotes; NULL at the end. */
+static char *next_argument(char **text, unsigned *line, bool *unclosed) {
+    char *p = skip_blanks(*text, line), *word = p, *out = p, quote = '\0';
+    if (*p == '\0')
+        return NULL;
+    for (; *p != '\0' && (quote != '\0' || !isspace((unsigned char)*p)); p++) {
+        *line += *p == '\n';
+        if (quote == '\0' && (*p == '\'' || *p == '"'))
+            quote = *p;
+        else if (*p == quote)
+            quote = '\0';
+        else
+            *out++ = *p;
+    }
+    *unclosed = quote != '\0';
+    *line += *p == '\n';
+    *text = *p == '\0' ? p : p + 1;
+    *out = '\0';
+    return word;
+}
+
+static int cut_items(const char *path, char *text, struct items *out) {
+    unsigned line = 1, first;
+    bool unclosed = false;
+    size_t most = strlen(text) / 2 + 1; /* an argument has a letter and a blank at least */
+    *out = (struct items){.file = path,
+                          .word = malloc(most * sizeof *out->word),
+                          .line = malloc(most * sizeof *out->line)};
+    if (out->word == NULL || out->line == NULL)
+        return fail(NULL);
+    for (;;) {
+        text = skip_blanks(text, &line);
+        first = line;
+        char *word = next_argument(&text, &line, &unclosed);
+        if (unclosed)
+            return complain(EXIT_USAGE, "%s:%u: a quote is not closed", path, first);
+        if (word == NULL)
+            return EXIT_DONE;
+        out->word[out->n] = word;
+        out->line[out->n++] = first;
+    }
+}
+
+static int parse_file(struct parser *p, const char *path) {
+    struct items items;
+    char at[512];
+    if (p->depth == MOST_NESTING)
+        return complain(EXIT_USAGE, "%soption files are nested too deeply at '@%s'", place(p, at),
+                        path);
+    char *text = read_option_file(p, path);
+    if (text == NULL)
+        return EXIT_USAGE;
+    const struct items *outer = p->items;
+    size_t outer_at = p->at;
+    int status = cut_items(path, text, &items);
+    p->depth++;
+    if (status == EXIT_DONE)
+        status = parse_items(p, &items);
+    p->depth--;
+    p->items = outer;
+    p->at = outer_at;
+    free(items.word);
+    free(items.line);
+    return status;
+}
+
+/* ---- all ---- */
+
+static int check_words(const struct command *command, const struct settings *settings) {
+    if (settings->n_words > command->most)
+        return complain(EXIT_USAGE, "%s takes %s; '%s' is left over", command->name,
+                        command->arguments, settings->words[command->most]);
+    if (settings->n_words < command->least)
+        return complain(EXIT_USAGE, "%s needs more arguments: deeper %s %s", command->name,
+                        command->name, command->arguments);
+    return EXIT_DONE;
+}
+
+int options_parse(const struct command *command, int argc, char **argv, struct settings *settings) {
+    static const char *words[MOST_ITEMS];
+    struct parser parser = {.command = command, .settings = settings};
+    struct items items = {.n = (size_t)argc, .word = (const char **)argv};
+    settings->words = words;
+    int status = parse_items(&parser, &items);
+    return status == EXIT_DONE ? check_words(command, settings) : status;
 }

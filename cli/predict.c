@@ -19,7 +19,7 @@ static void print_text(const char *path, const dpr_data_info *info, const float 
     char scratch[16];
     printf("%s: ", path);
     for (uint32_t i = 0; i < top; i++)
-        printf("%s%s %.1f %%", i > 0 ? ", " : "", class_name(info, order[i], scratch),
+        printf("%s%s %.2f %%", i > 0 ? ", " : "", class_name(info, order[i], scratch),
                100 * (double)probability[order[i]]);
     printf("\n");
 }
@@ -51,32 +51,35 @@ static int predict_one(dpr_context *context, dpr_model *model, const struct sett
     dpr_pixels_destroy(context, pixels);
     if (status != DPR_OK)
         return fail(context);
-    uint32_t top = settings->top < info->n_classes ? (uint32_t)settings->top : info->n_classes;
+    uint32_t top = settings->top < info->n_classes ? settings->top : info->n_classes;
     rank(probability, info->n_classes, order);
     (settings->json ? print_json : print_text)(path, info, probability, order, top);
     return EXIT_DONE;
 }
 
 /* An unreadable image does not stop the others; the status tells in the end. */
+static int predict_all(dpr_context *context, dpr_model *model, const struct settings *settings) {
+    uint32_t n = dpr_model_describe(model)->n_classes;
+    float *probability = calloc(n, sizeof *probability);
+    uint32_t *order = calloc(n, sizeof *order);
+    bool memory = probability != NULL && order != NULL;
+    int status = memory ? EXIT_DONE : fail(NULL);
+    for (size_t i = 1; i < settings->n_words && memory; i++)
+        if (predict_one(context, model, settings, settings->words[i], probability, order))
+            status = EXIT_FAILED;
+    free(probability);
+    free(order);
+    return status;
+}
+
 int command_predict(const struct settings *settings) {
-    dpr_context *context = open_context(settings);
+    dpr_context *context;
     dpr_model *model = NULL;
-    int status = EXIT_FAILED;
-    if (context == NULL)
-        return status;
-    if (dpr_model_load(context, settings->words[0], &model) != DPR_OK) {
-        fail(context);
-    } else {
-        uint32_t n = dpr_model_describe(model)->n_classes;
-        float *probability = calloc(n, sizeof *probability);
-        uint32_t *order = calloc(n, sizeof *order);
-        status = probability != NULL && order != NULL ? EXIT_DONE : fail(NULL);
-        for (size_t i = 1; i < settings->n_words && probability != NULL && order != NULL; i++)
-            if (predict_one(context, model, settings, settings->words[i], probability, order))
-                status = EXIT_FAILED;
-        free(probability);
-        free(order);
-    }
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE && dpr_model_load(context, settings->words[0], &model) != DPR_OK)
+        status = fail(context);
+    if (status == EXIT_DONE)
+        status = predict_all(context, model, settings);
     dpr_model_destroy(model);
     dpr_context_destroy(context);
     return status;

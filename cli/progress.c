@@ -1,6 +1,7 @@
 /* The display of train (progress.h). */
 #include "progress.h"
 #include "json.h"
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,31 +11,35 @@ static int terminal_columns(void) {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* "1:02:03", "2:05", "0:07". */
-static const char *duration(double seconds, char out[32]) {
-    unsigned long s = seconds > 0 ? (unsigned long)(seconds + 0.5) : 0;
-    if (s >= 3600)
-        snprintf(out, 32, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
-    else
-        snprintf(out, 32, "%lu:%02lu", s / 60, s % 60);
-    return out;
+bool progress_has_terminal(void) {
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
 
+/* "epoch 3/10 [#####.....] loss 0.1234  …": the bar takes what columns are left. */
 void progress_bar(const struct progress *progress, const dpr_progress *now) {
-    enum { WIDTH = 24 };
-    char bar[WIDTH + 1], eta[32], line[256];
+    enum { WIDEST = 40, NARROWEST = 4 };
+    char before[64], after[160], eta[32], rate[32], bar[WIDEST + 4] = "";
     if (!progress->bar)
         return;
     double share = now->steps > 0 ? (double)now->step / (double)now->steps : 0;
-    double passes = (double)now->epochs - (double)now->epoch + 1 - share;
-    double left = share > 0.01 ? now->seconds / share * passes : 0;
-    for (int i = 0; i < WIDTH; i++)
-        bar[i] = i < (int)(share * WIDTH) ? '#' : '.';
-    bar[WIDTH] = '\0';
-    snprintf(line, sizeof line, "epoch %u/%u [%s] loss %.4f  %.2f %%  %.0f images/s  ETA %s",
-             now->epoch, now->epochs, bar, now->loss, 100 * now->accuracy, now->images_per_second,
-             left > 0 ? duration(left, eta) : "-");
-    fprintf(stderr, "\r\033[K%.*s", terminal_columns() - 1, line);
+    double epochs_left = (double)(now->epochs - now->epoch) + 1 - share;
+    double left = share > 0.01 ? now->seconds / share * epochs_left : 0;
+    int columns = terminal_columns() - 1;
+    int n = snprintf(before, sizeof before, "epoch %u/%u ", now->epoch, now->epochs);
+    n += snprintf(after, sizeof after, "loss %.4f  train %.2f %%  %s images/s  ETA %s", now->loss,
+                  100 * now->accuracy, grouped((uint64_t)now->images_per_second, rate),
+                  left > 0 ? duration(left, eta) : "-");
+    int width = columns - n - 3 < WIDEST ? columns - n - 3 : WIDEST;
+    if (width >= NARROWEST) {
+        memset(bar, '.', sizeof bar);
+        memset(bar, '#', 1 + (size_t)(share * width));
+        bar[0] = '[';
+        strcpy(bar + 1 + width, "] ");
+    }
+    char line[320];
+    snprintf(line, sizeof line, "%s%s%s", before, bar, after);
+    fprintf(stderr, "\r\033[K%.*s", columns, line);
     fflush(stderr);
 }
 
@@ -60,34 +65,34 @@ static out_value *epoch_json(const dpr_epoch_report *r) {
     return line;
 }
 
-static void print_line(const struct progress *progress, const dpr_epoch_report *r,
-                       unsigned epochs) {
+static void print_line(const struct progress *progress, const dpr_epoch_report *r) {
     char eta[32], rate[32];
+    unsigned epochs = progress->epochs;
     double done = r->epoch - progress->first_epoch;
     double left = (now_seconds() - progress->began) / done * (epochs - r->epoch);
-    printf("epoch %*u/%u  loss %.4f  train %.2f %%",
-           epochs >= 100  ? 3
-           : epochs >= 10 ? 2
-                          : 1,
-           r->epoch, epochs, r->loss, 100 * r->accuracy);
+    printf("epoch %*u/%u  loss %.4f  train %.2f %%", snprintf(NULL, 0, "%u", epochs), r->epoch,
+           epochs, r->loss, 100 * r->accuracy);
     if (r->has_validation)
-        printf("  val %.2f %% (%.2f to %.2f)%s", 100 * r->validation_accuracy,
-               100 * r->validation_low, 100 * r->validation_high, r->best ? " best" : "");
-    printf("  %s images/s  lr %.4g", grouped((uint64_t)r->images_per_second, rate),
+        printf("  val %.2f %% (%.2f to %.2f)", 100 * r->validation_accuracy,
+               100 * r->validation_low, 100 * r->validation_high);
+    printf("  %s images/s  lr %.3g", grouped((uint64_t)r->images_per_second, rate),
            r->learning_rate);
     if (!r->finished)
         printf("  ETA %s", duration(left, eta));
-    printf("\n");
+    printf("%s\n", r->best && !r->finished ? "  best so far" : r->best ? "  best" : "");
     fflush(stdout);
 }
 
-void progress_epoch(const struct progress *progress, const dpr_epoch_report *report,
-                    unsigned epochs) {
+void progress_epoch(const struct progress *progress, const dpr_epoch_report *report) {
     progress_clear(progress);
     if (progress->log != NULL)
         out_print(epoch_json(report), progress->log);
     if (progress->json)
         out_print(epoch_json(report), stdout);
     else if (!progress->quiet)
-        print_line(progress, report, epochs);
+        print_line(progress, report);
+}
+
+void progress_log(const struct progress *progress, const dpr_epoch_report *report) {
+    out_print(epoch_json(report), progress->log);
 }

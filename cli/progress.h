@@ -1,21 +1,25 @@
-/* What train shows while it runs: a bar on a terminal, a line an epoch, JSON lines. */
+/* What train shows while it runs: a bar on a terminal, a line an epoch, JSON lines. No colours. */
 #ifndef DEEPER_CLI_PROGRESS_H
 #define DEEPER_CLI_PROGRESS_H
 
 #include "cli.h"
 
 struct progress {
-    bool json, quiet, bar; /* bar: stderr is a terminal */
-    FILE *log;             /* --log; NULL: none */
-    double began;          /* now_seconds() when training began */
-    unsigned first_epoch;  /* epochs done before */
+    bool json, quiet, bar;
+    FILE *log;            /* --log; NULL: none */
+    double began;         /* now_seconds() when training began */
+    unsigned first_epoch; /* epochs that were done by then */
+    unsigned epochs;      /* in all */
 };
 
+/* Whether stderr is a terminal on which a line can be redrawn. */
+bool progress_has_terminal(void);
 /* Redraws the bar. */
 void progress_bar(const struct progress *progress, const dpr_progress *now);
 void progress_clear(const struct progress *progress);
 /* After an epoch. */
-void progress_epoch(const struct progress *progress, const dpr_epoch_report *report,
-                    unsigned epochs);
+void progress_epoch(const struct progress *progress, const dpr_epoch_report *report);
+/* An earlier run's epoch, for the log alone. */
+void progress_log(const struct progress *progress, const dpr_epoch_report *report);
 
 #endif

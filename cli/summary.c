@@ -2,24 +2,35 @@
 #include "cli.h"
 #include "json.h"
 
+static int at_least(int width, const char *text) {
+    return text_width(text) > width ? text_width(text) : width;
+}
+
 static void print_table(const dpr_model *model) {
     const dpr_layer *layers;
     size_t n = dpr_model_layers(model, &layers);
-    const dpr_data_info *info = dpr_model_describe(model);
-    char shape[96], count[32], flops[32];
+    const dpr_shape *image = &dpr_model_describe(model)->image;
+    char shape[160], count[32], flops[32];
     uint64_t total = 0;
-    printf("%-14s %-11s %-16s %14s %16s\n", "layer", "operation", "output", "parameters",
-           "flops an image");
-    printf("%-14s %-11s %s\n", "input", "", shape_text(&info->image, shape));
+    int name = 5, op = 9, output = at_least(6, shape_text(image, shape));
     for (size_t i = 0; i < n; i++) {
-        shape_text(&layers[i].output, shape);
-        printf("%-14s %-11s %s%*s %14s %16s\n", layers[i].name, layers[i].op, shape,
-               16 - text_width(shape), "", grouped(layers[i].parameters, count),
+        name = at_least(name, layers[i].name);
+        op = at_least(op, layers[i].op);
+        output = at_least(output, shape_text(&layers[i].output, shape));
+    }
+    printf("%-*s  %-*s  %-*s  %14s  %14s\n", name, "layer", op, "operation", output, "output",
+           "parameters", "flops an image");
+    printf("%-*s  %-*s  %s\n", name, "input", op, "", shape_text(image, shape));
+    for (size_t i = 0; i < n; i++) {
+        print_column(layers[i].name, name + 2);
+        print_column(layers[i].op, op + 2);
+        print_column(shape_text(&layers[i].output, shape), output);
+        printf("  %14s  %14s\n", grouped(layers[i].parameters, count),
                grouped(layers[i].flops, flops));
         total += layers[i].flops;
     }
-    printf("%-43s %14s %16s\n", "total", grouped(dpr_model_parameters(model), count),
-           grouped(total, flops));
+    printf("%-*s  %14s  %14s\n", name + op + output + 4, "total",
+           grouped(dpr_model_parameters(model), count), grouped(total, flops));
 }
 
 static void print_json(const dpr_model *model) {
@@ -43,11 +54,13 @@ static void print_json(const dpr_model *model) {
 }
 
 int command_summary(const struct settings *settings) {
-    dpr_context *context = open_context(settings);
-    dpr_model *model = context ? open_net_or_model(context, settings) : NULL;
-    if (model != NULL)
+    dpr_context *context;
+    dpr_model *model = NULL;
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE)
+        status = open_net_or_model(context, settings, &model);
+    if (status == EXIT_DONE)
         (settings->json ? print_json : print_table)(model);
-    int status = model != NULL ? EXIT_DONE : EXIT_FAILED;
     dpr_model_destroy(model);
     dpr_context_destroy(context);
     return status;

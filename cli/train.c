@@ -1,5 +1,7 @@
-/* deeper train DATA. What is cheap to get wrong is tried first: options, the network's text, the place of the model; then data
- * is read. The trainer does the training; here are checkpoints, signals and what people see. */
+/* deeper train DATA. What is cheap to get wrong is tried first: options, the network's text, the
+ * place of the model; then data is read. The trainer does the training; here are checkpoints,
+ * signals and what people see.
+ * Invariant: from the first step on, a file holds the run: the checkpoint until OUT is written. */
 #include "json.h"
 #include "progress.h"
 #include <errno.h>
@@ -7,17 +9,20 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const double CHECKPOINT_SECONDS = 30;
 
-/* Set by Ctrl-C; the trainer looks at it between steps. A second Ctrl-C ends at once. */
-static volatile int interrupted;
+/* Set by a signal; the trainer looks at it between steps. A second signal ends at once. */
+static volatile sig_atomic_t interrupted;
+static volatile int stop;
 
 static void on_signal(int number) {
     if (interrupted)
-        _exit(EXIT_INTERRUPTED);
+        _exit(EXIT_SIGNAL + number);
     interrupted = number;
+    stop = 1;
 }
 
 struct run {
@@ -29,8 +34,8 @@ struct run {
     dpr_model *model;
     dpr_trainer *trainer;
     struct progress progress;
-    double began, saved, decode_seconds;
-    bool pause; /* the trainer stopped to have a checkpoint written */
+    double began, saved, decode_seconds; /* now_seconds() of the process and the last checkpoint */
+    bool complete;                       /* resumed from OUT, and nothing is left to do */
 };
 
 /* ---- names ---- */
@@ -68,26 +73,44 @@ static int set_names(struct run *run) {
     return run->checkpoint != NULL ? EXIT_DONE : fail(NULL);
 }
 
-/* A model that cannot be written in the end must be known now. */
+/* A model that cannot be written in the end must be known now. Only a regular file is replaced. */
 static int try_out(const char *path) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return complain(EXIT_FAILED, "cannot write '%s': it is %s; give another place with --out",
+                        path, S_ISDIR(info.st_mode) ? "a directory" : "no regular file");
     char *name = joined(path, strlen(path), ".try-XXXXXX");
     int fd = name != NULL ? mkstemp(name) : -1;
     int status = EXIT_DONE;
-    if (fd < 0)
+    if (fd < 0) {
         status = complain(EXIT_FAILED, "cannot write '%s': %s; give another place with --out", path,
                           strerror(errno));
-    else
-        close(fd), unlink(name);
+    } else {
+        close(fd);
+        unlink(name);
+    }
     free(name);
     return status;
+}
+
+/* The log is tried now, but an earlier one is kept until this run begins. */
+static int try_log(struct run *run) {
+    const char *path = run->settings->log;
+    if (path == NULL)
+        return EXIT_DONE;
+    run->progress.log = fopen(path, "ae");
+    if (run->progress.log == NULL)
+        return complain(EXIT_FAILED, "cannot write --log '%s': %s", path, strerror(errno));
+    return EXIT_DONE;
 }
 
 /* ---- preparing ---- */
 
 static dpr_open_options data_options(const struct settings *s, const dpr_shape *image) {
-    dpr_open_options options = dpr_open_options_default();
+    dpr_open_options options = s->data;
     options.image = *image;
-    options.validation = s->val >= 0 ? s->val : s->patience > 0 ? 0.1 : 0;
+    if (options.validation == 0 && s->training.patience > 0)
+        options.validation = 0.1;
     options.fit = strcmp(s->fit, "crop") == 0      ? DPR_CROP
                   : strcmp(s->fit, "stretch") == 0 ? DPR_STRETCH
                                                    : DPR_FIT;
@@ -100,6 +123,10 @@ static int open_data(struct run *run, dpr_shape image) {
     dpr_open_options options = data_options(run->settings, &image);
     dpr_status status = dpr_data_open(run->context, run->data, DPR_TRAIN, &options, &run->train);
     if (status == DPR_E_SHAPE && run->net == NULL) {
+        note(run->settings,
+             "the images differ in size: they are brought to 32 × 32 (--fit %s); "
+             "--net chooses another size",
+             run->settings->fit);
         options.image = dpr_shape_of(32, 32, 0);
         status = dpr_data_open(run->context, run->data, DPR_TRAIN, &options, &run->train);
     }
@@ -110,24 +137,26 @@ static int open_data(struct run *run, dpr_shape image) {
     run->decode_seconds += now_seconds() - began;
     if (status != DPR_OK)
         return fail(run->context);
-    if (run->settings->patience > 0 && run->validation == NULL)
+    if (run->settings->training.patience > 0 && run->validation == NULL)
         return complain(EXIT_FAILED, "--patience needs a validation part; give --val 0.1");
     return EXIT_DONE;
 }
 
 static int make_model(struct run *run) {
-    dpr_data_info info = *dpr_data_describe(run->train);
+    const dpr_data_info *info = dpr_data_describe(run->train);
     char text[128];
     if (run->net == NULL) {
         snprintf(text, sizeof text, "input %lld %lld %lld\nlinear 1024\nrelu\nlinear classes\n",
-                 (long long)info.image.dim[0], (long long)info.image.dim[1],
-                 (long long)info.image.dim[2]);
+                 (long long)info->image.dim[0], (long long)info->image.dim[1],
+                 (long long)info->image.dim[2]);
         run->net = strdup(text);
         run->net_name = "net";
     }
-    if (run->net == NULL ||
-        dpr_model_from_net(run->context, run->net_name, run->net, &info, run->settings->seed,
-                           run->settings->init, &run->model) != DPR_OK)
+    if (run->net == NULL)
+        return fail(NULL);
+    if (dpr_model_from_net(run->context, run->net_name, run->net, info,
+                           run->settings->training.seed, run->settings->init,
+                           &run->model) != DPR_OK)
         return fail(run->context);
     return EXIT_DONE;
 }
@@ -136,59 +165,60 @@ static int make_model(struct run *run) {
 static int on_progress(void *user, const dpr_progress *now) {
     struct run *run = user;
     progress_bar(&run->progress, now);
-    run->pause = now_seconds() - run->saved >= CHECKPOINT_SECONDS;
-    return run->pause;
+    return now_seconds() - run->saved >= CHECKPOINT_SECONDS;
 }
 
 static int make_trainer(struct run *run) {
-    const struct settings *s = run->settings;
-    dpr_train_options o = dpr_train_options_default();
-    o.epochs = (unsigned)s->epochs;
-    o.batch = (unsigned)s->batch;
-    o.seed = s->seed;
-    o.patience = (unsigned)s->patience;
-    o.class_weights = s->class_weights;
-    o.learning_rate = s->lr > 0 ? s->lr : o.learning_rate;
-    o.optimizer = s->optimizer ? s->optimizer : o.optimizer;
-    o.schedule = s->schedule ? s->schedule : o.schedule;
-    o.momentum = s->momentum >= 0 ? s->momentum : o.momentum;
-    o.weight_decay = s->weight_decay >= 0 ? s->weight_decay : o.weight_decay;
-    o.warmup = s->warmup >= 0 ? s->warmup : o.warmup;
-    o.step_epochs = s->step_epochs > 0 ? s->step_epochs : o.step_epochs;
-    o.decay = s->decay > 0 ? s->decay : o.decay;
-    o.label_smoothing = s->label_smoothing >= 0 ? s->label_smoothing : o.label_smoothing;
-    o.clip_norm = s->clip_norm >= 0 ? s->clip_norm : o.clip_norm;
-    o.validation = run->validation;
-    o.stop = &interrupted;
-    o.progress = on_progress;
-    o.progress_user = run;
-    o.data_name = run->data;
-    if (dpr_trainer_create(run->model, run->train, &o, &run->trainer) != DPR_OK)
+    dpr_train_options options = run->settings->training;
+    options.validation = run->validation;
+    options.stop = &stop;
+    options.progress = on_progress;
+    options.progress_user = run;
+    options.data_name = run->data;
+    if (dpr_trainer_create(run->model, run->train, &options, &run->trainer) != DPR_OK)
         return fail(run->context);
+    run->progress.epochs = options.epochs;
     return EXIT_DONE;
 }
 
-/* Takes up the checkpoint, else the finished run in OUT; without --resume both are another run's. */
+/* Takes up the checkpoint, else the run in OUT; without --resume both are another run's. */
 static int resume(struct run *run) {
     bool has_checkpoint = access(run->checkpoint, F_OK) == 0;
     const char *from = has_checkpoint ? run->checkpoint : run->out;
     if (!run->settings->resume) {
         if (has_checkpoint)
-            complain(0,
-                     "note: the checkpoint of an earlier run, '%s', will be replaced; --resume "
-                     "would go on with it",
-                     run->checkpoint);
+            note(run->settings,
+                 "'%s', the checkpoint of an earlier run, is replaced; --resume "
+                 "would have gone on with it",
+                 run->checkpoint);
         return EXIT_DONE;
     }
     if (access(from, F_OK) != 0) {
-        complain(0, "there is no run to resume in '%s'; starting a new one", run->out);
+        note(run->settings, "there is no run to resume in '%s'; a new one begins", run->out);
         return EXIT_DONE;
     }
-    if (dpr_trainer_resume(run->trainer, from) != DPR_OK)
+    dpr_status status = dpr_trainer_resume(run->trainer, from);
+    if (status == DPR_E_MISMATCH)
+        return complain(EXIT_FAILED, "%s; without --resume a new run begins",
+                        dpr_error(run->context));
+    if (status != DPR_OK)
         return fail(run->context);
     run->progress.first_epoch = dpr_trainer_epochs_done(run->trainer);
-    complain(0, "resuming '%s' after %u epochs, %llu steps", from, run->progress.first_epoch,
-             (unsigned long long)dpr_trainer_steps_done(run->trainer));
+    run->complete = !has_checkpoint && dpr_trainer_finished(run->trainer);
+    note(run->settings, "'%s' %s after %u epochs, %llu steps", from,
+         dpr_trainer_finished(run->trainer) ? "was finished" : "goes on", run->progress.first_epoch,
+         (unsigned long long)dpr_trainer_steps_done(run->trainer));
+    return EXIT_DONE;
+}
+
+static int read_own_net(struct run *run, dpr_shape *image) {
+    if (run->settings->net == NULL)
+        return EXIT_DONE;
+    run->net = read_net(run->settings->net, "--net", &run->net_name);
+    if (run->net == NULL)
+        return EXIT_FAILED;
+    if (dpr_net_check(run->context, run->net_name, run->net, image) != DPR_OK)
+        return fail(run->context);
     return EXIT_DONE;
 }
 
@@ -197,19 +227,10 @@ static int prepare(struct run *run) {
     int status = set_names(run);
     if (status == EXIT_DONE)
         status = try_out(run->out);
-    if (status == EXIT_DONE && run->settings->net != NULL) {
-        run->net = read_net(run->settings->net, &run->net_name);
-        if (run->net == NULL)
-            return EXIT_FAILED;
-        if (dpr_net_check(run->context, run->net_name, run->net, &image) != DPR_OK)
-            return fail(run->context);
-    }
-    if (status == EXIT_DONE && run->settings->log != NULL) {
-        run->progress.log = fopen(run->settings->log, "ae");
-        if (run->progress.log == NULL)
-            return complain(EXIT_FAILED, "cannot write --log '%s': %s", run->settings->log,
-                            strerror(errno));
-    }
+    if (status == EXIT_DONE)
+        status = read_own_net(run, &image);
+    if (status == EXIT_DONE)
+        status = try_log(run);
     if (status == EXIT_DONE)
         status = open_data(run, image);
     if (status == EXIT_DONE)
@@ -228,37 +249,94 @@ static int save_checkpoint(struct run *run) {
     return EXIT_DONE;
 }
 
-static int stop_early(struct run *run) {
-    int status = save_checkpoint(run);
+/* The argument as a shell reads it. */
+static void print_quoted(const char *argument, FILE *to) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "@%+=:,./-_";
+    if (argument[0] != '\0' && strspn(argument, plain) == strlen(argument)) {
+        fputs(argument, to);
+        return;
+    }
+    fputc('\'', to);
+    for (const char *p = argument; *p != '\0'; p++)
+        if (*p == '\'')
+            fputs("'\\''", to);
+        else
+            fputc(*p, to);
+    fputc('\'', to);
+}
+
+static int stop_early(const struct run *run) {
     progress_clear(&run->progress);
-    if (status != EXIT_DONE)
-        return status;
-    return complain(EXIT_INTERRUPTED,
-                    "interrupted after %u epochs, %llu steps; nothing is lost: '%s' holds the "
-                    "run.\nTo go on, give the same command with --resume.",
-                    dpr_trainer_epochs_done(run->trainer),
-                    (unsigned long long)dpr_trainer_steps_done(run->trainer), run->checkpoint);
+    complain(EXIT_FAILED, "interrupted after %u epochs, %llu steps; '%s' holds the run. To go on:",
+             dpr_trainer_epochs_done(run->trainer),
+             (unsigned long long)dpr_trainer_steps_done(run->trainer), run->checkpoint);
+    fputs(" ", stderr);
+    for (char **argument = run->settings->given; *argument != NULL; argument++) {
+        fputc(' ', stderr);
+        print_quoted(*argument, stderr);
+    }
+    fputs(run->settings->resume ? "\n" : " --resume\n", stderr);
+    return EXIT_SIGNAL + interrupted;
 }
 
 static int failed_run(const struct run *run) {
     progress_clear(&run->progress);
     fail(run->context);
-    if (access(run->checkpoint, F_OK) == 0)
-        complain(0, "the last good checkpoint is '%s'", run->checkpoint);
-    return EXIT_FAILED;
+    return complain(EXIT_FAILED, "the last good checkpoint, '%s', stays", run->checkpoint);
+}
+
+static void set_signals(void (*handler)(int)) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = handler}, old;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup */
+            sigaction(numbers[i], &action, NULL);
+}
+
+static void print_header(const struct run *run) {
+    char count[32];
+    if (run->progress.json || run->progress.quiet)
+        return;
+    printf("%s parameters; device %s (%s), %u threads\n",
+           grouped(dpr_model_parameters(run->model), count), run->settings->machine.device,
+           dpr_context_isa(run->context), dpr_context_threads(run->context));
+    fflush(stdout);
+}
+
+/* The log holds every epoch once: those before this process, too. */
+static int begin_log(struct run *run) {
+    const dpr_epoch_report *reports;
+    size_t n = dpr_trainer_history(run->trainer, &reports);
+    if (run->progress.log == NULL)
+        return EXIT_DONE;
+    if (freopen(run->settings->log, "we", run->progress.log) == NULL) {
+        run->progress.log = NULL;
+        return complain(EXIT_FAILED, "cannot write --log '%s': %s", run->settings->log,
+                        strerror(errno));
+    }
+    for (size_t i = 0; i < n; i++)
+        progress_log(&run->progress, &reports[i]);
+    return EXIT_DONE;
 }
 
 static int train(struct run *run) {
-    run->progress.began = run->saved = now_seconds();
+    run->progress.began = now_seconds();
+    if (begin_log(run) != EXIT_DONE)
+        return EXIT_FAILED;
+    if (!dpr_trainer_finished(run->trainer)) {
+        print_header(run);
+        if (save_checkpoint(run) != EXIT_DONE) /* from now on --resume finds this run */
+            return EXIT_FAILED;
+    }
     while (!dpr_trainer_finished(run->trainer)) {
         dpr_epoch_report report;
         dpr_status status = dpr_trainer_epoch(run->trainer, &report);
-        if (status == DPR_E_INTERRUPTED && interrupted)
-            return stop_early(run);
         if (status != DPR_OK && status != DPR_E_INTERRUPTED)
             return failed_run(run);
         if (status == DPR_OK)
-            progress_epoch(&run->progress, &report, (unsigned)run->settings->epochs);
+            progress_epoch(&run->progress, &report);
         if (save_checkpoint(run) != EXIT_DONE)
             return EXIT_FAILED;
         if (interrupted && !dpr_trainer_finished(run->trainer))
@@ -269,66 +347,85 @@ static int train(struct run *run) {
 
 /* ---- the result ---- */
 
-static void print_done_json(const struct run *run, const dpr_evaluation *test, const char *hash) {
-    double seconds = now_seconds() - run->began;
+/* What the last line tells. */
+struct result {
+    dpr_evaluation test; /* n 0: there is no test half */
+    char sha256[65];
+    double seconds;
+};
+
+static out_value *result_json(const struct run *run, const struct result *result) {
+    double accuracy = result->test.n > 0 ? result->test.accuracy : (double)NAN;
     out_value *line = out_object();
     out_set(line, "done", out_flag(true));
     out_set(line, "model", out_text(run->out));
-    out_set(line, "test_accuracy", out_real(test->accuracy));
-    out_set(line, "test_accuracy_plain", out_real(test->accuracy));
-    out_set(line, "weights_sha256", out_text(hash));
+    out_set(line, "test_accuracy", out_real(accuracy)); /* null where there is no test half */
+    out_set(line, "test_accuracy_plain", out_real(accuracy));
+    out_set(line, "weights_sha256", out_text(result->sha256));
     out_set(line, "parameters", out_count(dpr_model_parameters(run->model)));
-    out_set(line, "seconds", out_real(seconds));
+    out_set(line, "seconds", out_real(result->seconds));
     out_set(line, "decode_seconds", out_real(run->decode_seconds));
-    out_print(line, stdout);
+    return line;
 }
 
-static void print_done(const struct run *run, const dpr_evaluation *test, const char *hash) {
+static void print_result(const struct run *run, const struct result *result) {
     char count[32];
+    const dpr_evaluation *test = &result->test;
     if (test->n > 0)
-        printf("test accuracy %.2f %% (%.2f to %.2f, 95 %% interval, %llu images)\n",
+        printf("test accuracy %.2f %% (%.2f to %.2f, 95 %% interval, %s images)\n",
                100 * test->accuracy, 100 * test->accuracy_low, 100 * test->accuracy_high,
-               (unsigned long long)test->n);
-    printf("model %s: %s parameters, sha256 of the weights %.16s…\n", run->out,
-           grouped(dpr_model_parameters(run->model), count), hash);
+               grouped(test->n, count));
+    printf("model %s: %s parameters, SHA-256 of the weights %.16s...\n", run->out,
+           grouped(dpr_model_parameters(run->model), count), result->sha256);
 }
 
-/* The model is on disk before the test half is looked at, once. */
-static int finish(struct run *run) {
-    dpr_evaluation test = {.accuracy = (double)NAN}; /* null in JSON */
+/* The test half, looked at once. A set without one is no failure. */
+static int test(struct run *run, dpr_evaluation *out) {
     dpr_data *data = NULL;
-    const dpr_data_info *info = dpr_model_describe(run->model);
-    dpr_open_options options = dpr_open_options_default();
-    char hash[65];
-    options.image = info->image;
-    options.fit = info->fit;
-    options.n_classes = info->n_classes;
-    options.class_names = info->class_names;
-    if (dpr_trainer_save(run->trainer, run->out) != DPR_OK ||
-        dpr_model_weights_sha256(run->model, hash) != DPR_OK)
-        return fail(run->context);
-    unlink(run->checkpoint);
+    dpr_open_options options = options_for_model(run->model);
     double began = now_seconds();
     dpr_status status = dpr_data_open(run->context, run->data, DPR_TEST, &options, &data);
     run->decode_seconds += now_seconds() - began;
-    if (status == DPR_OK && data != NULL)
-        status = dpr_evaluate(run->model, data, &test);
+    if (status == DPR_E_DATA) {
+        note(run->settings, "no test accuracy: %s", dpr_error(run->context));
+        return EXIT_DONE;
+    }
+    if (status == DPR_OK)
+        status = dpr_evaluate(run->model, data, out);
     dpr_data_destroy(data);
-    if (status == DPR_E_DATA)
-        complain(0, "no test accuracy: %s", dpr_error(run->context));
-    else if (status != DPR_OK)
+    return status == DPR_OK ? EXIT_DONE : fail(run->context);
+}
+
+/* The model is on disk before anything else can go wrong. */
+static int finish(struct run *run) {
+    struct result result = {.test = {.n = 0}};
+    if (!run->complete && dpr_trainer_save(run->trainer, run->out) != DPR_OK)
         return fail(run->context);
-    (run->settings->json ? print_done_json : print_done)(run, &test, hash);
-    if (run->progress.log != NULL && ferror(run->progress.log))
-        return complain(EXIT_FAILED, "could not write --log '%s'", run->settings->log);
+    unlink(run->checkpoint);
+    result.seconds = now_seconds() - run->began;
+    if (dpr_model_weights_sha256(run->model, result.sha256) != DPR_OK)
+        return fail(run->context);
+    int status = test(run, &result.test);
+    if (status != EXIT_DONE)
+        return complain(status, "the model is complete: '%s'", run->out);
+    if (run->settings->json)
+        out_print(result_json(run, &result), stdout);
+    else
+        print_result(run, &result);
+    if (run->progress.log != NULL)
+        out_print(result_json(run, &result), run->progress.log);
     return EXIT_DONE;
 }
 
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+static int close_log(struct run *run, int status) {
+    FILE *log = run->progress.log;
+    bool bad = log != NULL && ferror(log);
+    if (log != NULL && fclose(log) != 0)
+        bad = true;
+    if (bad)
+        return complain(status == EXIT_DONE ? EXIT_FAILED : status, "could not write --log '%s'",
+                        run->settings->log);
+    return status;
 }
 
 int command_train(const struct settings *settings) {
@@ -337,18 +434,19 @@ int command_train(const struct settings *settings) {
                       .began = now_seconds(),
                       .progress = {.json = settings->json,
                                    .quiet = settings->quiet,
-                                   .bar = !settings->quiet && isatty(STDERR_FILENO)}};
-    int status = EXIT_FAILED;
-    catch_signals();
-    run.context = open_context(settings);
-    if (run.context != NULL)
-        status = prepare(&run);
+                                   .bar = !settings->quiet && progress_has_terminal()}};
+    /* which images were taken, and how a split was made, is said */
+    int status = open_context(settings, settings->quiet ? NULL : "data:info", &run.context);
     if (status == EXIT_DONE)
+        status = prepare(&run);
+    if (status == EXIT_DONE) {
+        set_signals(on_signal);
         status = train(&run);
+        set_signals(SIG_DFL);
+    }
     if (status == EXIT_DONE)
         status = finish(&run);
-    if (run.progress.log != NULL && fclose(run.progress.log) != 0 && status == EXIT_DONE)
-        status = complain(EXIT_FAILED, "could not write --log '%s'", settings->log);
+    status = close_log(&run, status);
     dpr_trainer_destroy(run.trainer);
     dpr_model_destroy(run.model);
     dpr_data_destroy(run.validation);

@@ -1,0 +1,89 @@
+/* The option tables: one row makes the parser, --help, the man page and the completion.
+ * Invariant: a row's default is the value that settings_default() has at its place. */
+#ifndef DEEPER_CLI_OPTIONS_H
+#define DEEPER_CLI_OPTIONS_H
+
+#include <deeper/deeper.h>
+#include <deeper/tools.h>
+#include <stddef.h>
+
+/* Every setting of every command; a row says which one it sets. */
+struct settings {
+    dpr_context_options machine;
+    dpr_train_options training;
+    dpr_open_options data;
+    dpr_letters_options letters;
+    dpr_graph_view view;
+    const char *net, *init, *out, *log, *fit, *half;
+    unsigned classes, top; /* classes 0: not given */
+    bool json, quiet, resume, plan;
+    const char *fonts[33]; /* NULL-terminated */
+    const char **words;    /* what is no option */
+    size_t n_words;
+    char **given; /* the command line, NULL-terminated, to be shown again */
+};
+
+struct settings settings_default(void);
+
+enum option_kind {
+    OPTION_FLAG,  /* bool */
+    OPTION_COUNT, /* unsigned */
+    OPTION_LONG,  /* uint64_t */
+    OPTION_REAL,  /* double */
+    OPTION_TEXT,  /* const char * */
+    OPTION_WORD,  /* const char *, one of `words` */
+    OPTION_LIST,  /* const char *[], may be given again */
+};
+
+struct option {
+    const char *name; /* "epochs" */
+    char letter;      /* 'o' for -o; 0: none */
+    enum option_kind kind;
+    size_t offset;            /* in struct settings */
+    double low, high;         /* numbers lie between; an end may be open */
+    bool low_open, high_open; /* then it is not in the range itself */
+    const char *const *words; /* NULL-terminated */
+    const char *value;        /* what --help calls the value: "N", "FILE" */
+    const char *otherwise;    /* what --help calls the default, where the value says too little */
+    const char *help;
+};
+
+/* Rows. FLAG("json", json, "print JSON"), COUNT("epochs", training.epochs, 1, 1e6, "N", "…"), …
+ * Further fields may follow: .letter = 'o'. */
+#define OPTION_ROW(kind_, name_, member, ...)                                                      \
+    { .name = (name_), .kind = (kind_), .offset = offsetof(struct settings, member), __VA_ARGS__ }
+#define FLAG(name, member, ...) OPTION_ROW(OPTION_FLAG, name, member, .help = __VA_ARGS__)
+#define NUMBER_ROW(kind, name, member, low_, high_, value_, ...)                                   \
+    OPTION_ROW(kind, name, member, .low = (low_), .high = (high_), .value = (value_),              \
+               .help = __VA_ARGS__)
+#define COUNT(...) NUMBER_ROW(OPTION_COUNT, __VA_ARGS__)
+#define LONG(...) NUMBER_ROW(OPTION_LONG, __VA_ARGS__)
+#define REAL(...) NUMBER_ROW(OPTION_REAL, __VA_ARGS__)
+#define TEXT(name, member, value_, ...)                                                            \
+    OPTION_ROW(OPTION_TEXT, name, member, .value = (value_), .help = __VA_ARGS__)
+#define WORD(name, member, words_, value_, ...)                                                    \
+    OPTION_ROW(OPTION_WORD, name, member, .words = (words_), .value = (value_), .help = __VA_ARGS__)
+#define LIST(name, member, value_, ...)                                                            \
+    OPTION_ROW(OPTION_LIST, name, member, .value = (value_), .help = __VA_ARGS__)
+
+struct command {
+    const char *name; /* "train", or of two words: "data info" */
+    const char *arguments, *summary;
+    const char *more;             /* paragraphs, divided by \n; may be NULL */
+    size_t least, most;           /* words that are no options */
+    const struct option *options; /* ends with a row without name */
+    int (*run)(const struct settings *settings);
+};
+
+extern const struct command COMMANDS[]; /* ends with a row without name */
+
+/* Fills settings from the arguments after the command's name. @FILE stands for the arguments that
+ * the file holds: quotes '…' and "…", comments from # on. Returns EXIT_DONE, or EXIT_USAGE or
+ * EXIT_FAILED after a message on stderr. What settings point to lives as long as the process. */
+int options_parse(const struct command *command, int argc, char **argv, struct settings *settings);
+
+/* A row's default as text; "" where there is none. */
+const char *option_default(const struct option *option, const struct settings *defaults,
+                           char out[64]);
+
+#endif
