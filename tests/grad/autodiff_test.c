@@ -1,5 +1,5 @@
-/* dpr_gradients as a whole: paths that meet, paths that end, derivatives of derivatives, and what cannot be
- * differentiated. The rules of the single ops are gradient_test's. */
+/* dpr_gradients as a whole: paths that meet, paths that end, derivatives of derivatives, and what
+ * cannot be differentiated. The rules of the single ops are gradient_test's. */
 #include "base/random.h"
 #include "grad/samples.h"
 #include "grad/session.h"

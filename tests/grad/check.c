@@ -28,7 +28,8 @@ static double draw(uint32_t stream, int64_t i) {
     return dpr__unit(dpr__philox(CHECK_SEED, DPR__PURPOSE_LETTERS, stream, (uint64_t)i).word[0]);
 }
 
-/* Away from 0 by a tenth, on either side: for kinks at 0, and so that no weight makes an error vanish. */
+/* Away from 0 by a tenth, on either side: for kinks at 0, and so that no weight makes an error
+ * vanish. */
 static double nonzero(double unit) {
     double x = 4 * unit - 2;
     return x < 0 ? x * 0.95 - 0.1 : x * 0.95 + 0.1;
@@ -40,8 +41,9 @@ static double integer(double unit) {
     return x < 0 ? x : x + 1;
 }
 
-/* Σ value × a random weight of each element: the loss that sees every element. Rows beyond the batch do not
- * occur here; the prefix, which keeps them all, is what the graph's rule on sums over a batch asks for. */
+/* Σ value × a random weight of each element: the loss that sees every element. Rows beyond the
+ * batch do not occur here; the prefix, which keeps them all, is what the graph's rule on sums over
+ * a batch asks for. */
 static dpr_value weigh(dpr_graph *graph, dpr_value value, const char *weights) {
     dpr_shape shape = dpr_value_shape(graph, value);
     dpr_value product = dpr_multiply(graph, value, dpr_input(graph, weights, DPR_F32, shape));

@@ -1,5 +1,5 @@
-/* The gradient checker: dpr_gradients against central differences, in double. It is itself tested, by
- * gradients made wrong on purpose. */
+/* The gradient checker: dpr_gradients against central differences, in double. It is itself tested,
+ * by gradients made wrong on purpose. */
 #ifndef TESTS_GRAD_CHECK_H
 #define TESTS_GRAD_CHECK_H
 
@@ -25,8 +25,8 @@ struct verdict {
     char message[256];          /* where it failed */
 };
 
-/* Each element's error |gradient − difference quotient| may be 1e-6 × the larger of both; where both are
- * below 1/1000 of the leaf's largest, that is the scale. NaN fails. */
+/* Each element's error |gradient − difference quotient| may be 1e-6 × the larger of both; where
+ * both are below 1/1000 of the leaf's largest, that is the scale. NaN fails. */
 struct verdict check_gradient(const struct grad_sample *sample, struct check check);
 
 /* ⟨A x, y⟩ = ⟨x, Aᵀ y⟩ in the leaf, exactly: all numbers are small integers. */

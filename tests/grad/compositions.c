@@ -1,4 +1,4 @@
-/* Samples of what build.c composes of ops: each is a builder like an op's, and is checked like one. */
+/* Samples of what build.c composes of ops: builders like those of ops, and checked alike. */
 #include "grad/samples.h"
 #include "grad/session.h"
 #include <math.h>
@@ -94,8 +94,8 @@ static void mean_values(void) {
     session_close(&s);
 }
 
-/* Of 4000 elements at rate 0.25 some 1000 are dropped (deviation 27); the others become 4/3. Two dropouts
- * in one graph, and two ticks, drop different ones; evaluation drops none. */
+/* Of 4000 elements at rate 0.25 some 1000 are dropped (deviation 27); the others become 4/3. Two
+ * dropouts in one graph, and two ticks, drop different ones; evaluation drops none. */
 static void dropout_values(void) {
     enum { N = 4000 };
     static double kept[3][N];

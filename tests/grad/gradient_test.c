@@ -1,5 +1,5 @@
-/* Every op and every composition: gradients against differences, gradients of gradients, the adjoint of
- * what is linear; and the checker against gradients that are wrong on purpose. */
+/* Every op and every composition: gradients against differences, gradients of gradients, the
+ * adjoint of what is linear; and the checker against gradients that are wrong on purpose. */
 #include "grad/check.h"
 #include <math.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* An op whose gradient rule is wrong must not pass the checker. This program has its own `divide`, which the
- * linker takes instead of the library's: the same op, with a rule that can be made wrong. */
+/* An op whose gradient rule is wrong must not pass the checker. This program has its own `divide`,
+ * which the linker takes instead of the library's: the same op, whose rule can be made wrong. */
 #include "grad/check.h"
 #include "ops/op.h"
 #include <stdarg.h>

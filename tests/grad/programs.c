@@ -1,4 +1,5 @@
-/* Samples of the ops that programs resolve or give a meaning to: leaf, constant, assign, choose, guard. */
+/* Samples of the ops that programs resolve or give a meaning to: leaf, constant, assign, choose,
+ * guard. */
 #include "grad/samples.h"
 #include "grad/session.h"
 #include "grad/values.h"

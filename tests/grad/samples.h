@@ -1,5 +1,5 @@
-/* What the tests know of each op: the one object `samples_<op>`, in the file of its group. The list of
- * ops is made from ops.def, so an op without samples does not link. */
+/* What the tests know of each op: the one object `samples_<op>`, in the file of its group. The list
+ * of ops is made from ops.def, so an op without samples does not link. */
 #ifndef TESTS_GRAD_SAMPLES_H
 #define TESTS_GRAD_SAMPLES_H
 
@@ -7,8 +7,8 @@
 
 enum { SAMPLE_LEAVES = 3, SAMPLE_BATCH = 3 };
 
-/* A function of up to three f32 leaves, and where to try it. Zero is the default of every member after
- * `build`. */
+/* A function of up to three f32 leaves, and where to try it. Zero is the default of every member
+ * after `build`. */
 struct grad_sample {
     const char *name;
     uint32_t n_leaves;

@@ -1,5 +1,5 @@
-/* A context, a graph and a program in double, for tests: opened, compiled, run, closed. Any failure fails
- * the test with the library's message. */
+/* A context, a graph and a program in double, for tests: opened, compiled, run, closed. Any failure
+ * fails the test with the library's message. */
 #ifndef TESTS_GRAD_SESSION_H
 #define TESTS_GRAD_SESSION_H
 

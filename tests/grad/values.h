@@ -19,9 +19,10 @@
 #define COUNTER(number) ((dpr__tensor){DPR_U64, {0}, (uint64_t[]){number}})
 #define NOTHING(...) ((dpr__tensor){DPR_F64, dpr_shape_of(__VA_ARGS__), (double[1]){0}})
 
-/* Asks the op's shape rule for the result's type, runs its kernel, and compares: integers exactly, reals
- * to 1e-14 relative in double and one unit in the last place in float (numbers given as reals should
- * be exact in float). Sources and result are guarded against writes past their ends. At most four sources. */
+/* Asks the op's shape rule for the result's type, runs its kernel, and compares: integers exactly,
+ * reals to 1e-14 relative in double and one unit in the last place in float (numbers given as reals
+ * should be exact in float). Sources and result are guarded against writes past their ends. At most
+ * four sources. */
 void expect_op(dpr__op_id op, const void *param, uint32_t n_src, const dpr__tensor *src,
                dpr__tensor want);
 #define EXPECT(op, param, want, ...)                                                               \
