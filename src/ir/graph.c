@@ -14,8 +14,8 @@ dpr_graph *dpr_graph_create(dpr_context *context) {
     graph->scope = "";
     if (dpr__grow(context, &graph->nodes, &graph->nodes_capacity, 64, sizeof *graph->nodes) !=
             DPR_OK ||
-        dpr__grow(context, &graph->sources, &graph->sources_capacity, 64,
-                  sizeof *graph->sources) != DPR_OK) {
+        dpr__grow(context, &graph->sources, &graph->sources_capacity, 64, sizeof *graph->sources) !=
+            DPR_OK) {
         dpr_graph_destroy(graph);
         return NULL;
     }

@@ -79,7 +79,7 @@ def array(values):
 
 
 def main():
-    parts = ["/* Made by make_golden.py with PyTorch %s; do not edit. */\n" % torch.__version__]
+    parts = ["/* Made by make_golden.py with PyTorch %s; do not edit. */\n/* clang-format off */\n" % torch.__version__]
     for name, settings in NETS.items():
         losses, gradients = run(*settings)
         parts.append("static const double %s_losses[%d] = {\n%s};\n" % (name, STEPS, array(losses)))

@@ -1,4 +1,5 @@
 /* Made by make_golden.py with PyTorch 2.15.0+cu132; do not edit. */
+/* clang-format off */
 static const double relu_losses[10] = {
     1.26942767, 1.1862277, 1.06653438, 0.937855793, 0.819226946, 0.710998149, 0.614632204,
     0.53069884, 0.447015782, 0.359943856,
