@@ -30,5 +30,5 @@ double dpr__row_log_sum(const dpr__tensor *x, int64_t i, int64_t n, double *max)
         *max = fmax(*max, dpr__get(x, i * n + j));
     for (int64_t j = 0; j < n; j++)
         sum += exp(dpr__get(x, i * n + j) - *max);
-    return log(sum);
+    return n > 0 ? log(sum) : 0;
 }

@@ -29,7 +29,7 @@ static void gradient(const dpr__gradient *q) {
 static void reference(const dpr__call *call) {
     const dpr_shape *p = &((const dpr__transpose_param *)call->param)->permutation;
     const dpr_shape *src = &call->src[0].shape, *dst = &call->dst.shape;
-    int64_t stride[DPR_MAX_RANK], step = 1, n = dpr__shape_count(dst);
+    int64_t stride[DPR_MAX_RANK] = {0}, step = 1, n = dpr__shape_count(dst);
     for (uint32_t d = src->rank; d-- > 0; step *= src->dim[d])
         stride[d] = step;
     for (int64_t i = 0; i < n; i++) {

@@ -152,7 +152,8 @@ static dpr_status sort(struct order *order) {
         sorted[n++] = step->groups[g];
         for (uint32_t e = order->head[g]; e != 0; e = order->edges[e - 1].next) {
             uint32_t to = order->edges[e - 1].to;
-            if (--order->waiting[to] == 0 && to < from)
+            order->waiting[to]--;
+            if (to < from && order->waiting[to] == 0)
                 from = to;
         }
     }
