@@ -144,13 +144,13 @@ def png(path, width, height, channels, pixels):
 
 
 def write_pictures(folder, classes, n, side=8, halves=("train", "test"), channels=1):
-    """folder/HALF/CLASS/I.png: n pictures of each class and half."""
+    """folder/HALF/CLASS/SIDE-I.png: n pictures of each class and half."""
     noise = Noise(3)
     for half in halves:
         for label, name in enumerate(classes):
-            os.makedirs(os.path.join(folder, half, name))
+            os.makedirs(os.path.join(folder, half, name), exist_ok=True)
             for i in range(n):
-                png(os.path.join(folder, half, name, "%d.png" % i), side, side, channels,
+                png(os.path.join(folder, half, name, "%d-%d.png" % (side, i)), side, side, channels,
                     picture(label, side, noise, channels=channels))
     return folder
 
