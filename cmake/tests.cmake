@@ -47,7 +47,7 @@ endfunction()
 foreach(kind unit grad kernel golden hostile threads cli docs)
     file(GLOB sources CONFIGURE_DEPENDS tests/${kind}/*_test.c)
     file(GLOB helpers CONFIGURE_DEPENDS tests/${kind}/*.c)
-    list(FILTER helpers EXCLUDE REGEX "_test\\.c$")
+    list(FILTER helpers EXCLUDE REGEX "(_test|/make_[a-z_]*)\\.c$") # make_*.c are generators
     set(libraries ${test_libraries})
     if(helpers)
         add_library(${kind}-helpers OBJECT EXCLUDE_FROM_ALL ${helpers})

@@ -163,8 +163,10 @@ dpr_value dpr_step(dpr_graph *graph, dpr_value src);                 /* 1 where 
 dpr_value dpr_leaky_relu(dpr_graph *graph, dpr_value src, double slope);
 dpr_value dpr_sigmoid(dpr_graph *graph, dpr_value src);
 dpr_value dpr_tanh(dpr_graph *graph, dpr_value src);
-dpr_value dpr_gelu(dpr_graph *graph, dpr_value src); /* src Φ(src), by erf */
-dpr_value dpr_silu(dpr_graph *graph, dpr_value src); /* src σ(src) */
+dpr_value dpr_gelu(dpr_graph *graph, dpr_value src);     /* src Φ(src), by erf */
+dpr_value dpr_softplus(dpr_graph *graph, dpr_value src); /* ln(1 + e^src) */
+dpr_value dpr_mish(dpr_graph *graph, dpr_value src);     /* src tanh(softplus(src)) */
+dpr_value dpr_silu(dpr_graph *graph, dpr_value src);     /* src σ(src) */
 dpr_value dpr_exp(dpr_graph *graph, dpr_value src);
 dpr_value dpr_log(dpr_graph *graph, dpr_value src);
 dpr_value dpr_sqrt(dpr_graph *graph, dpr_value src);

@@ -110,6 +110,15 @@ dpr_value dpr_gelu(dpr_graph *graph, dpr_value src) {
     return dpr_multiply(graph, dpr_scale(graph, src, 0.5), dpr_add(graph, e, scalar(graph, 1)));
 }
 
+dpr_value dpr_softplus(dpr_graph *graph, dpr_value src) {
+    return unary(graph, DPR__OP_softplus, src);
+}
+
+/* x·tanh(softplus(x)) (Misra 2019, eq. 1). */
+dpr_value dpr_mish(dpr_graph *graph, dpr_value src) {
+    return dpr_multiply(graph, src, dpr_tanh(graph, dpr_softplus(graph, src)));
+}
+
 dpr_value dpr_silu(dpr_graph *graph, dpr_value src) {
     return dpr_multiply(graph, src, dpr_sigmoid(graph, src));
 }

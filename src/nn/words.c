@@ -60,6 +60,8 @@ ACTIVATION(sigmoid)
 ACTIVATION(tanh)
 ACTIVATION(gelu)
 ACTIVATION(silu)
+ACTIVATION(softplus)
+ACTIVATION(mish)
 
 const dpr__word dpr__words[] = {
     {.word = "linear",
@@ -75,6 +77,8 @@ const dpr__word dpr__words[] = {
      .help = "x above 0, slope·x below"},
     {.word = "gelu", .relu_like = true, .append = append_gelu, .help = "x·Φ(x)"},
     {.word = "silu", .relu_like = true, .append = append_silu, .help = "x·σ(x)"},
+    {.word = "mish", .relu_like = true, .append = append_mish, .help = "x·tanh(ln(1 + exp(x)))"},
+    {.word = "softplus", .relu_like = true, .append = append_softplus, .help = "ln(1 + exp(x))"},
     {.word = "sigmoid", .append = append_sigmoid, .help = "1/(1 + exp(−x))"},
     {.word = "tanh", .append = append_tanh, .help = "hyperbolic tangent"},
     {.word = "dropout",

@@ -3,8 +3,9 @@
  * src > 0; taking dst lets the plan forget src. At 0 the slope is 0 by definition. */
 #include "ops/op.h"
 
+/* NaN stays NaN: a broken value must reach the loss and its guard. */
 static double forward(double x) {
-    return x > 0 ? x : 0;
+    return x < 0 ? 0 : x;
 }
 
 static void reference(const dpr__call *call) {

@@ -94,7 +94,7 @@ dpr_status dpr__check_memory(const dpr__step *step) {
     for (uint32_t g = 0; g < step->n_groups; g++)
         DPR_TRY(check_group(step, g));
     for (size_t i = 0; i < step->n_roots; i++)
-        if (step->roots[i] != 0 && step->graph->nodes[step->roots[i]].op != DPR__OP_guard)
+        if (step->roots[i] != 0)
             DPR_TRY(check_read(step, step->roots[i], UINT32_MAX - 1, step->n_phases));
     for (size_t i = 0; i < step->n_commits; i++)
         DPR_TRY(check_read(step, step->commits[i].value, UINT32_MAX - 1, step->n_phases));

@@ -29,7 +29,8 @@ static bool is_computed(dpr__op_id op) {
 
 dpr_value dpr__owner(const dpr_graph *graph, dpr_value value) {
     for (;;) {
-        if (dpr__has_trait(graph->nodes[value].op, DPR__VIEW))
+        if (dpr__has_trait(graph->nodes[value].op, DPR__VIEW) ||
+            graph->nodes[value].op == DPR__OP_guard)
             value = dpr__source(graph, value, 0);
         else if (graph->nodes[value].op == DPR__OP_assign)
             value = dpr__source(graph, value, 1);

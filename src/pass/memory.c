@@ -89,7 +89,7 @@ static void set_lives(dpr__step *step) {
             }
         }
     for (size_t i = 0; i < step->n_roots; i++)
-        if (step->roots[i] != 0 && graph->nodes[step->roots[i]].op != DPR__OP_guard)
+        if (step->roots[i] != 0)
             keep(step, step->roots[i], step->n_phases);
     for (size_t i = 0; i < step->n_commits; i++) {
         keep(step, step->commits[i].value, step->n_phases);

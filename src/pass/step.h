@@ -93,7 +93,7 @@ dpr_status dpr__check_memory(const dpr__step *step);
 
 /* ---- shared by passes and backends ---- */
 
-/* The node behind a chain of views, and the value behind an assign or guard. */
+/* The node whose memory a value lies in: behind views and guards, and the value of an assign. */
 dpr_value dpr__owner(const dpr_graph *graph, dpr_value value);
 
 /* How an operand lies in the 2-D iteration space of a group: columns = last dimension, rows = the rest. */

@@ -12,6 +12,7 @@ BUILD(subtract, dpr_subtract(g, x[0], x[1]))
 BUILD(leaky_relu, dpr_leaky_relu(g, x[0], 0.1))
 BUILD(gelu, dpr_gelu(g, x[0]))
 BUILD(silu, dpr_silu(g, x[0]))
+BUILD(mish, dpr_mish(g, x[0]))
 BUILD(mean_rows, dpr_mean(g, x[0], 2, false))
 BUILD(mean_all, dpr_mean(g, x[0], 7, true))
 BUILD(batch_mean, dpr_batch_mean(g, x[0], dpr_input(g, "rows", DPR_I32, dpr_scalar_shape())))
@@ -35,6 +36,7 @@ static const struct grad_sample samples[] = {
     SAMPLE("leaky_relu", 1, leaky_relu, .shape = {SHAPE(3, 4)}, .kink_at_zero = true),
     SAMPLE("gelu", 1, gelu, .shape = {SHAPE(DPR_BATCH, 4)}),
     SAMPLE("silu", 1, silu, .shape = {SHAPE(3, 4)}),
+    SAMPLE("mish", 1, mish, .shape = {SHAPE(3, 4)}),
     SAMPLE("mean of rows", 1, mean_rows, .shape = {SHAPE(DPR_BATCH, 4)}),
     SAMPLE("mean of everything", 1, mean_all, .shape = {SHAPE(2, 2, 3)}),
     SAMPLE("batch_mean", 1, batch_mean, .shape = {SHAPE(DPR_BATCH)}, .write = write_two_rows),
@@ -68,6 +70,8 @@ static void activation_values(void) {
     assert_true(value_of(gelu, 0) == 0);
     assert_true(fabs(value_of(gelu, 1) - 0.84134474606854294859) < 1e-15);  /* Φ(1) */
     assert_true(fabs(value_of(gelu, -1) + 0.15865525393145705141) < 1e-15); /* −Φ(−1) */
+    assert_true(value_of(mish, 0) == 0);
+    assert_true(fabs(value_of(mish, 1) - 0.86509838826731034) < 1e-12);
     assert_true(value_of(silu, 0) == 0);
     assert_true(fabs(value_of(silu, 1) - 0.73105857863000487925) < 1e-15);
     assert_true(value_of(silu, -1e4) == 0);

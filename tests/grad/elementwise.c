@@ -77,6 +77,7 @@ const struct grad_samples samples_divide = {SAMPLES(divide_samples), .values = d
 BUILD(scale, dpr_scale(g, x[0], -0.75))
 BUILD(relu, dpr_relu(g, x[0]))
 BUILD(sigmoid, dpr_sigmoid(g, x[0]))
+BUILD(softplus, dpr_softplus(g, x[0]))
 BUILD(hyperbolic_tangent, dpr_tanh(g, x[0]))
 BUILD(exponential, dpr_exp(g, x[0]))
 BUILD(logarithm, dpr_log(g, x[0]))
@@ -91,6 +92,7 @@ static const struct grad_sample relu_samples[] = {
     SAMPLE("relu above 0", 1, relu, .shape = {SCALAR}, .range = {{0.5, 2}}),
     SAMPLE("relu below 0", 1, relu, .shape = {SHAPE(3)}, .range = {{-2, -0.5}}, .flat = 1),
 };
+static const struct grad_sample softplus_samples[] = {UNARY(softplus, .linear = 0)};
 static const struct grad_sample sigmoid_samples[] = {UNARY(sigmoid, .linear = 0)};
 static const struct grad_sample tanh_samples[] = {UNARY(hyperbolic_tangent, .linear = 0)};
 static const struct grad_sample exp_samples[] = {UNARY(exponential, .linear = 0)};
@@ -113,6 +115,15 @@ static void relu_values(void) {
 static void step_values(void) {
     EXPECT(step, NULL, REALS((0, 0, 0, 1, 1), 5), REALS((-1, 0, -0.0, 0x1p-100, 7), 5));
     EXPECT(step, NULL, NOTHING(2, 0), NOTHING(2, 0));
+}
+
+/* ln 2; the ends: x itself, and e^x. */
+static void softplus_values(void) {
+    EXPECT(
+        softplus, NULL,
+        REALS((0.69314718055994530942, 1.31326168751822283405, 100, 1.92874984796391778e-22, 0), 5),
+        REALS((0, 1, 100, -50, -1000), 5));
+    EXPECT(softplus, NULL, NOTHING(0), NOTHING(0));
 }
 
 static void sigmoid_values(void) {
@@ -156,6 +167,7 @@ const struct grad_samples samples_scale = {SAMPLES(scale_samples), .values = sca
 const struct grad_samples samples_relu = {SAMPLES(relu_samples), .values = relu_values};
 const struct grad_samples samples_step = {.why_none = "its derivative is 0 wherever it exists",
                                           .values = step_values};
+const struct grad_samples samples_softplus = {SAMPLES(softplus_samples), .values = softplus_values};
 const struct grad_samples samples_sigmoid = {SAMPLES(sigmoid_samples), .values = sigmoid_values};
 const struct grad_samples samples_tanh = {SAMPLES(tanh_samples), .values = tanh_values};
 const struct grad_samples samples_exp = {SAMPLES(exp_samples), .values = exp_values};

@@ -134,5 +134,13 @@ static void guard_values(void) {
     session_close(&s);
 }
 
-const struct grad_samples samples_guard = {.why_none = "it stops a run and has no readers",
-                                           .values = guard_values};
+/* The value is the operand's, also to readers in the same program. */
+BUILD(guarded_sum, dpr_guard(g, dpr_sum(g, x[0], 1, false)))
+BUILD(guarded, dpr_guard(g, x[0]))
+
+static const struct grad_sample guard_samples[] = {
+    SAMPLE("guard", 1, guarded, .shape = {SCALAR}, .linear = 1),
+    SAMPLE("guarded sum", 1, guarded_sum, .shape = {SHAPE(3)}, .linear = 1),
+};
+
+const struct grad_samples samples_guard = {SAMPLES(guard_samples), .values = guard_values};

@@ -75,6 +75,8 @@ static void test_span(const dpr__kernel *kernel, int64_t n, int64_t offset, bool
         bytes[i] = (unsigned char)(i * 37);
         integers[i] = (int32_t)(i * 1000003 - 5);
     }
+    if (n > 2)
+        a[offset + 2] = NAN; /* it must come out as the reference says */
     void *first = kernel->dtype == DPR_U8    ? (void *)(bytes + offset)
                   : kernel->dtype == DPR_I32 ? (void *)(integers + offset)
                                              : (void *)(a + offset);

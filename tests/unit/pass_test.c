@@ -405,6 +405,12 @@ static void a_non_finite_loss_leaves_the_state_and_names_the_op(void **state) {
                 strstr(dpr_error(context), "cross_entropy") != NULL);
     feed(store, B, 1); /* and the run can go on */
     assert_int_equal(dpr_program_run(program, 5, NULL, &done), DPR_OK);
+    /* relu lets NaN through: a weight that broke in some other way reaches the guard, and is named. */
+    for (int i = 0; i < IN * HIDDEN; i++)
+        before[i] = NAN;
+    assert_int_equal(dpr_store_write(store, "w1", before, sizeof before), DPR_OK);
+    assert_int_equal(dpr_program_run(program, 1, NULL, &done), DPR_E_NON_FINITE);
+    assert_non_null(strstr(dpr_error(context), "'w1'"));
     dpr_program_destroy(program);
     dpr_store_destroy(store);
     dpr_graph_destroy(net.graph);

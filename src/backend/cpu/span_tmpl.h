@@ -30,7 +30,7 @@
 BINARY_SPAN(add_f32, x + y)
 BINARY_SPAN(multiply_f32, x *y)
 BINARY_SPAN(divide_f32, x / y)
-UNARY_SPAN(relu_f32, float, x > 0 ? x : 0)
+UNARY_SPAN(relu_f32, float, x < 0 ? 0 : x) /* NaN stays NaN */
 UNARY_SPAN(step_f32, float, x > 0 ? 1.0F : 0.0F)
 UNARY_SPAN(sqrt_f32, float, sqrtf(x))
 UNARY_SPAN(cast_u8, uint8_t, (float)x)
