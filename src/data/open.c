@@ -268,6 +268,18 @@ static dpr_status prepare(dpr__listing *listing, const dpr_open_options *options
     return choose_items(listing, o);
 }
 
+/* One line; what goes without saying is left out. */
+static void say_what_was_opened(const struct opening *o) {
+    const dpr__listing *listing = o->listing;
+    char ignored[64] = "";
+    if (listing->ignored > 0)
+        dpr__format(o->context, ignored, sizeof ignored, "; %zu hidden or foreign files ignored",
+                    listing->ignored);
+    dpr__log(o->context, DPR_LOG_INFO, DPR__TOPIC_DATA, "%s: %s, %s half, %zu images%s%s%s",
+             listing->root, listing->format, HALF_NAMES[listing->wanted], o->n,
+             listing->made_split ? "; " : "", listing->made_split ? listing->split : "", ignored);
+}
+
 static dpr_status open_items(struct opening *o, const dpr__listing *listing,
                              const dpr_open_options *options, dpr_data **out) {
     struct memory *memory;
@@ -280,9 +292,7 @@ static dpr_status open_items(struct opening *o, const dpr__listing *listing,
         release_memory(memory);
         return status;
     }
-    dpr__log(o->context, DPR_LOG_INFO, DPR__TOPIC_DATA,
-             "%s: %s, %s half, %zu images; %s; %zu hidden or foreign files ignored", listing->root,
-             listing->format, HALF_NAMES[listing->wanted], o->n, listing->split, listing->ignored);
+    say_what_was_opened(o);
     return DPR_OK;
 }
 

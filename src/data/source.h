@@ -75,6 +75,7 @@ typedef struct dpr__listing {
     dpr_half wanted;   /* the half to be opened; packed pixels of others need not be read */
     bool survey;       /* all halves are wanted; bad files are noted, not failures */
     const char *split; /* how the halves came about, for people */
+    bool made_split;   /* by us, not by the files */
     dpr__item *items;
     size_t n_items, items_capacity;
     const char **class_names; /* n_classes; NULL when the set names none */

@@ -117,6 +117,7 @@ static dpr_status split(dpr__listing *listing, double share, dpr_half to) {
 }
 
 dpr_status dpr__split_test(dpr__listing *listing) {
+    listing->made_split = true;
     listing->split = "the files make no test half: a fifth of each class, by content, is it";
     return split(listing, TEST_SHARE, DPR_TEST);
 }
