@@ -269,8 +269,7 @@ static dpr_status prepare(dpr__listing *listing, const dpr_open_options *options
 }
 
 /* One line; what goes without saying is left out. */
-static void say_what_was_opened(const struct opening *o) {
-    const dpr__listing *listing = o->listing;
+static void say_what_was_opened(const struct opening *o, const dpr__listing *listing) {
     char ignored[64] = "";
     if (listing->ignored > 0)
         dpr__format(o->context, ignored, sizeof ignored, "; %zu hidden or foreign files ignored",
@@ -292,7 +291,7 @@ static dpr_status open_items(struct opening *o, const dpr__listing *listing,
         release_memory(memory);
         return status;
     }
-    say_what_was_opened(o);
+    say_what_was_opened(o, listing);
     return DPR_OK;
 }
 
