@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 struct failing_allocator {
-    long fail_at; /* the n-th allocation from now fails, and all after it; negative: none */
-    long calls;   /* allocations and resizes so far */
-    long blocks;  /* outstanding */
+    long fail_at;   /* the n-th allocation from now fails, and all after it; negative: none */
+    long calls;     /* allocations and resizes so far */
+    long blocks;    /* outstanding */
+    size_t largest; /* bytes of the largest request */
 };
 
 static inline void *failing_allocate(void *user, void *memory, size_t bytes) {
@@ -19,6 +20,7 @@ static inline void *failing_allocate(void *user, void *memory, size_t bytes) {
         return NULL;
     }
     long call = allocator->calls++;
+    allocator->largest = bytes > allocator->largest ? bytes : allocator->largest;
     if (allocator->fail_at >= 0 && call >= allocator->fail_at)
         return NULL;
     void *made = realloc(memory, bytes);
