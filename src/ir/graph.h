@@ -7,6 +7,7 @@
 #include "ir/op.h"
 
 typedef enum dpr__role { DPR__FORWARD, DPR__BACKWARD, DPR__UPDATE, DPR__DATA } dpr__role;
+extern const char *const dpr__role_names[]; /* as printed */
 
 typedef struct dpr__node {
     dpr__op_id op;

@@ -318,8 +318,12 @@ static dpr_status append_item(const dpr__net *net, size_t i, dpr__net_build *bui
     layering->graph->line = item.line;
     dpr_graph_scope(layering->graph, item.name);
     item.word->append(&item, layering);
-    if (layering->graph->status != DPR_OK)
-        return dpr_graph_finish(layering->graph);
+    if (layering->graph->status != DPR_OK) {
+        char message[DPR__ERROR_BYTES];
+        (void)dpr_graph_finish(layering->graph);
+        strcpy(message, dpr_error(net->context));
+        return at_item(net, &item, message);
+    }
     build->layers[i] =
         (dpr_layer){.name = item.name,
                     .op = item.word->word,

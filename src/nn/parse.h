@@ -12,7 +12,7 @@ typedef enum dpr__token_kind {
     DPR__TOKEN_END,
 } dpr__token_kind;
 
-enum { DPR__TOKEN_BYTES = 64 };
+enum { DPR__TOKEN_BYTES = 512 };
 
 typedef struct dpr__token {
     dpr__token_kind kind;
