@@ -222,13 +222,14 @@ static const struct command *find_command(char **words, int n, int *used) {
 
 /* ---- running ---- */
 
-static int help_of(char **words, int n) {
+/* Help or man page of what the words name; of all commands of a group. */
+static int help_of(char **words, int n, void (*print)(const struct command *, FILE *)) {
     int used;
     if (n == 1 && is_group(words[0])) {
         for (size_t i = 0, shown = 0; COMMANDS[i].name != NULL; i++)
             if (in_group(&COMMANDS[i], words[0])) {
                 fputs(shown++ > 0 ? "\n" : "", stdout);
-                help_command(&COMMANDS[i], stdout);
+                print(&COMMANDS[i], stdout);
             }
         return EXIT_DONE;
     }
@@ -237,31 +238,25 @@ static int help_of(char **words, int n) {
         return EXIT_USAGE;
     if (used < n)
         return complain(EXIT_USAGE, "help: '%s' is left over", words[used]);
-    help_command(command, stdout);
+    print(command, stdout);
     return EXIT_DONE;
 }
 
 /* help [COMMAND] | help --man [COMMAND] | help --completion bash */
 static int run_help(int n, char **words) {
-    int used = 0;
-    const struct command *command = NULL;
     if (n == 0 || strcmp(words[0], "help") == 0 || strcmp(words[0], "--help") == 0) {
         help_overview(stdout);
-        return EXIT_DONE;
-    }
-    if (strcmp(words[0], "--completion") == 0) {
+    } else if (strcmp(words[0], "--completion") == 0) {
         if (n != 2 || strcmp(words[1], "bash") != 0)
             return complain(EXIT_USAGE, "usage: deeper help --completion bash");
         help_completion(stdout);
-        return EXIT_DONE;
+    } else if (strcmp(words[0], "--man") != 0) {
+        return help_of(words, n, help_command);
+    } else if (n > 1) {
+        return help_of(words + 1, n - 1, help_man);
+    } else {
+        help_man(NULL, stdout);
     }
-    if (strcmp(words[0], "--man") != 0)
-        return help_of(words, n);
-    if (n > 1 && (command = find_command(words + 1, n - 1, &used)) == NULL)
-        return EXIT_USAGE;
-    if (1 + used < n)
-        return complain(EXIT_USAGE, "help: '%s' is left over", words[1 + used]);
-    help_man(command, stdout);
     return EXIT_DONE;
 }
 
@@ -276,7 +271,7 @@ static int run_command(int n, char **words, char **given) {
     static struct settings settings; /* lists in it outlive the call */
     int used;
     if (is_group(words[0]) && n > 1 && asks_for_help(1, words + 1))
-        return help_of(words, 1);
+        return help_of(words, 1, help_command);
     const struct command *command = find_command(words, n, &used);
     if (command == NULL)
         return EXIT_USAGE;

@@ -16,20 +16,31 @@ bool progress_has_terminal(void) {
     return isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
 
+/* A loss that has gone astray may have forty digits. */
+static const char *loss_text(double loss, char out[32]) {
+    if (loss < 1e4)
+        snprintf(out, 32, "%.4f", loss);
+    else
+        snprintf(out, 32, "%.3g", loss);
+    return out;
+}
+
 /* "epoch 3/10 [#####.....] loss 0.1234  …": the bar takes what columns are left. */
 void progress_bar(const struct progress *progress, const dpr_progress *now) {
     enum { WIDEST = 40, NARROWEST = 4 };
-    char before[64], after[160], eta[32], rate[32], bar[WIDEST + 4] = "";
+    char before[64], after[160], loss[32], eta[32], rate[32], bar[WIDEST + 4] = "";
     if (!progress->bar)
         return;
     double share = now->steps > 0 ? (double)now->step / (double)now->steps : 0;
     double epochs_left = (double)(now->epochs - now->epoch) + 1 - share;
-    double left = share > 0.01 ? now->seconds / share * epochs_left : 0;
+    bool known = share > 0.01;
+    double left = known ? now->seconds / share * epochs_left : 0;
     int columns = terminal_columns() - 1;
     int n = snprintf(before, sizeof before, "epoch %u/%u ", now->epoch, now->epochs);
-    n += snprintf(after, sizeof after, "loss %.4f  train %.2f %%  %s images/s  ETA %s", now->loss,
-                  100 * now->accuracy, grouped((uint64_t)now->images_per_second, rate),
-                  left > 0 ? duration(left, eta) : "-");
+    n += snprintf(after, sizeof after, "loss %s  train %.2f %%  %s images/s  ETA %s",
+                  loss_text(now->loss, loss), 100 * now->accuracy,
+                  grouped((uint64_t)now->images_per_second, rate),
+                  known ? duration(left, eta) : "-");
     int width = columns - n - 3 < WIDEST ? columns - n - 3 : WIDEST;
     if (width >= NARROWEST) {
         memset(bar, '.', sizeof bar);
@@ -66,12 +77,12 @@ static out_value *epoch_json(const dpr_epoch_report *r) {
 }
 
 static void print_line(const struct progress *progress, const dpr_epoch_report *r) {
-    char eta[32], rate[32];
+    char loss[32], eta[32], rate[32];
     unsigned epochs = progress->epochs;
     double done = r->epoch - progress->first_epoch;
     double left = (now_seconds() - progress->began) / done * (epochs - r->epoch);
-    printf("epoch %*u/%u  loss %.4f  train %.2f %%", snprintf(NULL, 0, "%u", epochs), r->epoch,
-           epochs, r->loss, 100 * r->accuracy);
+    printf("epoch %*u/%u  loss %s  train %.2f %%", snprintf(NULL, 0, "%u", epochs), r->epoch,
+           epochs, loss_text(r->loss, loss), 100 * r->accuracy);
     if (r->has_validation)
         printf("  val %.2f %% (%.2f to %.2f)", 100 * r->validation_accuracy,
                100 * r->validation_low, 100 * r->validation_high);

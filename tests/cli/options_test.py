@@ -72,6 +72,7 @@ class Help(Case):
                     self.assertNotRegex(line, r"^'")
                     self.assertNotRegex(line, r"(?<!\\)--", line)
         self.assertIn("\\-\\-epochs", self.ok("help", "--man", "train").out)
+        self.assertEqual(self.ok("help", "--man", "data").out.count(".TH "), 2)
 
     def test_completion(self):
         script = self.ok("help", "--completion", "bash").out
