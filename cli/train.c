@@ -30,7 +30,7 @@ struct run {
     const char *data, *net_name;
     char *net, *out, *checkpoint;
     dpr_context *context;
-    dpr_data *train, *validation;
+    dpr_data *train, *validation, *test;
     dpr_model *model;
     dpr_trainer *trainer;
     struct progress progress;
@@ -117,7 +117,8 @@ static dpr_open_options data_options(const struct settings *s, const dpr_shape *
     return options;
 }
 
-/* Without --net the images decide the input; where they differ in size, it is 32 × 32. */
+/* Without --net the images decide the input; where they differ in size, it is 32 × 32. The test half is read now, so that
+ * a broken file shows before the training and not after it; it is looked at in the end. A set without one is no failure. */
 static int open_data(struct run *run, dpr_shape image) {
     double began = now_seconds();
     dpr_open_options options = data_options(run->settings, &image);
@@ -133,6 +134,13 @@ static int open_data(struct run *run, dpr_shape image) {
     if (status == DPR_OK) {
         options.image = dpr_data_describe(run->train)->image;
         status = dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
+    }
+    if (status == DPR_OK) {
+        status = dpr_data_open(run->context, run->data, DPR_TEST, &options, &run->test);
+        if (status == DPR_E_DATA) {
+            note(run->settings, "there will be no test accuracy: %s", dpr_error(run->context));
+            status = DPR_OK;
+        }
     }
     run->decode_seconds += now_seconds() - began;
     if (status != DPR_OK)
@@ -379,23 +387,6 @@ static void print_result(const struct run *run, const struct result *result) {
            grouped(dpr_model_parameters(run->model), count), result->sha256);
 }
 
-/* The test half, looked at once. A set without one is no failure. */
-static int test(struct run *run, dpr_evaluation *out) {
-    dpr_data *data = NULL;
-    dpr_open_options options = options_for_model(run->model);
-    double began = now_seconds();
-    dpr_status status = dpr_data_open(run->context, run->data, DPR_TEST, &options, &data);
-    run->decode_seconds += now_seconds() - began;
-    if (status == DPR_E_DATA) {
-        note(run->settings, "no test accuracy: %s", dpr_error(run->context));
-        return EXIT_DONE;
-    }
-    if (status == DPR_OK)
-        status = dpr_evaluate(run->model, data, out);
-    dpr_data_destroy(data);
-    return status == DPR_OK ? EXIT_DONE : fail(run->context);
-}
-
 /* The model is on disk before anything else can go wrong. */
 static int finish(struct run *run) {
     struct result result = {.test = {.n = 0}};
@@ -405,9 +396,8 @@ static int finish(struct run *run) {
     result.seconds = now_seconds() - run->began;
     if (dpr_model_weights_sha256(run->model, result.sha256) != DPR_OK)
         return fail(run->context);
-    int status = test(run, &result.test);
-    if (status != EXIT_DONE)
-        return complain(status, "the model is complete: '%s'", run->out);
+    if (run->test != NULL && dpr_evaluate(run->model, run->test, &result.test) != DPR_OK)
+        return fail(run->context);
     if (run->settings->json)
         out_print(result_json(run, &result), stdout);
     else
@@ -449,6 +439,7 @@ int command_train(const struct settings *settings) {
     status = close_log(&run, status);
     dpr_trainer_destroy(run.trainer);
     dpr_model_destroy(run.model);
+    dpr_data_destroy(run.test);
     dpr_data_destroy(run.validation);
     dpr_data_destroy(run.train);
     dpr_context_destroy(run.context);
