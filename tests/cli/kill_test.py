@@ -23,7 +23,8 @@ class Stopped(Case):
 
     def arguments(self, epochs, *more):
         return ["train", "set", "--net", "input 8 8 1, linear 64, relu, dropout 0.2, linear classes",
-                "--batch", "4", "--optimizer", "adamw", "--epochs", str(epochs), "--json", *more]
+                "--batch", "4", "--optimizer", "adamw", "--epochs", str(epochs), "--json",
+                "--threads", "1", *more] # other tests run beside this one
 
     def start(self, arguments):
         return subprocess.Popen([DEEPER, *arguments], cwd=self.folder, stdout=subprocess.PIPE,
@@ -91,7 +92,7 @@ class Stopped(Case):
     def test_kills(self):
         """One run, killed again and again at random moments of its life, from its first millisecond on."""
         draw = random.Random(SEED)
-        epochs = 6 if SANITIZED else 40
+        epochs = 6 if SANITIZED else 25
         start = time.monotonic()
         alone = self.ok(*self.arguments(epochs, "--out", "alone")).lines()[-1]
         life = time.monotonic() - start
