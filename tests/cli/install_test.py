@@ -143,6 +143,12 @@ class Install(unittest.TestCase):
         command = os.path.join(self.prefix, "bin/deeper")
         self.assertEqual(run(command, "--version").split()[-1], self.version)
 
+    def test_pages(self):
+        pages = os.listdir(os.path.join(self.prefix, "share/man/man1"))
+        self.assertLessEqual({"deeper.1", "deeper-train.1", "deeper-data-letters.1"}, set(pages))
+        completion = os.path.join(self.prefix, "share/bash-completion/completions/deeper")
+        self.assertTrue(os.path.exists(completion))
+
     def test_nothing_names_the_build(self):
         for parent, _, names in os.walk(self.prefix):
             for name in names:
