@@ -225,8 +225,9 @@ static dpr_status list(dpr__listing *listing, const char *path) {
         return DPR_E_MEMORY;
     if (!dpr__is_directory(path))
         return DPR_FAIL(listing->context, DPR_E_IO, "%s: %s", path,
-                        dpr__file_exists(path) ? "is a file; a data set is a directory"
-                                               : "does not exist; check the path");
+                        dpr__file_exists(path)
+                            ? "is a file; a data set is a directory (unpack archives first)"
+                            : "does not exist; check the path");
     DPR_TRY(dpr__idx_list(listing, &found));
     if (!found)
         DPR_TRY(dpr__cifar_list(listing, &found));

@@ -240,6 +240,27 @@ static inline void put_png(struct bytes *out, const struct png *png) {
     free(raw);
 }
 
+/* Whether this build reads PNG and gzip, which most of these tests need; says so where it does not. */
+static inline bool has_libraries(void) {
+    dpr_context *context = make_context(1);
+    struct tree tree;
+    struct bytes *packed = calloc(1, sizeof *packed);
+    dpr_data *data;
+    tree_make(&tree);
+    put_gzip(packed, "\0\0\x08\x01\0\0\0\0", 8);
+    tree_write(&tree, "train-labels-idx1-ubyte.gz", packed->data, packed->n);
+    bool has = dpr_data_open(context, tree.root, DPR_TRAIN, NULL, &data) != DPR_E_UNSUPPORTED &&
+               dpr_png_write(context, tree_path(&tree, "x.png"), (uint8_t[]){0},
+                             dpr_shape_of(1, 1, 1)) != DPR_E_UNSUPPORTED;
+    if (!has)
+        print_message("skipped: %s\n", dpr_error(context));
+    tree_remove(&tree);
+    dpr_context_destroy(context);
+    free(packed);
+    return has;
+}
+enum { SKIPPED = 77 };
+
 /* A PNG of height × width with `channels` (1 or 3), each byte (seed + 5 × its index) & 255. */
 static inline void write_png(struct tree *tree, const char *name, uint32_t height, uint32_t width,
                              uint32_t channels, unsigned seed) {
