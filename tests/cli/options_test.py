@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from support import Case, DEEPER, environment, main
+from support import Case, DEEPER, environment, has_json, main
 
 COMMANDS = ["train", "eval", "predict", "summary", "graph", "data info", "data letters"]
 NET = "input 3 3 1, linear classes"
@@ -196,7 +196,8 @@ class Numbers(Case):
         self.says(self.fails("train", "nodata", "--out", "taken"), "taken", "directory")
         self.says(self.fails("train", "nodata", "--out", "/dev/null"), "/dev/null")
         self.assertTrue(os.path.exists("/dev/null") and not os.path.isfile("/dev/null"))
-        self.says(self.fails("train", "nodata", "--log", "no/folder/x"), "no/folder/x", "--log")
+        if has_json():
+            self.says(self.fails("train", "nodata", "--log", "no/folder/x"), "no/folder/x", "--log")
         self.assertEqual(os.listdir(self.folder), ["taken"])
 
     def test_no_permission(self):
@@ -276,9 +277,17 @@ class Files(Case):
 
 
 class Output(Case):
+    def test_without_jansson(self):
+        """--json and --log are refused before anything is done."""
+        if has_json():
+            self.skipTest("this build has jansson")
+        self.says(self.fails("summary", NET, "--classes", "2", "--json"), "--json", "libjansson-dev")
+        self.says(self.fails("train", "nodata", "--log", "log"), "--log", "libjansson-dev")
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_full_disk(self):
         for arguments in (["help"], ["--version"], ["summary", NET, "--classes", "2"],
-                          ["summary", NET, "--classes", "2", "--json"],
+                          ["summary", NET, "--classes", "2"] + ["--json"] * has_json(),
                           ["graph", NET, "--classes", "2"]):
             with self.subTest(arguments):
                 with open("/dev/full", "w", encoding="utf-8") as full:
@@ -302,4 +311,4 @@ class Output(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(needs_json=False)
