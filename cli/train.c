@@ -275,16 +275,19 @@ static void print_quoted(const char *argument, FILE *to) {
 }
 
 static int stop_early(const struct run *run) {
+    char **given = run->settings->given;
     progress_clear(&run->progress);
     complain(EXIT_FAILED, "interrupted after %u epochs, %llu steps; '%s' holds the run. To go on:",
              dpr_trainer_epochs_done(run->trainer),
              (unsigned long long)dpr_trainer_steps_done(run->trainer), run->checkpoint);
-    fputs(" ", stderr);
-    for (char **argument = run->settings->given; *argument != NULL; argument++) {
+    fputc(' ', stderr);
+    for (size_t i = 0; given[i] != NULL; i++) {
         fputc(' ', stderr);
-        print_quoted(*argument, stderr);
+        print_quoted(given[i], stderr);
+        if (i == 1 && !run->settings->resume) /* after "deeper train": a -- may follow */
+            fputs(" --resume", stderr);
     }
-    fputs(run->settings->resume ? "\n" : " --resume\n", stderr);
+    fputc('\n', stderr);
     return EXIT_SIGNAL + interrupted;
 }
 

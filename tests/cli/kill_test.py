@@ -61,7 +61,7 @@ class Stopped(Case):
                 self.assertFalse(os.path.exists(self.path("run %d's" % number)))
                 # The last line is the command that goes on, as a shell reads it.
                 words = shlex.split(error.splitlines()[-1])
-                self.assertEqual(words, [DEEPER, *arguments, "--resume"])
+                self.assertEqual(words, [DEEPER, "train", "--resume", *arguments[1:]])
                 self.assertEqual(self.resumed(words[1:]), alone)
                 self.assertFalse(os.path.exists(self.path("run %d's.checkpoint" % number)))
 
