@@ -62,19 +62,16 @@ static size_t cut_near(dpr__item *const *items, size_t n, size_t ideal) {
     return 0;
 }
 
-/* Moves `share` of one class, at least one image, from the front or the back of the hash's order; 0
- * when it cannot be divided. */
-static size_t move(dpr__item **items, size_t n, double share, bool front, dpr_half to) {
+/* Moves `share` of one class, at least one image; returns how many, 0 when it cannot be divided. */
+static size_t move(dpr__item **items, size_t n, double share, dpr_half to) {
     size_t count = (size_t)floor(share * (double)n + 0.5);
     if (n < 2)
         return 0;
     count = count < 1 ? 1 : count > n - 1 ? n - 1 : count;
-    size_t cut = cut_near(items, n, front ? count : n - count);
-    if (cut == 0)
-        return 0;
-    for (size_t i = front ? 0 : cut; i < (front ? cut : n); i++)
+    size_t cut = cut_near(items, n, count);
+    for (size_t i = 0; i < cut; i++)
         items[i]->half = to;
-    return front ? cut : n - cut;
+    return cut;
 }
 
 static dpr_status indivisible(const dpr__listing *listing, const dpr__item *item, size_t n) {
@@ -93,7 +90,7 @@ static dpr_status split_sorted(dpr__listing *listing, dpr__item **train, size_t 
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i; end < n && train[end]->label == train[i]->label;)
             end++;
-        size_t moved = move(train + i, end - i, share, to == DPR_TEST, to);
+        size_t moved = move(train + i, end - i, share, to);
         if (moved == 0 && to == DPR_TEST && !listing->survey)
             return indivisible(listing, train[i], end - i);
         listing->has[to] = listing->has[to] || moved > 0;
@@ -122,7 +119,6 @@ dpr_status dpr__split_test(dpr__listing *listing) {
     return split(listing, TEST_SHARE, DPR_TEST);
 }
 
-/* From the other end of the order, so that the two splits take from different images. */
 dpr_status dpr__split_validation(dpr__listing *listing, double fraction) {
     return split(listing, fraction, DPR_VALIDATION);
 }

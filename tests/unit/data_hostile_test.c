@@ -267,6 +267,16 @@ static void images_cut_off(void **state) {
             assert_int_equal(read_bytes(f, JPEG[kind].bytes, n), DPR_E_FORMAT);
 }
 
+/* Picture data that ends too early, though the file ends as it should. */
+static void jpeg_with_a_gap(void **state) {
+    struct fixture *f = *state;
+    put(f->bytes, JPEG[JPEG_COLOUR].bytes, JPEG[JPEG_COLOUR].n - 10);
+    put(f->bytes, "\xff\xd9", 2);
+    dpr_status status = read_bytes(f, f->bytes->data, f->bytes->n);
+    if (status != DPR_E_UNSUPPORTED)
+        assert_int_equal(status, DPR_E_FORMAT);
+}
+
 /* Any byte changed: an image or a message. */
 static void images_with_changed_bytes(void **state) {
     struct fixture *f = *state;
@@ -370,6 +380,7 @@ int main(void) {
         TEST(strange_entries),
         TEST(names_that_are_no_text),
         TEST(images_cut_off),
+        TEST(jpeg_with_a_gap),
         TEST(images_with_changed_bytes),
         TEST(images_of_absurd_size),
         TEST(jpeg_of_endless_scans),

@@ -71,10 +71,37 @@ static void same_failure(void **state) {
         }
 }
 
+/* The first bad file takes long to read, the next is found bad at once. */
+static void first_failure(void **state) {
+    struct tree slow;
+    struct bytes *big = calloc(1, sizeof *big);
+    (void)state;
+    tree_make(&slow);
+    uint8_t *rows = calloc(300, 300);
+    put_png(big, &(struct png){300, 300, 8, PNG_GREY, .rows = rows, .row_bytes = 300});
+    free(rows);
+    big->data[big->n - 20] ^= 1; /* the checksum of all pixels */
+    tree_write(&slow, "train/a/0.png", big->data, big->n);
+    tree_write(&slow, "train/a/1.png", "text", 4);
+    write_png(&slow, "test/a/0.png", 4, 4, 1, 0);
+    for (int again = 0; again < 20; again++) {
+        dpr_context *context = make_context(3);
+        dpr_open_options options = dpr_open_options_default();
+        dpr_data *data;
+        options.image = dpr_shape_of(6, 6, 1);
+        FAILS(context, dpr_data_open(context, slow.root, DPR_TRAIN, &options, &data), DPR_E_FORMAT,
+              "a/0.png: no readable PNG");
+        dpr_context_destroy(context);
+    }
+    tree_remove(&slow);
+    free(big);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bytes),
         cmocka_unit_test(same_failure),
+        cmocka_unit_test(first_failure),
     };
     return has_libraries() ? cmocka_run_group_tests(tests, make_set, remove_set) : SKIPPED;
 }
