@@ -8,12 +8,12 @@
 static bool failed;
 
 /* A jansson value under our name. */
-static out_value *from(json_t *value) {
+static out_value *wrap(json_t *value) {
     failed = failed || value == NULL;
     return (out_value *)(void *)value;
 }
 
-static json_t *to(out_value *value) {
+static json_t *unwrap(out_value *value) {
     return (json_t *)(void *)value;
 }
 
@@ -26,23 +26,23 @@ bool out_failed(void) {
 }
 
 out_value *out_object(void) {
-    return from(json_object());
+    return wrap(json_object());
 }
 
 out_value *out_array(void) {
-    return from(json_array());
+    return wrap(json_array());
 }
 
 out_value *out_count(uint64_t value) {
-    return from(json_integer((json_int_t)value));
+    return wrap(json_integer((json_int_t)value));
 }
 
 out_value *out_flag(bool value) {
-    return from(json_boolean(value));
+    return wrap(json_boolean(value));
 }
 
 out_value *out_real(double value) {
-    return from(isfinite(value) ? json_real(value) : json_null());
+    return wrap(isfinite(value) ? json_real(value) : json_null());
 }
 
 /* Names of files need not be UTF-8. */
@@ -54,23 +54,23 @@ out_value *out_text(const char *text) {
     if (plain != NULL)
         value = json_string(plain);
     free(plain);
-    return from(value);
+    return wrap(value);
 }
 
 void out_set(out_value *object, const char *key, out_value *value) {
-    if (json_object_set_new(to(object), key, to(value)) != 0)
+    if (json_object_set_new(unwrap(object), key, unwrap(value)) != 0)
         failed = true;
 }
 
 void out_append(out_value *array, out_value *value) {
-    if (json_array_append_new(to(array), to(value)) != 0)
+    if (json_array_append_new(unwrap(array), unwrap(value)) != 0)
         failed = true;
 }
 
-void out_print(out_value *value, FILE *stream) {
-    if (json_dumpf(to(value), stream, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0)
+void out_print(out_value *value, FILE *to) {
+    if (json_dumpf(unwrap(value), to, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0)
         failed = true;
-    fputc('\n', stream);
-    fflush(stream);
-    json_decref(to(value));
+    fputc('\n', to);
+    fflush(to);
+    json_decref(unwrap(value));
 }

@@ -226,7 +226,8 @@ static int parse_option(struct parser *p) {
     if (o->kind == OPTION_FLAG)
         return set_value(p, o, "");
     const char *value = equals != NULL ? equals + 1 : NULL;
-    if (value == NULL && p->at + 1 < p->items->n && strncmp(p->items->word[p->at + 1], "--", 2))
+    if (value == NULL && p->at + 1 < p->items->n &&
+        strncmp(p->items->word[p->at + 1], "--", 2) != 0)
         value = p->items->word[++p->at];
     if (value == NULL)
         return complain(EXIT_USAGE, "%s--%s needs a value: --%s %s", place(p, at), o->name, o->name,

@@ -117,8 +117,9 @@ static dpr_open_options data_options(const struct settings *s, const dpr_shape *
     return options;
 }
 
-/* Without --net the images decide the input; where they differ in size, it is 32 × 32. The test half is read now, so that
- * a broken file shows before the training and not after it; it is looked at in the end. A set without one is no failure. */
+/* Without --net the images decide the input; where they differ in size, it is 32 × 32. The test
+ * half is read now, so that a broken file shows before the training and not after it; it is looked
+ * at in the end. A set without one is no failure. */
 static int open_data(struct run *run, dpr_shape image) {
     double began = now_seconds();
     dpr_open_options options = data_options(run->settings, &image);
@@ -152,6 +153,8 @@ static int open_data(struct run *run, dpr_shape image) {
 
 static int make_model(struct run *run) {
     const dpr_data_info *info = dpr_data_describe(run->train);
+    const struct settings *s = run->settings;
+    dpr_model *model;
     char text[128];
     if (run->net == NULL) {
         snprintf(text, sizeof text, "input %lld %lld %lld\nlinear 1024\nrelu\nlinear classes\n",
@@ -162,10 +165,10 @@ static int make_model(struct run *run) {
     }
     if (run->net == NULL)
         return fail(NULL);
-    if (dpr_model_from_net(run->context, run->net_name, run->net, info,
-                           run->settings->training.seed, run->settings->init,
-                           &run->model) != DPR_OK)
+    if (dpr_model_from_net(run->context, run->net_name, run->net, info, s->training.seed, s->init,
+                           &model) != DPR_OK)
         return fail(run->context);
+    run->model = model;
     return EXIT_DONE;
 }
 
@@ -322,11 +325,10 @@ static int begin_log(struct run *run) {
     size_t n = dpr_trainer_history(run->trainer, &reports);
     if (run->progress.log == NULL)
         return EXIT_DONE;
-    if (freopen(run->settings->log, "we", run->progress.log) == NULL) {
-        run->progress.log = NULL;
+    run->progress.log = freopen(run->settings->log, "we", run->progress.log);
+    if (run->progress.log == NULL)
         return complain(EXIT_FAILED, "cannot write --log '%s': %s", run->settings->log,
                         strerror(errno));
-    }
     for (size_t i = 0; i < n; i++)
         progress_log(&run->progress, &reports[i]);
     return EXIT_DONE;
