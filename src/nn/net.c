@@ -320,7 +320,9 @@ static dpr_status append_item(const dpr__net *net, size_t i, dpr__net_build *bui
     item.word->append(&item, layering);
     if (layering->graph->status != DPR_OK) {
         char message[DPR__ERROR_BYTES];
-        (void)dpr_graph_finish(layering->graph);
+        dpr_status status = dpr_graph_finish(layering->graph);
+        if (status == DPR_E_MEMORY)
+            return status;
         strcpy(message, dpr_error(net->context));
         return at_item(net, &item, message);
     }
