@@ -58,6 +58,7 @@ int command_eval(const struct settings *settings);
 int command_predict(const struct settings *settings);
 int command_summary(const struct settings *settings);
 int command_graph(const struct settings *settings);
+int command_bench(const struct settings *settings);
 int command_data_info(const struct settings *settings);
 int command_data_letters(const struct settings *settings);
 

@@ -97,6 +97,8 @@ static const struct option GRAPH[] = {
     FLAG("json", json, "print {\"out\": FILE} or {\"text\": what else would be printed}"),
     END};
 
+static const struct option BENCH[] = {MACHINE_OPTIONS, JSON_OPTION, END};
+
 static const struct option DATA_INFO[] = {JSON_OPTION, END};
 
 static const struct option DATA_LETTERS[] = {
@@ -131,6 +133,12 @@ const struct command COMMANDS[] = {
      command_summary},
     {"graph", "NET|MODEL", "Draws a network as a graph, and its derivative", NULL, 0, 1, GRAPH,
      command_graph},
+    {"bench", "[ROW...]", "Times training and prediction of a suite of networks",
+     "Rows: L0, B0, B1, B2 train; I1 and I64 predict, one image and 64 at a time. All without ROW. "
+     "A step takes one of eight float32 batches in turn; end to end, random rows of a set of uint8 "
+     "images are gathered and normalised in the step too. The last column holds the matrix "
+     "multiplies against what one of them reaches here from the caches.",
+     0, SIZE_MAX, BENCH, command_bench},
     {"data info", "DATA", "Looks at a set: sizes, classes, duplicates",
      "Prints sizes, classes, balance, duplicates and unreadable files. The exit status is 1 when a "
      "file cannot be read or a class is empty in a half.",

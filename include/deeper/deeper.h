@@ -412,6 +412,35 @@ bool dpr_trainer_finished(const dpr_trainer *trainer);
 /* The reports of the epochs done, resumed ones included. */
 size_t dpr_trainer_history(const dpr_trainer *trainer, const dpr_epoch_report **reports);
 
+/* ---- timing ------------------------------------------------------------------------------- */
+
+typedef struct dpr_bench_options {
+    size_t size;
+    const char *net; /* net text; `classes` stands for 10 */
+    unsigned batch;  /* images a step */
+    bool train;      /* a training step (momentum SGD), else the forward pass to the logits */
+    double seconds;  /* about how long to measure each of the two figures: 1 */
+} dpr_bench_options;
+
+typedef struct dpr_bench_result {
+    size_t size;
+    /* A step takes one of eight float32 batches in turn: median and 10th percentile. */
+    double step_us, step_us_p10;
+    double images_per_second; /* batch / median step */
+    /* A training run over a uint8 set of 16,384 images: random rows gathered, normalised, trained on. 0 when
+     * not training. */
+    double end_to_end_images_per_second;
+    double gflops; /* of the matrix multiplies, at the median step */
+} dpr_bench_result;
+
+dpr_bench_options dpr_bench_options_default(void);
+/* Times one network on synthetic data, in this context: its device, ISA and threads. */
+dpr_status dpr_bench(dpr_context *context, const dpr_bench_options *options,
+                     dpr_bench_result *result);
+/* GF/s that the context's threads reach together on one tile of a matmul that stays in their caches: what the
+ * gflops of a bench are to be held against. 0 on the reference device. */
+dpr_status dpr_bench_peak(dpr_context *context, double *gflops);
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,7 +62,7 @@ void dpr_survey_destroy(dpr_survey *survey);
 /* Reads a PNG or JPEG file (path "-": standard input), upright by its EXIF orientation, and brings it
  * to image = (height, width, channels 1 or 3) by `fit`: the same steps that a folder's images go
  * through. pixels: u8 (height, width, channels), freed by the caller with dpr_pixels_destroy. */
-dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape image, dpr_fit fit,
+dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape shape, dpr_fit fit,
                           uint8_t **pixels);
 void dpr_pixels_destroy(dpr_context *context, uint8_t *pixels);
 /* Writes u8 (height, width, channels 1 or 3) as PNG, atomically. */
@@ -105,7 +105,7 @@ typedef struct dpr_graph_view {
 } dpr_graph_view;
 
 /* The graph as Graphviz text, freed by the caller with dpr_text_destroy. */
-dpr_status dpr_graph_dot(dpr_graph *graph, const dpr_graph_view *view, char **text);
+dpr_status dpr_graph_dot(dpr_graph *graph, const dpr_graph_view *view, char **out);
 /* Draws a graph by the ending of `path`: .dot (that text), .svg or .png (through Graphviz's `dot`;
  * DPR_E_UNSUPPORTED where it is not installed). Atomic. */
 dpr_status dpr_graph_draw(dpr_graph *graph, const dpr_graph_view *view, const char *path);

@@ -81,20 +81,20 @@ dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8
 
 /* ---- for one image alone ---- */
 
-dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape want, dpr_fit fit,
+dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape shape, dpr_fit fit,
                           uint8_t **pixels) {
     uint8_t *bytes, *brought = NULL;
     size_t n;
     dpr__image image;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-    if (want.rank != 3 || want.dim[0] < 1 || want.dim[1] < 1 || want.dim[0] > DPR__MOST_SIDE ||
-        want.dim[1] > DPR__MOST_SIDE || (want.dim[2] != 1 && want.dim[2] != 3))
+    if (shape.rank != 3 || shape.dim[0] < 1 || shape.dim[1] < 1 || shape.dim[0] > DPR__MOST_SIDE ||
+        shape.dim[1] > DPR__MOST_SIDE || (shape.dim[2] != 1 && shape.dim[2] != 3))
         return DPR_FAIL(
             context, DPR_E_SHAPE,
             "%s: images are brought to (height, width, 1 or 3 channels), sides up to %d", name,
             DPR__MOST_SIDE);
-    uint32_t height = (uint32_t)want.dim[0], width = (uint32_t)want.dim[1];
-    uint32_t channels = (uint32_t)want.dim[2];
+    uint32_t height = (uint32_t)shape.dim[0], width = (uint32_t)shape.dim[1];
+    uint32_t channels = (uint32_t)shape.dim[2];
     DPR_TRY(dpr__file_read(context, path, DPR__MOST_FILE, &bytes, &n));
     dpr_status status = dpr__image_decode(context, name, bytes, n, &image);
     dpr__free(context, bytes);

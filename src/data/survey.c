@@ -235,11 +235,11 @@ dpr_status dpr_survey_create(dpr_context *context, const char *path, dpr_survey 
     return status;
 }
 
-void dpr_survey_destroy(dpr_survey *view) {
-    if (view == NULL)
+void dpr_survey_destroy(dpr_survey *survey) {
+    if (survey == NULL)
         return;
-    struct survey *survey = (struct survey *)view; /* view is its first member */
-    dpr_context *context = survey->context;
-    dpr__arena_release(&survey->arena);
-    dpr__free(context, survey);
+    struct survey *whole = (struct survey *)survey; /* the view is its first member */
+    dpr_context *context = whole->context;
+    dpr__arena_release(&whole->arena);
+    dpr__free(context, whole);
 }

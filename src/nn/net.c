@@ -190,7 +190,7 @@ static dpr_status parse_repeat(dpr__net *net, dpr__reader *r, unsigned depth) {
         return here(r, "'{' is missing: repeat N { … }");
     DPR_TRY(dpr__reader_next(r));
     const dpr__reader body = *r;
-    for (double i = 0; i < times; i++) {
+    for (unsigned i = 0; i < (unsigned)times; i++) {
         *r = body;
         if (++net->passes > MOST_ITEMS)
             return dpr__syntax_error(r, start.line, start.column,

@@ -15,8 +15,10 @@ dpr_status dpr__syntax_error(const dpr__reader *reader, unsigned line, unsigned 
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     const char *start = reader->text;
-    for (unsigned i = 1; i < line && start != NULL; i++)
-        start = strchr(start, '\n') ? strchr(start, '\n') + 1 : start;
+    for (unsigned i = 1; i < line && *start != '\0'; i++) {
+        start += strcspn(start, "\n");
+        start += *start == '\n';
+    }
     size_t length = strcspn(start, "\r\n");
     const char *more = length > 120 ? " …" : "";
     if (length > 120)

@@ -3,12 +3,19 @@
 #include "base/context.h"
 #include "ir/shape.h"
 
+/* How many numbers an image is here: the batch, open or bound, does not count. */
+static int64_t features(const dpr_graph *graph, dpr_value value) {
+    dpr_shape shape = dpr_value_shape(graph, value);
+    shape.dim[0] = 1;
+    return dpr__shape_count(&shape);
+}
+
 /* (batch, …) as (batch, features). */
 static dpr_value flat(dpr_graph *graph, dpr_value value) {
     dpr_shape shape = dpr_value_shape(graph, value);
     if (shape.rank == 2)
         return value;
-    return dpr_reshape(graph, value, dpr_shape_of(DPR_BATCH, dpr__shape_count_open(&shape)));
+    return dpr_reshape(graph, value, dpr_shape_of(shape.dim[0], features(graph, value)));
 }
 
 static void linear(const dpr__net_item *item, dpr__layering *l) {
@@ -30,11 +37,6 @@ static void linear(const dpr__net_item *item, dpr__layering *l) {
     l->flops += (uint64_t)outputs;
 }
 
-static uint64_t elements(const dpr__layering *l) {
-    dpr_shape shape = dpr_value_shape(l->graph, l->value);
-    return (uint64_t)dpr__shape_count_open(&shape);
-}
-
 static void flatten(const dpr__net_item *item, dpr__layering *l) {
     (void)item;
     l->value = flat(l->graph, l->value);
@@ -46,14 +48,14 @@ static void dropout(const dpr__net_item *item, dpr__layering *l) {
 
 static void leaky_relu(const dpr__net_item *item, dpr__layering *l) {
     l->value = dpr_leaky_relu(l->graph, l->value, item->argument[0]);
-    l->flops = elements(l);
+    l->flops = (uint64_t)features(l->graph, l->value);
 }
 
 #define ACTIVATION(name)                                                                           \
     static void append_##name(const dpr__net_item *item, dpr__layering *l) {                       \
         (void)item;                                                                                \
         l->value = dpr_##name(l->graph, l->value);                                                 \
-        l->flops = elements(l);                                                                    \
+        l->flops = (uint64_t)features(l->graph, l->value);                                         \
     }
 ACTIVATION(relu)
 ACTIVATION(sigmoid)

@@ -17,7 +17,7 @@ import unittest
 import zlib
 
 DEEPER = os.environ["DEEPER"]
-SANITIZED = "san" in os.environ.get("DEEPER_BUILD", "") or "tsan" in DEEPER
+SANITIZED = bool(os.environ.get("DEEPER_SANITIZE"))
 
 
 def deeper(*arguments, check=None, cwd=None, env=None, timeout=300, **more):
@@ -166,6 +166,16 @@ class Contract(unittest.TestCase):
         self.assertIn("graphviz", result.stderr)
         plan = deeper("graph", self.model, "--plan", check=0).stdout
         self.assertIn("matmul", plan)
+
+    def test_bench(self):
+        if SANITIZED:
+            self.skipTest("times under a sanitizer say nothing")
+        rows = lines(deeper("bench", "L0", "--json", "--threads", 1, check=0).stdout)
+        self.assertEqual(len(rows), 1)
+        self.assertLessEqual({"bench", "net", "mode", "batch", "threads", "precision", "isa", "step_us", "step_us_p10",
+                              "images_per_second", "end_to_end_images_per_second", "gflops", "peak_gflops"}, set(rows[0]))
+        self.assertLess(rows[0]["gflops"], rows[0]["peak_gflops"])
+        self.assertIn("L0", deeper("bench", "L00", check=2).stderr)
 
     # ---- data ----
 

@@ -1,0 +1,57 @@
+/* The machine's peak, measured: what a bench is held against. Every member multiplies one tile whose operands stay in its caches, at the
+ * same time, and the best of its repetitions counts. */
+#include "backend/cpu/cpu.h"
+#include "base/clock.h"
+#include "base/context.h"
+
+enum { SIDE = 112, DEPTH = DPR__TILE_K, REPEATS = 40 }; /* some multiple of every register tile */
+
+struct peak {
+    const dpr__kernel *kernel;
+    float *memory; /* for each member: a, b, c, packed */
+    size_t each;
+    uint64_t ns[1024];
+};
+
+static void multiply(void *user, unsigned member) {
+    struct peak *peak = user;
+    float *a = peak->memory + member * peak->each, *b = a + SIDE * DEPTH;
+    float *c = b + DEPTH * DPR__TILE_N;
+    dpr__tile_call call = {.a = a,
+                           .b = b,
+                           .a_row = 1,
+                           .a_column = SIDE,
+                           .b_row = DPR__TILE_N,
+                           .b_column = 1,
+                           .m = SIDE,
+                           .n = DPR__TILE_N,
+                           .k = DEPTH,
+                           .c = c,
+                           .ldc = DPR__TILE_N,
+                           .packed = c + SIDE * DPR__TILE_N};
+    peak->ns[member] = UINT64_MAX;
+    for (int i = 0; i < REPEATS; i++) {
+        uint64_t begin = dpr__now_ns();
+        peak->kernel->run.tile(&call);
+        uint64_t ns = dpr__now_ns() - begin;
+        peak->ns[member] = ns < peak->ns[member] ? ns : peak->ns[member];
+    }
+}
+
+dpr_status dpr_bench_peak(dpr_context *context, double *gflops) {
+    struct peak peak = {
+        .kernel = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, context->isa),
+        .each = SIDE * DEPTH + DEPTH * DPR__TILE_N + SIDE * DPR__TILE_N + DPR__TILE_PACKED};
+    *gflops = 0;
+    if (context->device == DPR__DEVICE_REF)
+        return DPR_OK;
+    if (context->team == NULL)
+        DPR_TRY(dpr__team_create(context, context->threads, &context->team));
+    unsigned n = dpr__team_size(context->team);
+    DPR_TRY(dpr__allocate_aligned(context, n * peak.each * sizeof(float), 64, &peak.memory));
+    dpr__team_run(context->team, multiply, &peak);
+    for (unsigned i = 0; i < n; i++)
+        *gflops += 2.0 * SIDE * DPR__TILE_N * DEPTH / (double)peak.ns[i];
+    dpr__free_aligned(context, peak.memory);
+    return DPR_OK;
+}

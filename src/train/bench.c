@@ -1,0 +1,223 @@
+/* Timing a network on synthetic data. The step-only graph reads eight float32 batches in turn, so that the gather of a batch is in
+ * the timed step but no conversion is; end to end is the trainer itself. */
+#include "backend/program.h"
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/random.h"
+#include "ir/shape.h"
+#include "train/model.h"
+#include "train/optimizer.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASSES = 10, BATCHES = 8, SET = 16384, MOST_STEPS = 100000, WARM_UP = 10 };
+
+dpr_bench_options dpr_bench_options_default(void) {
+    return (dpr_bench_options){
+        .size = sizeof(dpr_bench_options), .batch = 128, .train = true, .seconds = 1};
+}
+
+struct bench {
+    dpr_context *context;
+    dpr_bench_options options;
+    dpr_model *model;
+    dpr_store *store; /* of the step-only graph */
+    dpr_program *program;
+    uint8_t *pixels;
+    int32_t *labels;
+};
+
+/* ---- the step alone ---- */
+
+static dpr_status append_training(const struct bench *b, dpr_graph *graph, dpr_value logits,
+                                  dpr_value which, dpr_value **roots, size_t *n_roots) {
+    dpr_value all_labels =
+        dpr_input(graph, "labels", DPR_I32, dpr_shape_of(BATCHES, b->options.batch));
+    dpr_value targets = dpr_one_hot(graph, dpr_gather(graph, all_labels, which), CLASSES);
+    dpr_value loss = dpr_mean(graph, dpr_softmax_cross_entropy(graph, logits, targets), 1, false);
+    dpr_value *parameters, *gradients = NULL;
+    size_t n;
+    DPR_TRY(dpr__parameters_of(graph, &parameters, &n));
+    dpr_status status = dpr__allocate(b->context, n, sizeof *gradients, &gradients);
+    if (status == DPR_OK)
+        status = dpr__allocate(b->context, 3 + DPR__MAX_UPDATES * n, sizeof **roots, roots);
+    if (status == DPR_OK)
+        status = dpr_gradients(graph, loss, parameters, n, gradients);
+    if (status == DPR_OK) {
+        dpr__optimizer momentum = {.kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9};
+        dpr__rates rates = {.rate = dpr_constant(graph, 1e-3, dpr_scalar_shape())};
+        dpr__optimizer_append(&momentum, graph, parameters, gradients, n, &rates, *roots, n_roots);
+        (*roots)[(*n_roots)++] = dpr_guard(graph, loss);
+    }
+    dpr__free(b->context, parameters);
+    dpr__free(b->context, gradients);
+    return status;
+}
+
+static dpr_status append_step(const struct bench *b, dpr_graph *graph, dpr_value **roots,
+                              size_t *n_roots) {
+    dpr_shape in = dpr__net_input(b->model->net);
+    dpr_value which = dpr_state(graph, "which", DPR_I32, dpr_scalar_shape());
+    dpr_value pool =
+        dpr_input(graph, "images", DPR_F32,
+                  dpr_shape_of(BATCHES, b->options.batch, in.dim[0], in.dim[1], in.dim[2]));
+    dpr__net_build build = {.images = dpr_gather(graph, pool, which), .n_classes = CLASSES};
+    DPR_TRY(dpr__net_append(b->model->net, graph, &build));
+    dpr__free(b->context, build.layers);
+    if (b->options.train)
+        DPR_TRY(append_training(b, graph, build.logits, which, roots, n_roots));
+    else
+        DPR_TRY(dpr__allocate(b->context, 2, sizeof **roots, roots));
+    if (!b->options.train)
+        (*roots)[(*n_roots)++] = build.logits;
+    (*roots)[(*n_roots)++] = dpr_assign(graph, which, dpr__increment(graph, which));
+    return dpr_graph_finish(graph);
+}
+
+/* Any values do, but subnormal ones. */
+static void fill_inputs(const struct bench *b) {
+    dpr__slot *images = dpr__store_find(b->store, "images");
+    dpr__slot *labels = dpr__store_find(b->store, "labels");
+    for (size_t i = 0; i < images->bytes / sizeof(float); i++)
+        ((float *)images->data)[i] =
+            (float)(2 * dpr__unit(dpr__philox(1, DPR__PURPOSE_INIT, 1, i).word[0]) - 1);
+    for (size_t i = 0; labels != NULL && i < labels->bytes / sizeof(int32_t); i++)
+        ((int32_t *)labels->data)[i] = (int32_t)(i % CLASSES);
+}
+
+static dpr_status compile_step(struct bench *b) {
+    dpr_graph *graph = dpr_graph_create(b->context);
+    dpr_value *roots = NULL;
+    size_t n_roots = 0;
+    dpr_program_options options = dpr_program_options_default();
+    if (graph == NULL)
+        return DPR_E_MEMORY;
+    options.train = b->options.train;
+    dpr_status status = append_step(b, graph, &roots, &n_roots);
+    if (status == DPR_OK)
+        status = dpr_store_create(b->context, &b->store);
+    if (status == DPR_OK)
+        status = dpr_program_create(graph, b->store, roots, n_roots, &options, &b->program);
+    if (status == DPR_OK)
+        fill_inputs(b);
+    dpr__free(b->context, roots);
+    dpr_graph_destroy(graph);
+    return status;
+}
+
+static int by_time(const void *x, const void *y) {
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+static double contraction_flops(const dpr_program *program) {
+    double flops = 0;
+    for (size_t i = 0; i < program->backend->rows(program->plan); i++) {
+        dpr__row_view row = program->backend->row(program->plan, i);
+        if (program->step->groups[row.group].kind == DPR__GROUP_CONTRACT)
+            flops += (double)row.flops;
+    }
+    return flops;
+}
+
+static dpr_status time_steps(const struct bench *b, dpr_bench_result *result) {
+    uint64_t *ns, end = 0;
+    size_t n = 0;
+    DPR_TRY(dpr__allocate(b->context, MOST_STEPS, sizeof *ns, &ns));
+    dpr_status status = DPR_OK;
+    for (size_t i = 0; status == DPR_OK && n < MOST_STEPS; i++) {
+        int32_t zero = 0;
+        if (i % BATCHES == 0)
+            status = dpr_store_write(b->store, "which", &zero, sizeof zero);
+        if (i == WARM_UP)
+            end = dpr__now_ns() + (uint64_t)(1e9 * b->options.seconds);
+        uint64_t begin = dpr__now_ns();
+        if (i > WARM_UP && begin > end && n > 0)
+            break;
+        if (status == DPR_OK)
+            status = dpr_program_run(b->program, 1, NULL, NULL);
+        if (i >= WARM_UP)
+            ns[n++] = dpr__now_ns() - begin;
+    }
+    if (status == DPR_OK) {
+        qsort(ns, n, sizeof *ns, by_time);
+        size_t middle = n / 2, tenth = n / 10;
+        result->step_us = (double)ns[middle] / 1000;
+        result->step_us_p10 = (double)ns[tenth] / 1000;
+        result->images_per_second = b->options.batch / result->step_us * 1e6;
+        result->gflops = contraction_flops(b->program) / result->step_us / 1000;
+    }
+    dpr__free(b->context, ns);
+    return status;
+}
+
+/* ---- end to end ---- */
+
+static dpr_status time_run(struct bench *b, const dpr_data *data, dpr_bench_result *result) {
+    dpr_train_options options = dpr_train_options_default();
+    dpr_trainer *trainer;
+    dpr_epoch_report report;
+    double best = 0, seconds = 0;
+    options.epochs = 1000;
+    options.batch = b->options.batch;
+    options.learning_rate = 1e-4;
+    DPR_TRY(dpr_trainer_create(b->model, data, &options, &trainer));
+    dpr_status status = DPR_OK;
+    for (int epoch = 0; status == DPR_OK && (epoch < 2 || seconds < b->options.seconds); epoch++) {
+        status = dpr_trainer_epoch(trainer, &report);
+        seconds += status == DPR_OK ? report.seconds : 0;
+        if (status == DPR_OK && report.images_per_second > best)
+            best = report.images_per_second;
+    }
+    dpr_trainer_destroy(trainer);
+    result->end_to_end_images_per_second = best;
+    return status;
+}
+
+static dpr_status time_end_to_end(struct bench *b, dpr_bench_result *result) {
+    dpr_data_info info = dpr_data_info_default();
+    dpr_data *data;
+    info.image = dpr__net_input(b->model->net);
+    info.n_classes = CLASSES;
+    size_t pixels = (size_t)dpr__shape_count(&info.image);
+    DPR_TRY(dpr__allocate(b->context, SET, pixels, &b->pixels));
+    DPR_TRY(dpr__allocate(b->context, SET, sizeof *b->labels, &b->labels));
+    for (size_t i = 0; i < SET * pixels; i++)
+        b->pixels[i] = (uint8_t)(i * 2654435761U >> 13);
+    for (size_t i = 0; i < SET; i++)
+        b->labels[i] = (int32_t)(i % CLASSES);
+    DPR_TRY(dpr_data_create(b->context, &info, b->pixels, b->labels, SET, NULL, NULL, &data));
+    dpr_status status = time_run(b, data, result);
+    dpr_data_destroy(data);
+    return status;
+}
+
+/* ---- all ---- */
+
+static dpr_status bench(struct bench *b, dpr_bench_result *result) {
+    dpr_data_info info = dpr_data_info_default();
+    info.n_classes = CLASSES;
+    if (b->options.net == NULL || b->options.batch < 1 || b->options.batch > 65536 ||
+        !(b->options.seconds > 0 && b->options.seconds <= 3600))
+        return DPR_FAIL(b->context, DPR_E_ARGUMENT,
+                        "bench: a net is needed, a batch from 1 to 65536, and up to 3600 seconds");
+    DPR_TRY(dpr_model_from_net(b->context, "net", b->options.net, &info, 1, "auto", &b->model));
+    DPR_TRY(compile_step(b));
+    DPR_TRY(time_steps(b, result));
+    return b->options.train ? time_end_to_end(b, result) : DPR_OK;
+}
+
+dpr_status dpr_bench(dpr_context *context, const dpr_bench_options *options,
+                     dpr_bench_result *result) {
+    struct bench b = {.context = context, .options = dpr_bench_options_default()};
+    memcpy(&b.options, options,
+           options->size < sizeof b.options ? options->size : sizeof b.options);
+    *result = (dpr_bench_result){.size = sizeof *result};
+    dpr_status status = bench(&b, result);
+    dpr_program_destroy(b.program);
+    dpr_store_destroy(b.store);
+    dpr_model_destroy(b.model);
+    dpr__free(context, b.pixels);
+    dpr__free(context, b.labels);
+    return status;
+}
