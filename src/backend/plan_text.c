@@ -14,7 +14,7 @@ static void add_members(const dpr__step *step, const dpr__group *group, dpr__tex
             dpr__text_add(text, "%s%s:", m > 0 ? "; " : "", node->name);
         scope = node->name;
         dpr__text_add(text, " %s", dpr__op_names[node->op]);
-        if (step->placements[step->members[group->first + m]].home == DPR__HOME_LEAF)
+        if (dpr__writes_leaf(step, step->members[group->first + m]))
             dpr__text_add(text, "*");
     }
 }

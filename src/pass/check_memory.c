@@ -61,7 +61,7 @@ static dpr_status check_group(const dpr__step *step, uint32_t g) {
         dpr_value member = step->members[group->first + m];
         for (uint32_t i = 0; i < step->graph->nodes[member].n_src; i++)
             DPR_TRY(check_read(step, dpr__source(step->graph, member, i), g, group->phase));
-        if (step->placements[member].home == DPR__HOME_LEAF)
+        if (dpr__writes_leaf(step, member))
             DPR_TRY(check_in_place(step, step->placements[member].leaf, g));
         if (step->placements[member].home == DPR__HOME_ARENA &&
             step->placements[member].first_phase > group->phase)

@@ -14,6 +14,11 @@ size_t dpr__value_bytes(const dpr__step *step, dpr_value value) {
     return (size_t)dpr__shape_count(&node->shape) * element;
 }
 
+bool dpr__writes_leaf(const dpr__step *step, dpr_value member) {
+    return step->placements[member].home == DPR__HOME_LEAF &&
+           dpr__owner(step->graph, member) == member;
+}
+
 /* Whether group g must wait for a group of the phase that began with group `start`. */
 static bool depends_on_phase(const dpr__step *step, uint32_t start, uint32_t g) {
     const dpr__group *group = &step->groups[g];
@@ -26,7 +31,7 @@ static bool depends_on_phase(const dpr__step *step, uint32_t start, uint32_t g) 
                 return true;
         }
         /* A leaf written in place waits for its readers and for the guards. */
-        if (step->placements[member].home != DPR__HOME_LEAF)
+        if (!dpr__writes_leaf(step, member))
             continue;
         dpr_value leaf = step->placements[member].leaf;
         for (uint32_t other = start; other < g; other++)

@@ -109,6 +109,8 @@ int64_t dpr__columns(const dpr_shape *space);
 int64_t dpr__rows_of(const dpr_shape *space);
 
 size_t dpr__value_bytes(const dpr__step *step, dpr_value value);
+/* Whether this member of a group writes a leaf in place (a view of a leaf lies there, too, but does not). */
+bool dpr__writes_leaf(const dpr__step *step, dpr_value member);
 /* Rebuilds a graph by copying node by node. `rule` may answer with a node of the new graph in *out
  * (then nothing is copied); *out stays 0 to copy. map[old] = new. */
 typedef struct dpr__rewrite {
