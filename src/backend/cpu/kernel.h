@@ -19,6 +19,8 @@ typedef struct dpr__tile_call {
     int64_t m, n, k; /* m ≤ DPR__TILE_M, n ≤ DPR__TILE_N */
     float *c;
     int64_t ldc;
+    bool
+        b_is_packed; /* `packed` holds this b from the last call, whose n and k were the same, k ≤ DPR__TILE_K */
     float *packed; /* 64-byte aligned scratch of DPR__TILE_PACKED floats */
 } dpr__tile_call;
 enum { DPR__TILE_PACKED = (DPR__TILE_M + 16 + DPR__TILE_N + 32) * DPR__TILE_K };

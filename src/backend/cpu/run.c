@@ -76,7 +76,8 @@ static void run_span(const dpr__row *row, uint32_t first, const dpr__values *val
     }
 }
 
-/* The rectangle of the iteration space that tile number `tile` covers. */
+/* The rectangle of the iteration space that tile number `tile` covers. Tiles go down a block of columns before they go to the next,
+ * so that a matmul's packed b serves several. */
 struct rectangle {
     int64_t row, column, rows, columns;
 };
@@ -86,9 +87,9 @@ static int64_t least(int64_t a, int64_t b) {
 }
 
 static struct rectangle rectangle_of(const dpr__row *row, int64_t tile) {
-    int64_t across = (row->columns + row->tile_columns - 1) / row->tile_columns;
-    struct rectangle r = {.row = tile / across * row->tile_rows,
-                          .column = tile % across * row->tile_columns};
+    int64_t down = (row->rows + row->tile_rows - 1) / row->tile_rows;
+    struct rectangle r = {.row = tile % down * row->tile_rows,
+                          .column = tile / down * row->tile_columns};
     r.rows = least(row->tile_rows, row->rows - r.row);
     r.columns = least(row->tile_columns, row->columns - r.column);
     return r;
@@ -129,9 +130,12 @@ static void store_product(const dpr__row *row, const dpr__values *values, const 
 void dpr__cpu_run_contraction(const dpr__row *row, const dpr__values *values, void *scratch,
                               int64_t first, int64_t last) {
     float *tile = (float *)scratch + TILE_AT;
+    int64_t packed_column = -1; /* where the b in scratch comes from */
     for (int64_t t = first; t < last; t++) {
         struct rectangle r = rectangle_of(row, t);
         dpr__tile_call call = row->contraction;
+        call.b_is_packed = r.column == packed_column;
+        packed_column = call.k <= DPR__TILE_K ? r.column : -1;
         call.a = (const float *)values->memory[row->a] + r.row * call.a_row;
         call.b = (const float *)values->memory[row->b] + r.column * call.b_column;
         call.m = r.rows;

@@ -76,7 +76,8 @@ void TILE_NAME(const dpr__tile_call *call) {
         int64_t k = call->k - l < DPR__TILE_K ? call->k - l : DPR__TILE_K;
         pack(call->a + l * call->a_column, call->a_row, call->a_column, call->m, k, MR,
              call->packed);
-        pack(call->b + l * call->b_row, call->b_column, call->b_row, call->n, k, NR, b_packed);
+        if (!call->b_is_packed)
+            pack(call->b + l * call->b_row, call->b_column, call->b_row, call->n, k, NR, b_packed);
         for (int64_t j = 0; j < call->n; j += NR)
             for (int64_t i = 0; i < call->m; i += MR)
                 multiply_panel(call->packed + i * k, b_packed + j * k, k,
