@@ -68,7 +68,8 @@ static void add_constant_operand(struct drawing *d, const dpr__node *node, dpr_v
     for (uint32_t i = 0; i < node->n_src; i++) {
         const dpr__node *src = dpr__node_of(d->graph, dpr__source(d->graph, value, i));
         if (src->op == DPR__OP_constant && !is_backward(src))
-            dpr__text_add(&d->text, " %g", ((const dpr__constant_param *)src->param)->value);
+            dpr__text_add(&d->text, node->op == DPR__OP_scale ? " of %g" : " %g",
+                          ((const dpr__constant_param *)src->param)->value);
     }
 }
 
