@@ -196,6 +196,18 @@ static dpr_status compare_word(const struct resuming *r, const char *key, const 
     return there != NULL && strcmp(there, here) == 0 ? DPR_OK : differs(r, what, here, there);
 }
 
+/* Before the network: another set, or another part of it held back, also changes the normalisation. */
+static dpr_status compare_data(const struct resuming *r) {
+    const char *there = dpr__json_string(dpr__json_get(r->run, "data_sha256"));
+    if (there != NULL && strcmp(there, r->trainer->data_sha256) == 0)
+        return DPR_OK;
+    return DPR_FAIL(r->context, DPR_E_MISMATCH,
+                    "the training set is not that of the run of '%s' (its SHA-256 differs): other "
+                    "images, another part held back for validation, or another way to bring them "
+                    "to size",
+                    r->path);
+}
+
 /* The first weights are gone, but a run asked for with others is another run. */
 static dpr_status compare_init(const struct resuming *r) {
     const dpr_model *model = r->trainer->model;
@@ -252,8 +264,8 @@ static void warn_of_machine(const struct resuming *r) {
 
 static dpr_status compare(const struct resuming *r, const struct kept *kept) {
     const dpr_trainer *trainer = r->trainer;
+    DPR_TRY(compare_data(r));
     DPR_TRY(compare_network(r));
-    DPR_TRY(compare_word(r, "data_sha256", "the training set's SHA-256", trainer->data_sha256));
     if (trainer->options.patience > 0)
         DPR_TRY(compare_word(r, "validation_sha256", "the validation set's SHA-256",
                              trainer->validation_sha256));

@@ -320,7 +320,8 @@ static void names_data_and_network_that_differ(void **state) {
     dpr_model *model = make_model(context, train, net, 7); /* normalises as before */
     dpr_trainer *trainer;
     OK(context, dpr_trainer_create(model, other, &options, &trainer));
-    FAILS(context, dpr_trainer_resume(trainer, path), DPR_E_MISMATCH, "training set's SHA-256");
+    FAILS(context, dpr_trainer_resume(trainer, path), DPR_E_MISMATCH,
+          "the training set is not that of the run");
     dpr_trainer_destroy(trainer);
     dpr_model_destroy(model);
     model = make_model(context, train, "input 6 6 1, linear classes", 7);
