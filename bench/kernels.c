@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N = 4096, ROWS = 64, COLUMNS = 64, REPETITIONS = 201, TILE = 128, DEPTH = 1024 };
+enum { N = 4096, ROWS = 64, COLUMNS = 64, REPETITIONS = 201, TILE = 128, DEPTH = 256 };
 
-static float a[TILE * DEPTH], b[DEPTH * DPR__TILE_N], c[TILE * DPR__TILE_N];
+static float a[TILE * DEPTH], b[TILE * DEPTH], c[TILE * DEPTH];
 
 static int by_time(const void *x, const void *y) {
     uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
@@ -35,27 +35,32 @@ static void call_span(const dpr__kernel *kernel) {
 }
 
 static void call_tile(const dpr__kernel *kernel) {
-    static _Alignas(64) float packed[DPR__TILE_PACKED];
-    kernel->run.tile(&(dpr__tile_call){.a = a,
-                                       .b = b,
-                                       .a_row = DEPTH,
-                                       .a_column = 1,
-                                       .b_row = DPR__TILE_N,
-                                       .b_column = 1,
-                                       .m = TILE,
-                                       .n = DPR__TILE_N,
-                                       .k = DEPTH,
-                                       .c = c,
-                                       .ldc = DPR__TILE_N,
-                                       .packed = packed});
+    kernel->run.tile->multiply(&(dpr__tile_call){.a = a,
+                                                 .a_chunk = TILE * DPR__PANEL,
+                                                 .b = b,
+                                                 .m = TILE,
+                                                 .columns = DPR__PANEL,
+                                                 .k = DEPTH,
+                                                 .c = c});
+}
+
+/* Every operand of a strip in one buffer: the chains only add, multiply and divide. */
+static const dpr__strip *strip;
+static int strip_isa;
+static void call_strip(const dpr__kernel *kernel) {
+    static const float *const memory[] = {a, b, a, b, a, b, a, b};
+    static float *const output[] = {c, c, c};
+    (void)kernel;
+    for (int i = 0; i < 16; i++)
+        strip->run[strip_isa](&(dpr__strip_call){N / DPR__PANEL, a, memory, output, b});
 }
 
 /* One set of arguments does for all row kernels but gather, one_hot and draw, which are bound by memory or by Philox. */
 static void call_rows(const dpr__kernel *kernel) {
     static const dpr__sum_param last = {.axes = 2}, first = {.axes = 1};
     dpr_shape space = dpr_shape_of(ROWS, COLUMNS), row = dpr_shape_of(ROWS);
-    dpr__tensor src[2] = {{DPR_F32, space, a}, {DPR_F32, space, b}};
-    dpr__call call = {&last, src, {DPR_F32, space, c}};
+    dpr__tensor src[2] = {{DPR_F32, space, a, DPR__PLAIN}, {DPR_F32, space, b, DPR__PLAIN}};
+    dpr__call call = {&last, src, {DPR_F32, space, c, DPR__PLAIN}};
     if (kernel->op == DPR__OP_sum || kernel->op == DPR__OP_argmax ||
         kernel->op == DPR__OP_softmax_cross_entropy)
         call.dst.shape = row;
@@ -81,7 +86,7 @@ int main(void) {
             continue;
         }
         if (kernel->class == DPR__TILE)
-            print(kernel, time_of(call_tile, kernel), 2.0 * TILE * DPR__TILE_N * DEPTH, "GF/s");
+            print(kernel, time_of(call_tile, kernel), 2.0 * TILE * DPR__PANEL * DEPTH, "GF/s");
         else if (kernel->class == DPR__SPAN)
             print(kernel, time_of(call_span, kernel),
                   16.0 * N * sizeof(float) * (1.0 + dpr__op_arity[kernel->op]), "GB/s");
@@ -89,5 +94,13 @@ int main(void) {
                  kernel->op != DPR__OP_draw)
             print(kernel, time_of(call_rows, kernel), ROWS * COLUMNS, "elements/ns");
     }
+    for (size_t s = 0; s < dpr__n_strips; s++)
+        for (strip_isa = 0; strip_isa <= (int)dpr__isa_detect(); strip_isa++) {
+            strip = &dpr__strips[s];
+            if (strip->run[strip_isa] != NULL)
+                printf("%-26s %-8s %10.0f ns %8.1f elements/ns\n", strip->name,
+                       dpr__isa_name((dpr__isa)strip_isa), time_of(call_strip, NULL),
+                       16.0 * N / time_of(call_strip, NULL));
+        }
     return 0;
 }

@@ -52,29 +52,27 @@ dpr_status dpr_program_create(dpr_graph *graph, dpr_store *store, const dpr_valu
     return DPR_OK;
 }
 
-const void *dpr__program_value(const dpr_program *program, dpr_value root) {
+/* The node of the step's graph that a root became; 0 when it is none. */
+static dpr_value step_root(const dpr_program *program, dpr_value root) {
     for (size_t i = 0; i < program->step->n_roots; i++)
         if (program->root_ids[i] == root)
-            return program->backend->value(program->plan, program->step->roots[i]);
-    return NULL;
-}
-
-static size_t root_bytes(const dpr_program *program, dpr_value root) {
-    for (size_t i = 0; i < program->step->n_roots; i++)
-        if (program->root_ids[i] == root && program->step->roots[i] != 0)
-            return dpr__value_bytes(program->step, program->step->roots[i]);
+            return program->step->roots[i];
     return 0;
 }
 
 dpr_status dpr_program_read(const dpr_program *program, dpr_value root, void *dst, size_t bytes) {
-    const void *value = dpr__program_value(program, root);
+    const dpr__step *step = program->step;
+    dpr_value node = step_root(program, root);
+    const void *value = node == 0 ? NULL : program->backend->value(program->plan, node);
     if (value == NULL)
         return DPR_FAIL(program->context, DPR_E_ARGUMENT, "value %u is no root of this program",
                         root);
-    if (bytes != root_bytes(program, root))
+    const dpr_shape *shape = &dpr__node_of(step->graph, node)->shape;
+    size_t element = dpr__element_bytes(step, node);
+    if (bytes != (size_t)dpr__shape_count(shape) * element)
         return DPR_FAIL(program->context, DPR_E_SHAPE, "value %u has %zu bytes, not %zu", root,
-                        root_bytes(program, root), bytes);
-    memcpy(dst, value, bytes);
+                        (size_t)dpr__shape_count(shape) * element, bytes);
+    dpr__form_copy(dst, DPR__PLAIN, value, step->forms[node], shape, element);
     return DPR_OK;
 }
 

@@ -13,9 +13,6 @@ struct dpr_program {
     dpr_value *root_ids; /* the caller's ids of step->roots */
 };
 
-/* Address of a root's value after a run (valid until the next run). NULL when `root` is none. */
-const void *dpr__program_value(const dpr_program *program, dpr_value root);
-
 /* The plan for people: a table with one line a row, then the memory (plan_text.c). */
 dpr_status dpr__program_plan_text(const dpr_program *program, char **out);
 

@@ -47,6 +47,7 @@ dpr__slot *dpr__store_find(const dpr_store *store, const char *name) {
 /* ---- first values ---- */
 
 static void put_real(const dpr__slot *slot, int64_t i, double value) {
+    i = dpr__form_index(slot->form, &slot->shape, i);
     if (slot->dtype == DPR_F64)
         ((double *)slot->data)[i] = value;
     else if (slot->dtype == DPR_F32)
@@ -97,7 +98,7 @@ static dpr_status resize_input(dpr_store *store, dpr__slot *slot, const dpr_shap
         release_data(store, slot);
         slot->data = data;
         slot->borrowed = false;
-        slot->bytes = bytes;
+        slot->bytes = slot->room = bytes;
         slot->shape = *shape;
     }
     return DPR_OK;
@@ -124,14 +125,16 @@ dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint6
                       .dtype = dtype,
                       .shape = param->shape,
                       .bytes = (size_t)dpr__shape_count(&param->shape) * dpr__dtype_bytes(dtype),
+                      .form = dpr__form_of_leaf((dpr_leaf_kind)param->kind, dtype, &param->shape),
                       .ordinal = store->n_parameters};
+    made.room = (size_t)dpr__form_elements(made.form, &made.shape) * dpr__dtype_bytes(dtype);
     DPR_TRY(dpr__duplicate(context, param->name, &made.name));
-    dpr_status status = dpr__allocate_aligned(context, made.bytes, ALIGNMENT, &made.data);
+    dpr_status status = dpr__allocate_aligned(context, made.room, ALIGNMENT, &made.data);
     if (status != DPR_OK) {
         dpr__free(context, made.name);
         return status;
     }
-    memset(made.data, 0, made.bytes);
+    memset(made.data, 0, made.room);
     initialise(&made, (dpr_init)param->init, seed);
     store->n_parameters += made.kind == DPR_PARAMETER;
     *out = store->n_slots;
@@ -140,6 +143,16 @@ dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint6
 }
 
 /* ---- reading and writing ---- */
+
+void dpr__slot_read(const dpr__slot *slot, void *dst) {
+    dpr__form_copy(dst, DPR__PLAIN, slot->data, slot->form, &slot->shape,
+                   dpr__dtype_bytes(slot->dtype));
+}
+
+void dpr__slot_write(const dpr__slot *slot, const void *src) {
+    dpr__form_copy(slot->data, slot->form, src, DPR__PLAIN, &slot->shape,
+                   dpr__dtype_bytes(slot->dtype));
+}
 
 static dpr_status find_checked(const dpr_store *store, const char *leaf, size_t bytes,
                                dpr__slot **out) {
@@ -156,7 +169,7 @@ static dpr_status find_checked(const dpr_store *store, const char *leaf, size_t 
 dpr_status dpr_store_read(const dpr_store *store, const char *leaf, void *dst, size_t bytes) {
     dpr__slot *slot = NULL;
     DPR_TRY(find_checked(store, leaf, bytes, &slot));
-    memcpy(dst, slot->data, bytes);
+    dpr__slot_read(slot, dst);
     return DPR_OK;
 }
 
@@ -166,7 +179,7 @@ dpr_status dpr_store_write(dpr_store *store, const char *leaf, const void *src, 
     if (slot->borrowed)
         return DPR_FAIL(store->context, DPR_E_ARGUMENT,
                         "leaf '%s' is bound to the caller's memory; write there", leaf);
-    memcpy(slot->data, src, bytes);
+    dpr__slot_write(slot, src);
     return DPR_OK;
 }
 
@@ -188,11 +201,13 @@ dpr_status dpr__store_check_finite(const dpr_store *store) {
         if (slot->kind == DPR_INPUT || (slot->dtype != DPR_F32 && slot->dtype != DPR_F64))
             continue;
         int64_t n = dpr__shape_count(&slot->shape);
-        for (int64_t k = 0; k < n; k++)
-            if (!isfinite(slot->dtype == DPR_F32 ? (double)((const float *)slot->data)[k]
-                                                 : ((const double *)slot->data)[k]))
+        for (int64_t k = 0; k < n; k++) {
+            int64_t at = dpr__form_index(slot->form, &slot->shape, k);
+            if (!isfinite(slot->dtype == DPR_F32 ? (double)((const float *)slot->data)[at]
+                                                 : ((const double *)slot->data)[at]))
                 return DPR_FAIL(store->context, DPR_E_NON_FINITE,
                                 "'%s' holds a value that is not finite", slot->name);
+        }
     }
     return DPR_OK;
 }

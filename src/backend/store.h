@@ -3,6 +3,7 @@
 #define DPR_BACKEND_STORE_H
 
 #include "base/memory.h"
+#include "ir/form.h"
 #include "ir/graph.h"
 
 typedef struct dpr__slot {
@@ -10,10 +11,12 @@ typedef struct dpr__slot {
     dpr_leaf_kind kind;
     dpr_dtype dtype; /* f32 leaves of an f64 store are DPR_F64 */
     dpr_shape shape; /* of inputs: with the largest batch seen */
-    size_t bytes;
-    void *data;     /* 64-byte aligned, or the caller's when bound */
-    bool borrowed;  /* bound to the caller's memory: never written */
-    size_t ordinal; /* among the parameters, in the order in which they came */
+    size_t bytes;    /* of the logical, row-major value */
+    dpr__form form;  /* how `data` lies */
+    size_t room;     /* bytes behind data */
+    void *data;      /* 64-byte aligned, or the caller's when bound */
+    bool borrowed;   /* bound to the caller's memory: never written */
+    size_t ordinal;  /* among the parameters, in the order in which they came */
 } dpr__slot;
 
 struct dpr_store {
@@ -28,6 +31,9 @@ struct dpr_store {
 dpr_status dpr__store_create(dpr_context *context, dpr_dtype real, dpr_store **out);
 /* NULL when there is none. */
 dpr__slot *dpr__store_find(const dpr_store *store, const char *name);
+/* Row-major in, row-major out, whatever the form; `bytes` of each are slot->bytes. */
+void dpr__slot_read(const dpr__slot *slot, void *dst);
+void dpr__slot_write(const dpr__slot *slot, const void *src);
 /* Finds the leaf, or makes and initialises it; `param` has no DPR_BATCH left. Fails with DPR_E_MISMATCH
  * when kind, dtype or shape differ from what the store holds. *out is its index in slots. */
 dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint64_t seed,

@@ -5,6 +5,10 @@
 
 enum { HUGE_PAGE = 2 << 20, LINE = 64 };
 
+static size_t rounded(size_t bytes) {
+    return (bytes + LINE - 1) / LINE * LINE;
+}
+
 static dpr_status find_leaves(dpr__values *values) {
     dpr__step *step = values->step;
     for (dpr_value v = 1; v < step->graph->n_nodes; v++)
@@ -12,6 +16,23 @@ static dpr_status find_leaves(dpr__values *values) {
             DPR_TRY(dpr__store_want(values->store, step->graph->nodes[v].param, step->seed,
                                     &values->slot[v]));
     return DPR_OK;
+}
+
+/* A leaf that lies otherwise here than in the store: every program over the store has its own wishes, the
+ * store one form. */
+static bool is_shadowed(const dpr__values *values, dpr_value leaf) {
+    const dpr__step *step = values->step;
+    return step->graph->nodes[leaf].op == DPR__OP_leaf &&
+           values->store->slots[values->slot[leaf]].form != step->forms[leaf];
+}
+
+static dpr_status make_shadows(dpr__values *values) {
+    const dpr__step *step = values->step;
+    size_t bytes = 0;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        if (is_shadowed(values, v))
+            bytes += rounded(dpr__value_bytes(step, v));
+    return dpr__allocate_aligned(step->context, bytes, LINE, &values->shadows);
 }
 
 static void write_constants(const dpr__values *values) {
@@ -32,11 +53,12 @@ dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *sto
     DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->slot, &values->slot));
     DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->memory, &values->memory));
     DPR_TRY(find_leaves(values));
+    DPR_TRY(make_shadows(values));
     DPR_TRY(dpr__allocate_aligned(context, step->arena_bytes,
                                   step->arena_bytes >= HUGE_PAGE ? HUGE_PAGE : LINE,
                                   &values->arena));
     memset(values->arena, 0, step->arena_bytes); /* touched now, not in the first tick */
-    dpr__values_refresh(values);
+    dpr__values_enter(values);
     write_constants(values);
     return DPR_OK;
 }
@@ -48,9 +70,32 @@ void dpr__values_release(dpr__values *values) {
     dpr__free(context, values->slot);
     dpr__free(context, values->memory);
     dpr__free_aligned(context, values->arena);
+    dpr__free_aligned(context, values->shadows);
 }
 
-void dpr__values_refresh(dpr__values *values) {
+/* Copies every shadow from its slot, or to it where the step may have written it. */
+static void copy_shadows(dpr__values *values, bool back) {
+    const dpr__step *step = values->step;
+    char *at = values->shadows;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        if (!is_shadowed(values, v))
+            continue;
+        const dpr__slot *slot = &values->store->slots[values->slot[v]];
+        size_t element = dpr__element_bytes(step, v);
+        values->memory[v] = at;
+        if (!back)
+            dpr__form_copy(at, step->forms[v], slot->data, slot->form, &slot->shape, element);
+        else if (slot->kind != DPR_INPUT)
+            dpr__form_copy(slot->data, slot->form, at, step->forms[v], &slot->shape, element);
+        at += rounded(dpr__value_bytes(step, v));
+    }
+}
+
+void dpr__values_leave(dpr__values *values) {
+    copy_shadows(values, true);
+}
+
+void dpr__values_enter(dpr__values *values) {
     const dpr__step *step = values->step;
     for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
         const dpr__placement *p = &step->placements[v];
@@ -66,6 +111,12 @@ void dpr__values_refresh(dpr__values *values) {
             break;
         }
     }
+    copy_shadows(values, false);
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        const dpr__placement *p = &step->placements[v];
+        if (p->home == DPR__HOME_LEAF && is_shadowed(values, p->leaf))
+            values->memory[v] = values->memory[p->leaf];
+    }
 }
 
 void dpr__values_save(const dpr__values *values) {
@@ -80,14 +131,18 @@ void dpr__values_save(const dpr__values *values) {
 void dpr__values_commit(const dpr__values *values) {
     for (size_t i = 0; i < values->step->n_commits; i++) {
         const dpr__commit *commit = &values->step->commits[i];
-        memcpy(values->memory[commit->leaf],
-               commit->from_leaf ? values->arena + commit->offset : values->memory[commit->value],
-               dpr__value_bytes(values->step, commit->leaf));
+        const dpr__step *step = values->step;
+        dpr__form_copy(values->memory[commit->leaf], step->forms[commit->leaf],
+                       commit->from_leaf ? values->arena + commit->offset
+                                         : values->memory[commit->value],
+                       step->forms[commit->value], &step->graph->nodes[commit->leaf].shape,
+                       dpr__element_bytes(step, commit->leaf));
     }
 }
 
 dpr__tensor dpr__values_tensor(const dpr__values *values, dpr_value value) {
     const dpr__node *node = dpr__node_of(values->step->graph, value);
     bool wide = node->dtype == DPR_F32 && values->step->leaves_are_f64;
-    return (dpr__tensor){wide ? DPR_F64 : node->dtype, node->shape, values->memory[value]};
+    return (dpr__tensor){wide ? DPR_F64 : node->dtype, node->shape, values->memory[value],
+                         values->step->forms[value]};
 }

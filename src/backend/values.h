@@ -10,6 +10,7 @@ typedef struct dpr__values {
     dpr__step *step;
     dpr_store *store;
     char *arena;
+    char *shadows; /* leaves whose form here is not the store's, as they are here */
     size_t *slot;  /* (nodes) index in store->slots of each leaf node */
     void **memory; /* (nodes) address of each stored value; NULL otherwise */
 } dpr__values;
@@ -17,13 +18,15 @@ typedef struct dpr__values {
 /* Makes or finds the leaves in the store, allocates and touches the arena, writes the constants. */
 dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *store);
 void dpr__values_release(dpr__values *values);
-/* Takes up the leaves' present addresses: they may have been bound anew since the last run. */
-void dpr__values_refresh(dpr__values *values);
+/* Before a run: takes up the leaves' present addresses, which may have been bound anew since the last one, and fills
+ * the shadows. After it: gives what shadows hold back to the store. */
+void dpr__values_enter(dpr__values *values);
+void dpr__values_leave(dpr__values *values);
 /* Before a tick: saves leaves whose old value is committed to others. After it: gives leaves that could
  * not be written in place their new values. */
 void dpr__values_save(const dpr__values *values);
 void dpr__values_commit(const dpr__values *values);
-/* A stored value as the reference kernels see it. */
+/* A stored value as kernels see it. */
 dpr__tensor dpr__values_tensor(const dpr__values *values, dpr_value value);
 
 #endif

@@ -30,6 +30,7 @@ typedef enum dpr__device { DPR__DEVICE_CPU, DPR__DEVICE_REF } dpr__device;
 #define DPR__PASS_MAP(X)                                                                           \
     X(SIMPLIFY, "simplify")                                                                        \
     X(FUSE, "fuse")                                                                                \
+    X(LAYOUT, "layout")                                                                            \
     X(SCHEDULE, "schedule")                                                                        \
     X(MEMPLAN, "memplan")
 

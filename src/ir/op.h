@@ -3,7 +3,7 @@
 #ifndef DPR_IR_OP_H
 #define DPR_IR_OP_H
 
-#include "base/status.h"
+#include "ir/form.h"
 
 enum dpr__trait {
     DPR__ELEMENTWISE = 1,   /* dst[i] from src[i] (broadcast) alone: may join a fused group */
@@ -49,12 +49,13 @@ typedef struct dpr__gradient {
     dpr_value *diff_src;
 } dpr__gradient;
 
-/* A plain row-major tensor in memory. f32 nodes are held as DPR_F32, or as DPR_F64 in the oracle's
- * double mode. */
+/* A tensor in memory; reference kernels are only given plain ones. f32 nodes are held as DPR_F32, or as
+ * DPR_F64 in the oracle's double mode. */
 typedef struct dpr__tensor {
     dpr_dtype dtype;
     dpr_shape shape; /* no DPR_BATCH */
     void *data;
+    dpr__form form;
 } dpr__tensor;
 
 /* A call of a reference kernel. It computes in double and rounds once, when it stores; so one source

@@ -1,6 +1,6 @@
 /* fuse: covers the graph with groups; makes no new ops. An elementwise node joins the group of its
  * reader or its source where both run over one iteration space and no value would have to leave the group
- * and come back. One contraction a group. Cheap nodes are thus computed where they are used. */
+ * and come back. One contraction, or one gather, a group. Cheap nodes are thus computed where they are used. */
 #include "base/context.h"
 #include "ir/shape.h"
 #include "pass/step.h"
@@ -13,12 +13,13 @@ struct fusion {
     struct entry {
         uint32_t group; /* representative node; 0: not computed (leaf, constant, view, assign) */
         dpr_value next; /* in the circular list of the group's members */
-        uint32_t size;  /* of a representative: members, highest id, contractions */
+        uint32_t size;  /* of a representative: members, highest id */
         dpr_value high;
-        bool contracts;
-        uint32_t seen; /* the search that saw this node last */
-    } * at;            /* (nodes) */
-    dpr_value *stack;  /* (nodes) */
+        bool anchored;      /* holds a matmul or a gather */
+        uint32_t n_readers; /* roots count, too */
+        uint32_t seen;      /* the search that saw this node last */
+    } * at;                 /* (nodes) */
+    dpr_value *stack;       /* (nodes) */
     uint32_t searches;
 };
 
@@ -49,6 +50,15 @@ static bool may_fuse(const struct fusion *fusion, dpr_value value) {
                 &node->shape) == DPR__NO_PATTERN)
             return false;
     return true;
+}
+
+/* A gather joins its reader where it makes a matrix. Bytes are not stored then: their one reader converts them. */
+static bool is_anchor(const struct fusion *fusion, dpr_value value) {
+    const dpr__node *node = dpr__node_of(fusion->graph, value);
+    if (node->op == DPR__OP_matmul)
+        return true;
+    return node->op == DPR__OP_gather && node->shape.rank == 2 && node->shape.dim[1] > 1 &&
+           (node->dtype == DPR_F32 || (node->dtype == DPR_U8 && fusion->at[value].n_readers == 1));
 }
 
 static void see(struct fusion *fusion, dpr_value value, size_t *depth) {
@@ -102,7 +112,7 @@ static void merge(struct fusion *fusion, uint32_t from, uint32_t to) {
     b->next = next;
     b->size += a->size;
     b->high = a->high > b->high ? a->high : b->high;
-    b->contracts |= a->contracts;
+    b->anchored |= a->anchored;
 }
 
 /* Merges the group of src with that of its reader, where that is allowed. */
@@ -111,10 +121,10 @@ static void try_merge(struct fusion *fusion, dpr_value src, dpr_value reader) {
     uint32_t a = fusion->at[src].group, b = fusion->at[reader].group;
     if (a == 0 || b == 0 || a == b || fusion->at[a].size + fusion->at[b].size > MAX_MEMBERS)
         return;
-    if (fusion->at[a].contracts && fusion->at[b].contracts)
+    if (fusion->at[a].anchored && fusion->at[b].anchored)
         return;
     const dpr__node *from = dpr__node_of(graph, src), *to = dpr__node_of(graph, reader);
-    if (!may_fuse(fusion, reader) || !(from->op == DPR__OP_matmul || may_fuse(fusion, src)))
+    if (!may_fuse(fusion, reader) || !(is_anchor(fusion, src) || may_fuse(fusion, src)))
         return;
     if (dpr__shape_equal(&from->shape, &to->shape) && !must_wait(fusion, a, b))
         merge(fusion, a, b);
@@ -154,9 +164,10 @@ int64_t dpr__rows_of(const dpr_shape *space) {
     return rows;
 }
 
-static dpr__group_kind kind_of(const struct fusion *fusion, dpr_value first) {
-    if (dpr__node_of(fusion->graph, first)->op == DPR__OP_matmul)
-        return DPR__GROUP_CONTRACT;
+static dpr__group_kind kind_of(const struct fusion *fusion, dpr_value first, uint32_t n) {
+    dpr__op_id op = dpr__node_of(fusion->graph, first)->op;
+    if (is_anchor(fusion, first) && (n > 1 || fusion->graph->nodes[first].dtype == DPR_F32))
+        return op == DPR__OP_matmul ? DPR__GROUP_CONTRACT : DPR__GROUP_GATHER;
     return may_fuse(fusion, first) ? DPR__GROUP_POINTWISE : DPR__GROUP_NODE;
 }
 
@@ -164,18 +175,26 @@ static void emit_group(dpr__step *step, const struct fusion *fusion, dpr_value l
     dpr__group *group = &step->groups[step->n_groups++];
     uint32_t id = fusion->at[lowest].group;
     *group = (dpr__group){.first = (uint32_t)step->n_members};
-    for (int contractions = 1; contractions >= 0; contractions--)
+    for (int anchor = 1; anchor >= 0; anchor--)
         for (dpr_value v = lowest; v <= fusion->at[id].high; v++)
-            if (fusion->at[v].group == id &&
-                (dpr__node_of(fusion->graph, v)->op == DPR__OP_matmul) == contractions) {
+            if (fusion->at[v].group == id && is_anchor(fusion, v) == anchor) {
                 step->members[step->n_members++] = v;
                 step->group_of[v] = (uint32_t)step->n_groups;
             }
     group->n = (uint32_t)step->n_members - group->first;
-    group->kind = kind_of(fusion, step->members[group->first]);
+    group->kind = kind_of(fusion, step->members[group->first], group->n);
 }
 
-/* Writes out groups and members; a contraction comes first in its group. */
+static void count_readers(const dpr__step *step, struct fusion *fusion) {
+    const dpr_graph *graph = fusion->graph;
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        for (uint32_t i = 0; i < graph->nodes[v].n_src; i++)
+            fusion->at[dpr__source(graph, v, i)].n_readers++;
+    for (size_t i = 0; i < step->n_roots; i++)
+        fusion->at[step->roots[i]].n_readers++;
+}
+
+/* Writes out groups and members; the anchor comes first in its group. */
 static dpr_status emit(dpr__step *step, const struct fusion *fusion) {
     size_t n = fusion->graph->n_nodes;
     DPR_TRY(dpr__allocate(step->context, n, sizeof *step->group_of, &step->group_of));
@@ -198,11 +217,10 @@ dpr_status dpr__fuse(dpr__step *step) {
     if (status == DPR_OK) {
         for (dpr_value v = 1; v < n; v++)
             if (is_computed(graph->nodes[v].op))
-                fusion.at[v] = (struct entry){.group = v,
-                                              .next = v,
-                                              .size = 1,
-                                              .high = v,
-                                              .contracts = graph->nodes[v].op == DPR__OP_matmul};
+                fusion.at[v] = (struct entry){.group = v, .next = v, .size = 1, .high = v};
+        count_readers(step, &fusion);
+        for (dpr_value v = 1; v < n; v++)
+            fusion.at[v].anchored = is_anchor(&fusion, v);
         if (!step->per_node && !context->pass_disabled[DPR__PASS_FUSE])
             merge_all(&fusion);
         status = emit(step, &fusion);

@@ -7,11 +7,14 @@
 
 enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
 
+size_t dpr__element_bytes(const dpr__step *step, dpr_value value) {
+    dpr_dtype dtype = dpr__node_of(step->graph, value)->dtype;
+    return dpr__dtype_bytes(dtype == DPR_F32 && step->leaves_are_f64 ? DPR_F64 : dtype);
+}
+
 size_t dpr__value_bytes(const dpr__step *step, dpr_value value) {
-    const dpr__node *node = dpr__node_of(step->graph, value);
-    size_t element =
-        dpr__dtype_bytes(node->dtype == DPR_F32 && step->leaves_are_f64 ? DPR_F64 : node->dtype);
-    return (size_t)dpr__shape_count(&node->shape) * element;
+    const dpr_shape *shape = &dpr__node_of(step->graph, value)->shape;
+    return (size_t)dpr__form_elements(step->forms[value], shape) * dpr__element_bytes(step, value);
 }
 
 bool dpr__writes_leaf(const dpr__step *step, dpr_value member) {

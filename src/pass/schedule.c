@@ -98,7 +98,8 @@ static dpr_status try_in_place(struct order *order, dpr_value leaf, dpr_value va
                                bool *done) {
     dpr__step *step = order->step;
     *done = false;
-    if (step->group_of[value] == 0 || step->placements[value].home != DPR__HOME_NONE)
+    if (step->group_of[value] == 0 || step->placements[value].home != DPR__HOME_NONE ||
+        step->forms[value] != step->forms[leaf])
         return DPR_OK;
     uint32_t writer = step->group_of[value] - 1;
     if (!mark_before(order, leaf, writer, before) || leads_to(order, writer, before))

@@ -65,10 +65,10 @@ static bool fold(dpr_graph *graph, dpr_value value, double *out) {
     for (uint32_t i = 0; i < node->n_src; i++) {
         if (!is_constant(graph, dpr__source(graph, value, i), &element[i]))
             return false;
-        src[i] = (dpr__tensor){DPR_F64, dpr_scalar_shape(), &element[i]};
+        src[i] = (dpr__tensor){DPR_F64, dpr_scalar_shape(), &element[i], DPR__PLAIN};
     }
     dpr__ops[node->op]->reference(
-        &(dpr__call){node->param, src, {DPR_F32, dpr_scalar_shape(), &result}});
+        &(dpr__call){node->param, src, {DPR_F32, dpr_scalar_shape(), &result, DPR__PLAIN}});
     *out = (double)result;
     return true;
 }
@@ -128,6 +128,8 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     dpr_value value = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param), other;
     double constant;
     while (value != 0 && (other = without_broadcast(graph, value)) != 0)
+        value = other;
+    if (value != 0 && (other = dpr__sink_reshape(graph, value)) != 0)
         value = other;
     if (value == 0)
         return DPR_OK; /* the rewrite reports the graph's failure */

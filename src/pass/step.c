@@ -20,6 +20,7 @@ static dpr_status run_passes(dpr__step *step, const dpr_graph *graph, const dpr_
     if (!disabled[DPR__PASS_SIMPLIFY] && !options->per_node)
         DPR_TRY(verified(step, dpr__simplify(step)));
     DPR_TRY(dpr__fuse(step));
+    DPR_TRY(dpr__layout(step));
     DPR_TRY(dpr__schedule(step));
     DPR_TRY(dpr__plan_memory(step));
 #ifndef NDEBUG
@@ -59,6 +60,7 @@ void dpr__step_destroy(dpr__step *step) {
     dpr__free(context, step->group_of);
     dpr__free(context, step->groups);
     dpr__free(context, step->members);
+    dpr__free(context, step->forms);
     dpr__free(context, step->placements);
     dpr__free(context, step->commits);
     dpr__free(context, step);

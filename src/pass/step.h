@@ -1,19 +1,21 @@
 /* A step: the graph of one program on its way from what the user built to what a backend runs.
- * Passes, in order:  specialise → simplify → fuse → schedule → memory plan.  Each takes a step and
+ * Passes, in order:  specialise → simplify → fuse → layout → schedule → memory plan.  Each takes a step and
  * leaves a step whose graph verifies. docs/architecture.md follows one net through them. */
 #ifndef DPR_PASS_STEP_H
 #define DPR_PASS_STEP_H
 
 #include "base/memory.h"
+#include "ir/form.h"
 #include "ir/graph.h"
 
 typedef enum dpr__group_kind {
     DPR__GROUP_NODE,      /* one node that is no elementwise op */
     DPR__GROUP_POINTWISE, /* elementwise ops over one iteration space */
     DPR__GROUP_CONTRACT,  /* a matmul, then elementwise ops on its result */
+    DPR__GROUP_GATHER,    /* a gather that makes a matrix, then elementwise ops on it */
 } dpr__group_kind;
 
-/* Nodes that one kernel computes together. Members are in topological order; the anchor (a matmul or the
+/* Nodes that one kernel computes together. Members are in topological order; the anchor (a matmul, a gather or the
  * single node) is the first. The iteration space is the shape of every member. */
 typedef struct dpr__group {
     dpr__group_kind kind;
@@ -60,6 +62,7 @@ typedef struct dpr__step {
     size_t n_members;
     uint32_t n_phases;
 
+    dpr__form *forms;           /* (nodes) how each stored value lies */
     dpr__placement *placements; /* (nodes) */
     dpr__commit *commits;
     size_t n_commits;
@@ -75,7 +78,7 @@ typedef struct dpr__step_options {
 } dpr__step_options;
 
 /* Runs the passes. Passes that the context disables are left out (fuse: groups of one; memplan: no
- * memory shared; schedule: the order in which the graph was built). */
+ * memory shared; layout: every value row-major; schedule: the order in which the graph was built). */
 dpr_status dpr__step_create(dpr_graph *graph, const dpr_value *roots, size_t n_roots,
                             const dpr__step_options *options, dpr__step **out);
 void dpr__step_destroy(dpr__step *step);
@@ -83,7 +86,10 @@ void dpr__step_destroy(dpr__step *step);
 dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_value *roots,
                            const dpr__step_options *options);
 dpr_status dpr__simplify(dpr__step *step);
+/* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */
+dpr_value dpr__sink_reshape(dpr_graph *graph, dpr_value value);
 dpr_status dpr__fuse(dpr__step *step);
+dpr_status dpr__layout(dpr__step *step);
 dpr_status dpr__schedule(dpr__step *step);
 dpr_status dpr__plan_memory(dpr__step *step);
 
@@ -108,6 +114,8 @@ dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space);
 int64_t dpr__columns(const dpr_shape *space);
 int64_t dpr__rows_of(const dpr_shape *space);
 
+/* Bytes of one element of a value, and of the whole as it is stored. */
+size_t dpr__element_bytes(const dpr__step *step, dpr_value value);
 size_t dpr__value_bytes(const dpr__step *step, dpr_value value);
 /* Whether this member of a group writes a leaf in place (a view of a leaf lies there, too, but does not). */
 bool dpr__writes_leaf(const dpr__step *step, dpr_value member);

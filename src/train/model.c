@@ -274,8 +274,13 @@ dpr_status dpr_model_weights_sha256(const dpr_model *model, char hex[65]) {
     dpr__sha256_init(&hash);
     for (size_t i = 0; i < model->store->n_slots; i++) {
         const dpr__slot *slot = &model->store->slots[i];
-        if (slot->kind == DPR_PARAMETER)
-            dpr__sha256_add(&hash, slot->data, slot->bytes);
+        void *plain;
+        if (slot->kind != DPR_PARAMETER)
+            continue;
+        DPR_TRY(dpr__allocate(model->context, slot->bytes, 1, &plain));
+        dpr__slot_read(slot, plain);
+        dpr__sha256_add(&hash, plain, slot->bytes);
+        dpr__free(model->context, plain);
     }
     dpr__sha256_finish(&hash, digest);
     dpr__sha256_hex(digest, hex);

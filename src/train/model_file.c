@@ -84,25 +84,41 @@ dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__m
 
 /* ---- writing ---- */
 
+/* The row-major copies of the slots of one kind, appended to tensors. */
+static dpr_status list_leaves(const dpr_store *store, dpr_leaf_kind kind, dpr__arena *arena,
+                              dpr__stored *tensors, size_t *n) {
+    for (size_t i = 0; i < store->n_slots; i++) {
+        const dpr__slot *slot = &store->slots[i];
+        if (slot->kind != kind)
+            continue;
+        void *plain = dpr__arena_allocate(arena, slot->bytes);
+        if (plain == NULL)
+            return DPR_E_MEMORY;
+        dpr__slot_read(slot, plain);
+        tensors[(*n)++] = (dpr__stored){.name = slot->name,
+                                        .dtype = slot->dtype,
+                                        .shape = slot->shape,
+                                        .data = plain,
+                                        .bytes = slot->bytes};
+    }
+    return DPR_OK;
+}
+
 /* Parameters first, in the order of the net text: the order that weights_sha256 is over. */
 static dpr_status write_leaves(const dpr_model *model, const char *path,
                                const dpr__metadata *metadata, size_t n_metadata, bool state) {
     const dpr_store *store = model->store;
+    dpr__arena arena;
     dpr__stored *tensors;
     size_t n = 0;
     DPR_TRY(dpr__allocate(model->context, store->n_slots, sizeof *tensors, &tensors));
-    for (int kind = DPR_PARAMETER; kind <= (state ? DPR_STATE : DPR_PARAMETER); kind++)
-        for (size_t i = 0; i < store->n_slots; i++) {
-            const dpr__slot *slot = &store->slots[i];
-            if ((int)slot->kind == kind)
-                tensors[n++] = (dpr__stored){.name = slot->name,
-                                             .dtype = slot->dtype,
-                                             .shape = slot->shape,
-                                             .data = slot->data,
-                                             .bytes = slot->bytes};
-        }
-    dpr_status status =
-        dpr__safetensors_write(model->context, path, tensors, n, metadata, n_metadata);
+    dpr__arena_init(&arena, model->context);
+    dpr_status status = list_leaves(store, DPR_PARAMETER, &arena, tensors, &n);
+    if (status == DPR_OK && state)
+        status = list_leaves(store, DPR_STATE, &arena, tensors, &n);
+    if (status == DPR_OK)
+        status = dpr__safetensors_write(model->context, path, tensors, n, metadata, n_metadata);
+    dpr__arena_release(&arena);
     dpr__free(model->context, tensors);
     return status;
 }
@@ -253,7 +269,7 @@ dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name,
             DPR_TRY(check_tensor(model->context, name, file, slot->name, slot->dtype, &slot->shape,
                                  &tensor));
             if (copy)
-                memcpy(slot->data, tensor->data, slot->bytes);
+                dpr__slot_write(slot, tensor->data);
         }
     return DPR_OK;
 }

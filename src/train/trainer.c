@@ -20,7 +20,7 @@ static dpr_status clear_leaves(dpr_store *store) {
                                         "adam_correction_1", "adam_correction_2"};
     for (size_t i = 0; i < store->n_slots; i++)
         if (store->slots[i].kind == DPR_STATE)
-            memset(store->slots[i].data, 0, store->slots[i].bytes);
+            memset(store->slots[i].data, 0, store->slots[i].room);
     for (size_t i = 0; i < sizeof sized / sizeof *sized; i++) {
         dpr__slot *slot = dpr__store_find(store, sized[i]);
         if (slot == NULL)
@@ -29,7 +29,7 @@ static dpr_status clear_leaves(dpr_store *store) {
             dpr__free_aligned(store->context, slot->data);
         slot->data = NULL;
         slot->borrowed = false;
-        slot->bytes = 0;
+        slot->bytes = slot->room = 0;
         slot->shape.dim[0] = 0;
     }
     return DPR_OK;
@@ -278,14 +278,14 @@ static bool next_pair(const dpr_store *store, size_t *at, dpr__slot **weights, d
 static void keep_best(const dpr_trainer *trainer) {
     dpr__slot *weights, *best;
     for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);)
-        memcpy(best->data, weights->data, weights->bytes);
+        memcpy(best->data, weights->data, weights->room);
 }
 
 void dpr__trainer_swap_best(dpr_trainer *trainer) {
     dpr__slot *weights, *best;
     for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
         float *a = weights->data, *b = best->data;
-        for (size_t i = 0; i < weights->bytes / sizeof(float); i++) {
+        for (size_t i = 0; i < weights->room / sizeof(float); i++) {
             float kept = a[i];
             a[i] = b[i];
             b[i] = kept;

@@ -7,17 +7,17 @@
 /* Tensors of literals: reals((1, 2, 3), 3), and so on; the shape follows the numbers. */
 #define UNPACK(...) __VA_ARGS__
 #define REALS(numbers, ...)                                                                        \
-    ((dpr__tensor){DPR_F64, dpr_shape_of(__VA_ARGS__), (double[]){UNPACK numbers}})
-#define REAL(number) ((dpr__tensor){DPR_F64, {0}, (double[]){number}})
+    ((dpr__tensor){DPR_F64, dpr_shape_of(__VA_ARGS__), (double[]){UNPACK numbers}, DPR__PLAIN})
+#define REAL(number) ((dpr__tensor){DPR_F64, {0}, (double[]){number}, DPR__PLAIN})
 #define INTEGERS(numbers, ...)                                                                     \
-    ((dpr__tensor){DPR_I32, dpr_shape_of(__VA_ARGS__), (int32_t[]){UNPACK numbers}})
-#define INTEGER(number) ((dpr__tensor){DPR_I32, {0}, (int32_t[]){number}})
+    ((dpr__tensor){DPR_I32, dpr_shape_of(__VA_ARGS__), (int32_t[]){UNPACK numbers}, DPR__PLAIN})
+#define INTEGER(number) ((dpr__tensor){DPR_I32, {0}, (int32_t[]){number}, DPR__PLAIN})
 #define BYTES(numbers, ...)                                                                        \
-    ((dpr__tensor){DPR_U8, dpr_shape_of(__VA_ARGS__), (uint8_t[]){UNPACK numbers}})
+    ((dpr__tensor){DPR_U8, dpr_shape_of(__VA_ARGS__), (uint8_t[]){UNPACK numbers}, DPR__PLAIN})
 #define COUNTERS(numbers, ...)                                                                     \
-    ((dpr__tensor){DPR_U64, dpr_shape_of(__VA_ARGS__), (uint64_t[]){UNPACK numbers}})
-#define COUNTER(number) ((dpr__tensor){DPR_U64, {0}, (uint64_t[]){number}})
-#define NOTHING(...) ((dpr__tensor){DPR_F64, dpr_shape_of(__VA_ARGS__), (double[1]){0}})
+    ((dpr__tensor){DPR_U64, dpr_shape_of(__VA_ARGS__), (uint64_t[]){UNPACK numbers}, DPR__PLAIN})
+#define COUNTER(number) ((dpr__tensor){DPR_U64, {0}, (uint64_t[]){number}, DPR__PLAIN})
+#define NOTHING(...) ((dpr__tensor){DPR_F64, dpr_shape_of(__VA_ARGS__), (double[1]){0}, DPR__PLAIN})
 
 /* Asks the op's shape rule for the result's type, runs its kernel, and compares: integers exactly,
  * reals to 1e-14 relative in double and one unit in the last place in float (numbers given as reals

@@ -86,8 +86,9 @@ static void test_span(const dpr__kernel *kernel, int64_t n, int64_t offset, bool
                         : kernel->op == DPR__OP_cast ? (const void *)&cast
                                                      : NULL;
     dpr_shape shape = dpr_shape_of(n);
-    dpr__tensor src[2] = {{kernel->dtype, shape, first}, {DPR_F32, shape, b + offset}};
-    dpr__ops[kernel->op]->reference(&(dpr__call){param, src, {DPR_F32, shape, want}});
+    dpr__tensor src[2] = {{kernel->dtype, shape, first, DPR__PLAIN},
+                          {DPR_F32, shape, b + offset, DPR__PLAIN}};
+    dpr__ops[kernel->op]->reference(&(dpr__call){param, src, {DPR_F32, shape, want, DPR__PLAIN}});
     set_guarded(got, n);
     float *dst = got + GUARD;
     const void *from = first;
@@ -117,76 +118,221 @@ static void spans(void **state) {
 
 /* ---- TILE ---- */
 
-static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k, bool ta,
-                      bool tb) {
-    size_t a_n = (size_t)(m * k) + 1, b_n = (size_t)(k * n) + 1;
-    float *a = calloc(a_n, sizeof *a), *b = calloc(b_n, sizeof *b);
-    float *packed = aligned_alloc(64, DPR__TILE_PACKED * sizeof *packed);
-    float *want = calloc((size_t)(m * n) + 1, sizeof *want);
-    int64_t ldc = n + 3;
-    float *got = calloc((size_t)(m * ldc) + 2 * GUARD, sizeof *got);
-    assert_non_null(packed);
-    /* Offset by one float: nothing may rely on alignment. */
-    fill(a, m * k + 1, 3);
-    fill(b, k * n + 1, 4);
-    set_guarded(got, m * ldc);
-    dpr__matmul_param param = {.transpose_a = ta, .transpose_b = tb};
-    dpr__tensor src[2] = {{DPR_F32, ta ? dpr_shape_of(k, m) : dpr_shape_of(m, k), a + 1},
-                          {DPR_F32, tb ? dpr_shape_of(n, k) : dpr_shape_of(k, n), b + 1}};
-    dpr__op_matmul.reference(&(dpr__call){&param, src, {DPR_F32, dpr_shape_of(m, n), want}});
-    dpr__tile_call call = {.a = a + 1,
-                           .b = b + 1,
-                           .a_row = ta ? 1 : k,
-                           .a_column = ta ? m : 1,
-                           .b_row = tb ? 1 : n,
-                           .b_column = tb ? k : 1,
-                           .m = m,
-                           .n = n,
-                           .k = k,
-                           .c = got + GUARD,
-                           .ldc = ldc,
-                           .packed = packed};
-    kernel->run.tile(&call);
-    if (k <= DPR__TILE_K) { /* again, with b as the first call packed it: the same bits */
-        float *once = malloc((size_t)(m * ldc) * sizeof *once + 1);
-        assert_non_null(once);
-        memcpy(once, got + GUARD, (size_t)(m * ldc) * sizeof *once);
-        call.b_is_packed = true;
-        kernel->run.tile(&call);
-        assert_memory_equal(got + GUARD, once, (size_t)(m * ldc) * sizeof *once);
-        free(once);
-    }
-    for (int64_t i = 0; i < m; i++) {
+/* a, m × k, as the kernel wants it by rows or by columns; what lies beyond is NaN, so that reading it shows. */
+static float *tile_operand(const float *a, int64_t m, int64_t k, bool by_columns,
+                           dpr__tile_call *call) {
+    int64_t rows = by_columns ? k : m, columns = by_columns ? m : k;
+    int64_t panels = (columns + DPR__PANEL - 1) / DPR__PANEL;
+    size_t n = (size_t)(panels * rows * DPR__PANEL);
+    float *panels_of_a = malloc(n * sizeof *panels_of_a + sizeof *panels_of_a);
+    assert_non_null(panels_of_a);
+    for (size_t i = 0; i < n + 1; i++)
+        panels_of_a[i] = NAN;
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t l = 0; l < k; l++) {
+            int64_t r = by_columns ? l : i, c = by_columns ? i : l;
+            panels_of_a[1 + (c / DPR__PANEL * rows + r) * DPR__PANEL + c % DPR__PANEL] =
+                a[i * k + l];
+        }
+    call->by_columns = by_columns;
+    call->a = panels_of_a + 1; /* nothing may rely on alignment */
+    call->a_panel = rows * DPR__PANEL;
+    call->a_chunk = by_columns ? DPR__PANEL * DPR__PANEL : rows * DPR__PANEL;
+    return panels_of_a;
+}
+
+/* Once over all of k, then in two pieces: the same bits. */
+static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k, bool by_columns) {
+    float *a = calloc((size_t)(m * k) + 1, sizeof *a);
+    float *b = calloc((size_t)(k * n) + 1, sizeof *b),
+          *want = calloc((size_t)(m * n), sizeof *want);
+    float *b_panel = calloc((size_t)(k * DPR__PANEL) + 1, sizeof *b_panel);
+    int64_t c_floats = m * DPR__PANEL;
+    float *got = calloc((size_t)c_floats + 2 * GUARD, sizeof *got);
+    float *pieces = calloc((size_t)c_floats, sizeof *pieces);
+    fill(a, m * k, 3);
+    fill(b, k * n, 4);
+    for (int64_t l = 0; l < k; l++)
         for (int64_t j = 0; j < n; j++)
-            expect_near(kernel->name, got[GUARD + i * ldc + j], want[i * n + j],
+            b_panel[1 + l * DPR__PANEL + j] = b[l * n + j];
+    set_guarded(got, c_floats);
+    dpr__matmul_param param = {0};
+    dpr__tensor src[2] = {{DPR_F32, dpr_shape_of(m, k), a, DPR__PLAIN},
+                          {DPR_F32, dpr_shape_of(k, n), b, DPR__PLAIN}};
+    dpr__op_matmul.reference(
+        &(dpr__call){&param, src, {DPR_F32, dpr_shape_of(m, n), want, DPR__PLAIN}});
+    dpr__tile_call call = {.b = b_panel + 1, .m = m, .columns = n, .k = k, .c = got + GUARD};
+    float *operand = tile_operand(a, m, k, by_columns, &call);
+    kernel->run.tile->multiply(&call);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            expect_near(kernel->name, got[GUARD + i * DPR__PANEL + j], want[i * n + j],
                         1e-6 * (double)(k + 1) * 3, i * n + j);
-        for (int64_t j = n; j < ldc; j++)
-            if (got[GUARD + i * ldc + j] != GUARD_VALUE)
-                fail_msg("%s writes beyond a row of its result", kernel->name);
-    }
-    expect_guards(kernel->name, got + GUARD, got + GUARD + m * ldc);
-    free(a), free(b), free(packed), free(want), free(got);
+    expect_guards(kernel->name, got + GUARD, got + GUARD + c_floats);
+    call.c = pieces;
+    call.k = k / 2 / DPR__PANEL * DPR__PANEL;
+    kernel->run.tile->multiply(&call);
+    call.a += call.k / DPR__PANEL * call.a_chunk;
+    call.b += call.k * DPR__PANEL;
+    call.k = k - call.k;
+    call.add = true;
+    kernel->run.tile->multiply(&call);
+    for (int64_t i = 0; i < m; i++)
+        assert_memory_equal(pieces + i * DPR__PANEL, got + GUARD + i * DPR__PANEL,
+                            (size_t)n * sizeof *got);
+    free(a), free(b), free(want), free(b_panel), free(got), free(pieces), free(operand);
+}
+
+static void test_turn(const dpr__kernel *kernel) {
+    float src[1 + 32 * 32], dst[32 * 32 + 2 * GUARD];
+    fill(src, 1 + 32 * 32, 5);
+    set_guarded(dst, 32 * 32);
+    kernel->run.tile->turn(src + 1, dst + GUARD);
+    for (int i = 0; i < 32; i++)
+        for (int j = 0; j < 32; j++)
+            assert_float_equal(dst[GUARD + 32 * j + i], src[1 + 32 * i + j], 0);
+    expect_guards(kernel->name, dst + GUARD, dst + GUARD + 32 * 32);
 }
 
 static void tiles(void **state) {
     (void)state;
-    static const int64_t M[] = {1, 2, 5, 6, 7, 13, 14, 15, 127, 128};
-    static const int64_t N[] = {1, 3, 8, 10, 15, 16, 17, 31, 32, 33, 255, 256};
-    static const int64_t K[] = {0, 1, 2, 17, 255, 256, 257, 700};
+    static const int64_t M[] = {1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 29, 31, 32, 33, 64, 127, 128};
+    static const int64_t N[] = {1, 3, 7, 8, 9, 10, 15, 16, 17, 31, 32};
+    static const int64_t K[] = {0, 1, 2, 17, 31, 32, 33, 255, 256, 257, 700};
     for (size_t t = 0; t < dpr__n_kernels; t++) {
         if (dpr__kernels[t].class != DPR__TILE || !runs_here(&dpr__kernels[t]))
             continue;
+        test_turn(&dpr__kernels[t]);
         for (size_t i = 0; i < sizeof M / sizeof *M; i++)
             for (size_t j = 0; j < sizeof N / sizeof *N; j++)
-                for (size_t l = 0; l < sizeof K / sizeof *K; l++) {
-                    if (M[i] * N[j] * K[l] > 4000000) /* the reference is slow */
-                        continue;
-                    unsigned flags = (unsigned)(i + j + l); /* all four forms come up */
-                    test_tile(&dpr__kernels[t], M[i], N[j], K[l], flags & 1, flags & 2);
-                }
-        for (unsigned flags = 0; flags < 4; flags++)
-            test_tile(&dpr__kernels[t], 29, 45, 300, flags & 1, flags & 2);
+                for (size_t l = 0; l < sizeof K / sizeof *K; l++)
+                    if (M[i] * N[j] * K[l] < 400000) /* the reference is slow */
+                        for (int by_columns = 0; by_columns < 2; by_columns++)
+                            test_tile(&dpr__kernels[t], M[i], N[j], K[l], by_columns);
     }
+}
+
+/* ---- STRIP ---- */
+
+/* The chain once more, read from its text and run by the span kernels: the two must give the same bits. */
+struct reading {
+    const char *at;
+    const float *tile, *constants;
+    float (*memory)[MOST];
+    float results[24][MOST];
+    int64_t n;
+};
+
+static int read_number(struct reading *r) {
+    int number = 0;
+    while (*r->at < '0' || *r->at > '9')
+        r->at++;
+    while (*r->at >= '0' && *r->at <= '9')
+        number = 10 * number + (*r->at++ - '0');
+    return number;
+}
+
+/* Reads ",FULL(0)" and its like, and lays the operand out, one number for each point. */
+static void read_operand(struct reading *r, float *out) {
+    char kind = *++r->at;
+    int index = read_number(r);
+    r->at++;
+    for (int64_t i = 0; i < r->n; i++)
+        out[i] = kind == 'F'   ? r->memory[index][i]
+                 : kind == 'R' ? r->memory[index][i % DPR__PANEL] /* ROW, or R(n): below */
+                               : r->memory[index][kind == 'C' ? i / DPR__PANEL : 0];
+}
+
+static void read_source(struct reading *r, float *out) {
+    if (strncmp(r->at, ",R(", 3) != 0) {
+        read_operand(r, out);
+        return;
+    }
+    int index = read_number(r);
+    r->at++;
+    memcpy(out, index == 0 ? r->tile : r->results[index], (size_t)r->n * sizeof *out);
+}
+
+/* Runs "ADD(1,R(0),ROW(0)) … STORE(0,R(1))"; the values stored in outputs. */
+static void run_text(struct reading *r, float (*outputs)[MOST]) {
+    static float a[MOST], b[MOST];
+    while (*r->at != 0) {
+        char word[32] = "";
+        for (size_t k = 0; *r->at != '('; r->at++)
+            if (*r->at != ' ')
+                word[k++] = (char)(*r->at | 32);
+        int number = read_number(r);
+        read_source(r, a);
+        if (strcmp(word, "store") == 0) {
+            memcpy(outputs[number], a, (size_t)r->n * sizeof *a);
+            r->at++;
+            continue;
+        }
+        dpr__scale_param scale = {0};
+        bool binary = *r->at == ',' && strncmp(r->at, ",C(", 3) != 0;
+        if (binary)
+            read_source(r, b);
+        else if (*r->at == ',') {
+            scale.factor = (double)r->constants[read_number(r)];
+            r->at++;
+        }
+        dpr__op_id op = 0;
+        for (dpr__op_id i = 1; i < DPR__N_OPS; i++)
+            op = strcmp(dpr__op_names[i], word) == 0 ? i : op;
+        const dpr__kernel *kernel = dpr__kernel_find(DPR__SPAN, op, DPR_F32, DPR__ISA_GENERIC);
+        assert_non_null(kernel);
+        kernel->run.span(&scale, a, binary ? b : NULL, r->results[number], (size_t)r->n);
+        r->at++;
+    }
+}
+
+static void test_strip(const dpr__strip *strip, int isa, int64_t rows) {
+    enum { MEMORY = 10, OUTPUTS = 4 };
+    static float memory[MEMORY][MOST], outputs[OUTPUTS][MOST], tile[MOST];
+    static float got[OUTPUTS][MOST + 2 * GUARD];
+    static struct reading r;
+    float constants[] = {0.9F, -1, 0.25F, 0.99F, 1e-3F, 0.5F};
+    const float *operands[MEMORY];
+    float *results[OUTPUTS];
+    for (int m = 0; m < MEMORY; m++) {
+        fill(memory[m], MOST, 10 + (uint32_t)m);
+        for (int i = 0; i < MOST && strncmp(strip->name, "adamw", 5) == 0; i++)
+            memory[m][i] = fabsf(memory[m][i]) + 0.01F; /* what is rooted and divided by */
+        operands[m] = memory[m];
+    }
+    fill(tile, MOST, 9);
+    if (rows > 0)
+        tile[3] = NAN;
+    for (int o = 0; o < OUTPUTS; o++) {
+        set_guarded(got[o], MOST);
+        results[o] = got[o] + GUARD;
+    }
+    strip->run[isa](&(dpr__strip_call){rows, tile, operands, results, constants});
+    r = (struct reading){.at = strip->text,
+                         .tile = tile,
+                         .constants = constants,
+                         .memory = memory,
+                         .n = rows * DPR__PANEL};
+    for (int o = 0; o < OUTPUTS; o++)
+        for (int i = 0; i < MOST; i++)
+            outputs[o][i] = GUARD_VALUE;
+    run_text(&r, outputs);
+    for (int o = 0; o < OUTPUTS; o++)
+        for (int64_t i = 0; i < MOST; i++)
+            if (memcmp(&results[o][i], &outputs[o][i], sizeof(float)) != 0 &&
+                !(isnan(results[o][i]) && isnan(outputs[o][i])))
+                fail_msg("%s (%s): output %d, element %lld is %.9g, its ops say %.9g", strip->name,
+                         dpr__isa_name((dpr__isa)isa), o, (long long)i, (double)results[o][i],
+                         (double)outputs[o][i]);
+}
+
+static void strips(void **state) {
+    (void)state;
+    for (size_t s = 0; s < dpr__n_strips; s++)
+        for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
+            for (int64_t rows = 0; dpr__strips[s].run[isa] != NULL && rows < 35;
+                 rows += rows < 3 ? 1 : 15)
+                test_strip(&dpr__strips[s], isa, rows);
 }
 
 /* ---- ROWS ---- */
@@ -213,14 +359,15 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         index_values[i] = (int32_t)(i * 7 % 13 - 3); /* some outside */
     dpr_shape space = dpr_shape_of(rows, columns);
     dpr_dtype dtype = kernel->dtype;
-    *c = (struct rows_case){.src = {{dtype, space, pool}, {DPR_F32, space, other}}};
-    c->call = (dpr__call){NULL, c->src, {DPR_F32, space, NULL}};
+    *c = (struct rows_case){
+        .src = {{dtype, space, pool, DPR__PLAIN}, {DPR_F32, space, other, DPR__PLAIN}}};
+    c->call = (dpr__call){NULL, c->src, {DPR_F32, space, NULL, DPR__PLAIN}};
     switch (kernel->op) {
     case DPR__OP_softmax_cross_entropy:
         c->call.dst.shape = dpr_shape_of(rows);
         break;
     case DPR__OP_argmax:
-        c->call.dst = (dpr__tensor){DPR_I32, dpr_shape_of(rows), NULL};
+        c->call.dst = (dpr__tensor){DPR_I32, dpr_shape_of(rows), NULL, DPR__PLAIN};
         break;
     case DPR__OP_sum:
         sum_param = (dpr__sum_param){.axes = last ? 2 : 1};
@@ -228,18 +375,18 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         c->call.dst.shape = last ? dpr_shape_of(rows) : dpr_shape_of(columns);
         break;
     case DPR__OP_gather:
-        c->src[1] = (dpr__tensor){DPR_I32, dpr_shape_of(rows), index_values};
+        c->src[1] = (dpr__tensor){DPR_I32, dpr_shape_of(rows), index_values, DPR__PLAIN};
         c->call.dst.dtype = dtype;
         break;
     case DPR__OP_one_hot:
-        c->src[0] = (dpr__tensor){DPR_I32, dpr_shape_of(rows), index_values};
+        c->src[0] = (dpr__tensor){DPR_I32, dpr_shape_of(rows), index_values, DPR__PLAIN};
         c->call.param = &one_hot_param;
         c->call.dst.shape = dpr_shape_of(rows, 5);
         break;
     case DPR__OP_draw:
         draw_param = (dpr__draw_param){.ordinal = 3, .shape = space};
-        c->src[0] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &seed};
-        c->src[1] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick};
+        c->src[0] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN};
+        c->src[1] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick, DPR__PLAIN};
         c->call.param = &draw_param;
         break;
     default:
@@ -248,44 +395,72 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
     return kernel->run.rows->accepts(&c->call);
 }
 
-static void test_rows(const dpr__kernel *kernel, int64_t rows, int64_t columns, bool last) {
+/* The same call with its matrices in panels, whose last lanes hold NaN. */
+static void to_panels(struct rows_case *c) {
+    static float store[2][MOST * 16];
+    for (int i = 0; i < 2; i++) {
+        dpr__tensor *src = &c->src[i];
+        if (!dpr__form_fits_panels(src->dtype, &src->shape) || src->data == NULL)
+            continue;
+        for (size_t k = 0; k < sizeof store[i] / sizeof *store[i]; k++)
+            store[i][k] = NAN;
+        dpr__form_copy(store[i], DPR__PANELS, src->data, DPR__PLAIN, &src->shape, sizeof(float));
+        src->data = store[i];
+        src->form = DPR__PANELS;
+    }
+    if (dpr__form_fits_panels(c->call.dst.dtype, &c->call.dst.shape))
+        c->call.dst.form = DPR__PANELS;
+}
+
+static void test_rows(const dpr__kernel *kernel, int64_t rows, int64_t columns, bool last,
+                      bool panels) {
     struct rows_case c;
-    static float want[MOST * 4], got[MOST * 4 + 2 * GUARD];
+    static float want[MOST * 4], got[MOST * 16 + 2 * GUARD], plain[MOST * 4];
     if (rows * columns == 0 || !make_case(kernel, rows, columns, last, &c))
         return;
     c.call.dst.data = want;
     dpr__ops[kernel->op]->reference(&c.call);
-    size_t bytes = (size_t)dpr__shape_count(&c.call.dst.shape) * dpr__dtype_bytes(c.call.dst.dtype);
+    if (panels)
+        to_panels(&c);
+    if (!kernel->run.rows->accepts(&c.call))
+        return;
+    dpr__tensor *dst = &c.call.dst;
+    size_t bytes = (size_t)dpr__shape_count(&dst->shape) * dpr__dtype_bytes(dst->dtype);
+    size_t stored =
+        (size_t)dpr__form_elements(dst->form, &dst->shape) * dpr__dtype_bytes(dst->dtype);
     int64_t units = kernel->run.rows->units(&c.call);
     /* In one piece, and cut in two: the same. */
     for (int64_t cut = 0; cut <= units; cut += units > 2 ? units / 2 : 1) {
-        set_guarded(got, MOST * 4);
-        c.call.dst.data = got + GUARD;
+        set_guarded(got, MOST * 16);
+        dst->data = got + GUARD;
         kernel->run.rows->run(&c.call, 0, cut);
         kernel->run.rows->run(&c.call, cut, units);
-        if (c.call.dst.dtype != DPR_F32)
-            assert_memory_equal(got + GUARD, want, bytes);
+        dpr__form_copy(plain, DPR__PLAIN, got + GUARD, dst->form, &dst->shape,
+                       dpr__dtype_bytes(dst->dtype));
+        if (dst->dtype != DPR_F32)
+            assert_memory_equal(plain, want, bytes);
         else
             for (size_t i = 0; i < bytes / sizeof *got; i++)
-                expect_near(kernel->name, got[GUARD + i], want[i],
+                expect_near(kernel->name, plain[i], want[i],
                             4e-6 * (fabs((double)want[i]) + 1) * sqrt((double)(rows + columns)),
                             (int64_t)i);
         for (int i = 0; i < GUARD; i++)
-            if (got[i] != GUARD_VALUE || got[GUARD + (bytes + 3) / 4 + (size_t)i] != GUARD_VALUE)
+            if (got[i] != GUARD_VALUE || got[GUARD + (stored + 3) / 4 + (size_t)i] != GUARD_VALUE)
                 fail_msg("%s writes outside its result", kernel->name);
     }
 }
 
 static void rows(void **state) {
     (void)state;
-    static const int64_t ROWS[] = {0, 1, 2, 5, 16, 33}, COLUMNS[] = {0, 1, 2, 10, 15, 16, 17, 100};
+    static const int64_t ROWS[] = {0, 1, 2, 5, 16, 33},
+                         COLUMNS[] = {0, 1, 2, 10, 15, 16, 17, 31, 32, 33, 100};
     for (size_t k = 0; k < dpr__n_kernels; k++) {
         if (dpr__kernels[k].class != DPR__ROWS || !runs_here(&dpr__kernels[k]))
             continue;
         for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
             for (size_t j = 0; j < sizeof COLUMNS / sizeof *COLUMNS; j++) {
-                test_rows(&dpr__kernels[k], ROWS[i], COLUMNS[j], true);
-                test_rows(&dpr__kernels[k], ROWS[i], COLUMNS[j], false);
+                for (unsigned flags = 0; flags < 4; flags++)
+                    test_rows(&dpr__kernels[k], ROWS[i], COLUMNS[j], flags & 1, flags & 2);
             }
     }
 }
@@ -304,8 +479,8 @@ static void a_wrong_kernel_is_seen(void **state) {
     float x[32], got[32], want[32];
     fill(x, 32, 8);
     broken(NULL, x, NULL, got, 32);
-    dpr__tensor src = {DPR_F32, dpr_shape_of(32), x};
-    dpr__op_relu.reference(&(dpr__call){NULL, &src, {DPR_F32, dpr_shape_of(32), want}});
+    dpr__tensor src = {DPR_F32, dpr_shape_of(32), x, DPR__PLAIN};
+    dpr__op_relu.reference(&(dpr__call){NULL, &src, {DPR_F32, dpr_shape_of(32), want, DPR__PLAIN}});
     int differing = 0;
     for (int i = 0; i < 32; i++)
         differing += !(fabsf(got[i] - want[i]) <= 2e-6F * (fabsf(want[i]) + 1e-3F));
@@ -314,7 +489,7 @@ static void a_wrong_kernel_is_seen(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(spans), cmocka_unit_test(tiles),
-                                       cmocka_unit_test(rows),
+                                       cmocka_unit_test(strips), cmocka_unit_test(rows),
                                        cmocka_unit_test(a_wrong_kernel_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-enum { SEEDS = 400, NODES = 40, ROOTS = 8, MOST_ELEMENTS = 20000, TICKS = 2 };
+enum { SEEDS = 400, NODES = 40, ROOTS = 8, MOST_ELEMENTS = 20000, TICKS = 2, ENTRIES = 5 };
 
 /* A stream of choices. */
 struct choices {
@@ -88,12 +88,31 @@ static dpr_value random_shaping(struct choices *c, dpr_graph *g, dpr_value a) {
     }
 }
 
+/* Entries of a pool, numbers or bytes; sometimes normalised per channel and made a matrix, as images are. */
+static dpr_value random_gather(struct choices *c, dpr_graph *g, dpr_value a) {
+    dpr_shape shape = dpr_value_shape(g, a);
+    dpr_value index = dpr_input(g, "index", DPR_I32, dpr_shape_of(ENTRIES));
+    dpr_value which = dpr_input(g, "which", DPR_I32, dpr_scalar_shape());
+    if (pick(c, 2) == 0)
+        return shape.rank > 0 ? dpr_scale(g, dpr_gather(g, a, pick(c, 2) ? index : which), 0.5) : 0;
+    dpr_value pool = dpr_input(g, "bytes", DPR_U8, dpr_shape_of(7, 5, 4, 3));
+    dpr_value x = dpr_cast(g, dpr_gather(g, pool, pick(c, 2) ? index : which), DPR_F32);
+    x = dpr_scale(g, x, 1.0 / 255);
+    if (dpr__shape_count(&shape) == 3 && shape.rank == 1)
+        x = dpr_multiply(g, x, a);
+    return pick(c, 2)
+               ? x
+               : dpr_reshape(g, x, dpr_shape_of(5, dpr_value_shape(g, x).rank == 4 ? 60 : 12));
+}
+
 /* One more value, of values that are there; 0 where what was picked does not fit. */
 static dpr_value random_value(struct choices *c, dpr_graph *g, const dpr_value *pool, size_t n) {
     dpr_value a = pool[pick(c, (uint32_t)n)], b = pool[pick(c, (uint32_t)n)];
     dpr_shape x = dpr_value_shape(g, a), y = dpr_value_shape(g, b), common;
     unsigned flags = pick(c, 4);
-    switch (pick(c, 5)) {
+    switch (pick(c, 6)) {
+    case 5:
+        return random_gather(c, g, a);
     case 0:
     case 1:
         if (!dpr__shape_broadcast(&x, &y, &common) || dpr__shape_count(&common) > MOST_ELEMENTS)
@@ -147,6 +166,20 @@ static struct made make(dpr_graph *g, uint64_t seed) {
     return made;
 }
 
+/* Inputs that the graph did not come to use are not in the store. */
+static void fill_inputs(dpr_store *store) {
+    static const int32_t INDEX[ENTRIES] = {3, 0, 99, 1, -1}, WHICH = 2;
+    uint8_t bytes[7 * 5 * 4 * 3];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 37);
+    if (dpr__store_find(store, "index") != NULL)
+        assert_int_equal(dpr_store_write(store, "index", INDEX, sizeof INDEX), DPR_OK);
+    if (dpr__store_find(store, "which") != NULL)
+        assert_int_equal(dpr_store_write(store, "which", &WHICH, sizeof WHICH), DPR_OK);
+    if (dpr__store_find(store, "bytes") != NULL)
+        assert_int_equal(dpr_store_write(store, "bytes", bytes, sizeof bytes), DPR_OK);
+}
+
 /* All root values and leaves after some ticks, one after the other; *n elements. */
 static float *run(uint64_t seed, dpr_context_options options, size_t *n) {
     dpr_context *context;
@@ -158,6 +191,7 @@ static float *run(uint64_t seed, dpr_context_options options, size_t *n) {
     struct made made = make(g, seed);
     if (dpr_program_create(g, store, made.roots, made.n_roots, NULL, &program) != DPR_OK)
         fail_msg("seed %d: %s", (int)seed, dpr_error(context));
+    fill_inputs(store);
     assert_int_equal(dpr_program_run(program, TICKS, NULL, NULL), DPR_OK);
     float *all = calloc((ROOTS + 6) * MOST_ELEMENTS, sizeof *all);
     assert_non_null(all);
@@ -170,7 +204,9 @@ static float *run(uint64_t seed, dpr_context_options options, size_t *n) {
         *n += count;
     }
     for (size_t i = 0; i < store->n_slots; i++) {
-        memcpy(all + *n, store->slots[i].data, store->slots[i].bytes);
+        if (store->slots[i].kind != DPR_PARAMETER)
+            continue;
+        dpr__slot_read(&store->slots[i], all + *n);
         *n += store->slots[i].bytes / sizeof *all;
     }
     dpr_program_destroy(program);
@@ -196,8 +232,13 @@ static void compare(uint64_t seed, const float *want, size_t n, dpr_context_opti
 
 static void the_backends_agree(void **state) {
     (void)state;
-    static const char *const PASSES[] = {NULL,       "fuse",    "simplify",
-                                         "schedule", "memplan", "fuse,simplify,schedule,memplan"};
+    static const char *const PASSES[] = {NULL,
+                                         "fuse",
+                                         "simplify",
+                                         "schedule",
+                                         "memplan",
+                                         "layout",
+                                         "fuse,simplify,schedule,memplan,layout"};
     static const char *const ISAS[] = {"generic", "avx2", "avx512"};
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         size_t n, again;

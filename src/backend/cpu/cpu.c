@@ -3,6 +3,7 @@
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
 #include <math.h>
+#include <string.h>
 
 /* ---- making ---- */
 
@@ -46,10 +47,15 @@ static dpr_status make_team(dpr__cpu_plan *plan) {
     if (context->team == NULL)
         DPR_TRY(dpr__team_create(context, context->threads, &context->team));
     unsigned n = dpr__team_size(context->team);
+    size_t floats = 0;
+    for (size_t i = 0; i < plan->n_rows; i++)
+        floats = plan->rows[i].scratch_floats > floats ? plan->rows[i].scratch_floats : floats;
     DPR_TRY(dpr__allocate(context, n, sizeof *plan->scratch, &plan->scratch));
-    for (; plan->n_scratch < n; plan->n_scratch++)
-        DPR_TRY(dpr__allocate_aligned(context, dpr__cpu_scratch_bytes(), 64,
-                                      &plan->scratch[plan->n_scratch]));
+    for (; plan->n_scratch < n; plan->n_scratch++) {
+        float **scratch = &plan->scratch[plan->n_scratch];
+        DPR_TRY(dpr__allocate_aligned(context, floats * sizeof **scratch, 64, scratch));
+        memset(*scratch, 0, floats * sizeof **scratch); /* touched now, not in the first tick */
+    }
     return DPR_OK;
 }
 
@@ -134,23 +140,16 @@ static void work(void *user, unsigned member) {
 }
 
 /* Leaves may have moved since the last run; so may what calls of row kernels point at. */
-static void refresh(dpr__cpu_plan *plan) {
-    const dpr_graph *graph = plan->values.step->graph;
-    dpr__values_refresh(&plan->values);
-    for (size_t i = 0; i < plan->n_rows; i++) {
-        dpr__row *row = &plan->rows[i];
-        if (row->node == 0)
-            continue;
-        dpr__tensor *src = (dpr__tensor *)(uintptr_t)row->call.src;
-        for (uint32_t s = 0; s < graph->nodes[row->node].n_src; s++)
-            src[s].data = plan->values.memory[dpr__source(graph, row->node, s)];
-        row->call.dst.data = plan->values.memory[row->node];
-    }
+static void enter(dpr__cpu_plan *plan) {
+    dpr__values_enter(&plan->values);
+    for (size_t i = 0; i < plan->n_rows; i++)
+        if (plan->rows[i].node != 0)
+            dpr__cpu_refresh_node(plan, &plan->rows[i]);
 }
 
 static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_t *done) {
     dpr__cpu_plan *plan = p;
-    refresh(plan);
+    enter(plan);
     plan->ticks = ticks;
     plan->done = 0;
     plan->stop = stop;
@@ -163,6 +162,7 @@ static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_
         dpr__team_run_alone(work, plan);
     else
         dpr__team_run(team, work, plan);
+    dpr__values_leave(&plan->values);
     *done = plan->done;
     return atomic_load(&plan->failed) ? DPR_E_NON_FINITE : DPR_OK;
 }

@@ -1,75 +1,62 @@
-/* The cpu backend's plan: an array of rows, run in phases by the team. */
+/* The cpu backend's plan: an array of rows, run in phases by the team. A row computes one group, in tiles that come from shapes alone;
+ * what kind of group it is shows in the functions that it was given. */
 #ifndef DPR_BACKEND_CPU_CPU_H
 #define DPR_BACKEND_CPU_CPU_H
 
 #include "backend/backend.h"
-#include "backend/cpu/kernel.h"
-#include "backend/values.h"
+#include "backend/cpu/chain.h"
 #include "base/team.h"
 #include <stdatomic.h>
 
-enum {
-    DPR__SPAN_ELEMENTS =
-        256, /* of one register of a pointwise program: 1 KB, so that all stay in L1 */
-    DPR__SPAN_REGISTERS = 32,
-};
-
-/* An operand of an instruction: a register of the program, or stored memory. */
-typedef struct dpr__operand {
-    bool is_register;
-    uint8_t pattern; /* dpr__pattern, of memory */
-    uint8_t bytes;   /* of one element */
-    uint16_t reg;
+/* An operand of a product: which tile form it has, or that it is packed into scratch first. */
+typedef struct dpr__factor {
     dpr_value value;
-} dpr__operand;
-
-/* dst = kernel(src…) on a span. The result goes to memory at once (direct), or to a register from which it is stored
- * when the span is done, since a later instruction still reads what it would overwrite. */
-typedef struct dpr__instruction {
-    dpr__span_kernel *run;
-    const void *param;
-    uint32_t n_src;
-    dpr__operand src[2];
-    dpr_value store; /* 0: not stored */
-    bool direct;
-} dpr__instruction;
+    bool transposed;
+    bool packed;        /* not as the kernel wants it: block by block into scratch */
+    int64_t row, panel; /* element (r, c) of the stored matrix at (c / 32)·panel + r·row + c % 32 */
+    int64_t rows, columns; /* of the stored matrix */
+    size_t stage;          /* floats into scratch */
+} dpr__factor;
 
 typedef struct dpr__row dpr__row;
 struct dpr__row {
-    void (*run)(const dpr__row *row, const dpr__values *values, void *scratch, int64_t first,
+    void (*run)(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last);
-    const char *kernel;
+    const char *kernel, *chain_name; /* for people */
     uint32_t group, phase;
     bool serial; /* too small to share */
     int64_t n_tiles;
     uint64_t flops, bytes;
-    /* pointwise programs and contractions: space (rows × columns) in tiles; register i holds the result of
-     * instruction i, the register after the last a contraction's tile */
-    const dpr__instruction *program;
-    uint32_t n_instructions;
-    int64_t rows, columns, tile_rows, tile_columns;
-    /* contractions */
-    dpr__tile_kernel *tile;
-    dpr__tile_call contraction; /* strides and k */
-    dpr_value a, b;
-    bool keep_product; /* the matmul itself is stored */
-    dpr_value product;
-    /* row kernels and reference kernels */
+    size_t scratch_floats;
+    /* groups with a chain: tiles of tile_rows × one panel, or flat ones */
+    dpr__chain chain;
+    int64_t tile_rows;
+    bool down_first; /* tiles go down a panel before they go to the next */
+    size_t tile_at;  /* floats into scratch: the tile of a product or gather */
+    /* products */
+    const dpr__tile_kernel *tile;
+    dpr__factor a, b;
+    int64_t k;
+    /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
+    dpr_value pool, index;
+    int64_t entry_rows, n_entries;
+    size_t pool_bytes; /* of an element */
+    /* nodes: row kernels and reference kernels */
     void (*rows_run)(const dpr__call *call, int64_t first, int64_t last);
     const dpr__op *op;
     dpr__call call;
     int64_t n_units, tile_units;
     dpr_value node;
+    char *plain; /* row-major copies of operands in panels, for kernels that take none */
 };
 
 typedef struct dpr__cpu_plan {
     dpr__values values;
     dpr__row *rows;
     size_t n_rows;
-    dpr__arena arena; /* programs, operands */
+    dpr__arena arena; /* chains, operands */
     bool serial;      /* no row is worth a second thread */
-    size_t scratch_bytes;
-    char **scratch; /* one for each member */
+    float **scratch;  /* one for each member */
     unsigned n_scratch;
     bool *phase_serial; /* (phases) */
     size_t *phase_end;  /* (phases) index after the last row */
@@ -82,17 +69,32 @@ typedef struct dpr__cpu_plan {
 
 /* Makes the row of a group. */
 dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t group, dpr__row *row);
-/* Bytes of scratch that the rows need. */
-size_t dpr__cpu_scratch_bytes(void);
 
-/* How rows of each kind run tiles first … last−1. */
-void dpr__cpu_run_pointwise(const dpr__row *row, const dpr__values *values, void *scratch,
-                            int64_t first, int64_t last);
-void dpr__cpu_run_contraction(const dpr__row *row, const dpr__values *values, void *scratch,
-                              int64_t first, int64_t last);
-void dpr__cpu_run_rows(const dpr__row *row, const dpr__values *values, void *scratch, int64_t first,
-                       int64_t last);
-void dpr__cpu_run_reference(const dpr__row *row, const dpr__values *values, void *scratch,
-                            int64_t first, int64_t last);
+/* One for each kind of group. *supported is false when a member has no vector kernel. */
+dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                        bool *supported);
+dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                   bool *supported);
+dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                      bool *supported);
+dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
+/* Before a run: a node's operands may have moved. */
+void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
+
+/* Says which kernel was chosen, and why no better one. Returns its name. */
+const char *dpr__cpu_chosen(const dpr__cpu_plan *plan, const char *name, const dpr__node *node);
+
+/* ---- tiles of matrices, shared by products, gathers and chains ---- */
+
+typedef struct dpr__tile {
+    int64_t row, rows, panel;
+} dpr__tile;
+dpr__tile dpr__cpu_tile(const dpr__row *row, int64_t number);
+/* Sets the tiles of a row whose chain is in panels; tile_rows is given. */
+void dpr__cpu_cut_panels(dpr__row *row);
+
+static inline int64_t dpr__ceil_divide(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
 
 #endif

@@ -9,22 +9,36 @@
 typedef void dpr__span_kernel(const void *param, const void *a, const void *b, float *dst,
                               size_t n);
 
-/* TILE: c (m × n, row-major, row stride ldc) = a (m × k) · b (k × n); element (i, l) of a lies at
- * a[i·a_row + l·a_column], likewise b. k is cut every DPR__TILE_K; each c element is summed in one fixed
- * order, which depends on k alone. */
-enum { DPR__TILE_M = 128, DPR__TILE_N = 256, DPR__TILE_K = 256 };
+/* TILE: c (m × columns ≤ 32) = or += a (m × k) · b (k × columns). b is a panel's rows, 32 floats apart, so is c. Element (i, l) of a lies,
+ * by rows,     at a[(l / 32)·a_chunk + i·32 + l % 32]: a matrix in panels;
+ * by columns,  at a[(i / 32)·a_panel + l·32 + i % 32]: the transpose of one (a_chunk is 32·32 then).
+ * Each element of c is summed over l in order, wherever tiles and calls begin. Columns beyond the last are
+ * computed, too, from whatever b holds there. */
 typedef struct dpr__tile_call {
-    const float *a, *b;
-    int64_t a_row, a_column, b_row, b_column;
-    int64_t m, n, k; /* m ≤ DPR__TILE_M, n ≤ DPR__TILE_N */
+    const float *a;
+    int64_t a_chunk, a_panel;
+    bool by_columns;
+    const float *b;
+    int64_t m, columns, k;
     float *c;
-    int64_t ldc;
-    bool
-        b_is_packed; /* `packed` holds this b from the last call, whose n and k were the same, k ≤ DPR__TILE_K */
-    float *packed; /* 64-byte aligned scratch of DPR__TILE_PACKED floats */
+    bool add;
 } dpr__tile_call;
-enum { DPR__TILE_PACKED = (DPR__TILE_M + 16 + DPR__TILE_N + 32) * DPR__TILE_K };
-typedef void dpr__tile_kernel(const dpr__tile_call *call);
+typedef struct dpr__tile_kernel {
+    void (*multiply)(const dpr__tile_call *call);
+    /* dst[j][i] = src[i][j], 32 × 32 floats, rows 32 apart. */
+    void (*turn)(const float *src, float *dst);
+} dpr__tile_kernel;
+
+/* STRIP: a chain of elementwise ops over rows × 32 floats, in registers. `memory` and `output` are as the chain's text numbers
+ * them (strips.def). */
+typedef struct dpr__strip_call {
+    int64_t rows;
+    const float *tile; /* R(0): rows of 32 */
+    const float *const *memory;
+    float *const *output;
+    const float *constant;
+} dpr__strip_call;
+typedef void dpr__strip_kernel(const dpr__strip_call *call);
 
 /* ROWS: any other op, cut into units that are computed alone: rows, columns, elements. */
 typedef struct dpr__rows_kernel {
@@ -43,7 +57,7 @@ typedef struct dpr__kernel {
     dpr__isa isa;
     union {
         dpr__span_kernel *span;
-        dpr__tile_kernel *tile;
+        const dpr__tile_kernel *tile;
         const dpr__rows_kernel *rows;
     } run;
 } dpr__kernel;
@@ -55,5 +69,13 @@ extern const size_t dpr__n_kernels;
 /* The first kernel for op, dtype and class whose ISA is at most `cap`; NULL when there is none. */
 const dpr__kernel *dpr__kernel_find(dpr__kernel_class class, dpr__op_id op, dpr_dtype dtype,
                                     dpr__isa cap);
+
+/* The kernels of one chain of elementwise ops, by its text; NULL where the ISA has none. */
+typedef struct dpr__strip {
+    const char *name, *text;
+    dpr__strip_kernel *run[DPR__N_ISAS];
+} dpr__strip;
+extern const dpr__strip dpr__strips[];
+extern const size_t dpr__n_strips;
 
 #endif

@@ -2,14 +2,14 @@
 #include "backend/cpu/kernel.h"
 
 #define SPAN_DECLARE(function) dpr__span_kernel function;
-#define TILE_DECLARE(function) dpr__tile_kernel function;
+#define TILE_DECLARE(function) extern const dpr__tile_kernel function;
 #define ROWS_DECLARE(function) extern const dpr__rows_kernel function;
 #define KERNEL(class, op, dtype, isa, function) class##_DECLARE(function)
 #include "backend/cpu/kernels.def"
 #undef KERNEL
 
 #define SPAN_MEMBER(function) .span = function
-#define TILE_MEMBER(function) .tile = function
+#define TILE_MEMBER(function) .tile = &function
 #define ROWS_MEMBER(function) .rows = &function
 #define KERNEL(class, op, dtype, isa, function)                                                    \
     {#function,   DPR__##class,   DPR__OP_##op,                                                    \
@@ -31,3 +31,21 @@ const dpr__kernel *dpr__kernel_find(dpr__kernel_class class, dpr__op_id op, dpr_
     }
     return NULL;
 }
+
+#define STRIP(name, text)                                                                          \
+    dpr__strip_kernel dpr__##name##_generic, dpr__##name##_avx2, dpr__##name##_avx512;
+#include "backend/cpu/strips.def"
+#undef STRIP
+
+#if defined(__x86_64__)
+#define STRIP(name, text)                                                                          \
+    {#name, #text, {dpr__##name##_generic, dpr__##name##_avx2, dpr__##name##_avx512}},
+#else
+#define STRIP(name, text) {#name, #text, {dpr__##name##_generic}},
+#endif
+const dpr__strip dpr__strips[] = {
+#include "backend/cpu/strips.def"
+};
+#undef STRIP
+
+const size_t dpr__n_strips = sizeof dpr__strips / sizeof *dpr__strips;

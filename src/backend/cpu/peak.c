@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/context.h"
 
-enum { SIDE = 112, DEPTH = DPR__TILE_K, REPEATS = 40 }; /* some multiple of every register tile */
+enum { SIDE = 112, DEPTH = 256, REPEATS = 1000 }; /* rows: some multiple of every register block */
 
 struct peak {
     const dpr__kernel *kernel;
-    float *memory; /* for each member: a, b, c, packed */
+    float *memory; /* for each member: a, b, c */
     size_t each;
     uint64_t ns[1024];
 };
@@ -16,32 +16,26 @@ struct peak {
 static void multiply(void *user, unsigned member) {
     struct peak *peak = user;
     float *a = peak->memory + member * peak->each, *b = a + SIDE * DEPTH;
-    float *c = b + DEPTH * DPR__TILE_N;
     dpr__tile_call call = {.a = a,
+                           .a_chunk = SIDE * DPR__PANEL,
                            .b = b,
-                           .a_row = 1,
-                           .a_column = SIDE,
-                           .b_row = DPR__TILE_N,
-                           .b_column = 1,
                            .m = SIDE,
-                           .n = DPR__TILE_N,
+                           .columns = DPR__PANEL,
                            .k = DEPTH,
-                           .c = c,
-                           .ldc = DPR__TILE_N,
-                           .packed = c + SIDE * DPR__TILE_N};
+                           .c = b + DEPTH * DPR__PANEL};
     peak->ns[member] = UINT64_MAX;
     for (int i = 0; i < REPEATS; i++) {
         uint64_t begin = dpr__now_ns();
-        peak->kernel->run.tile(&call);
+        peak->kernel->run.tile->multiply(&call);
         uint64_t ns = dpr__now_ns() - begin;
         peak->ns[member] = ns < peak->ns[member] ? ns : peak->ns[member];
     }
 }
 
 dpr_status dpr_bench_peak(dpr_context *context, double *gflops) {
-    struct peak peak = {
-        .kernel = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, context->isa),
-        .each = SIDE * DEPTH + DEPTH * DPR__TILE_N + SIDE * DPR__TILE_N + DPR__TILE_PACKED};
+    struct peak peak = {.kernel =
+                            dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, context->isa),
+                        .each = SIDE * DEPTH + DEPTH * DPR__PANEL + SIDE * DPR__PANEL};
     *gflops = 0;
     if (context->device == DPR__DEVICE_REF)
         return DPR_OK;
@@ -51,7 +45,7 @@ dpr_status dpr_bench_peak(dpr_context *context, double *gflops) {
     DPR_TRY(dpr__allocate_aligned(context, n * peak.each * sizeof(float), 64, &peak.memory));
     dpr__team_run(context->team, multiply, &peak);
     for (unsigned i = 0; i < n; i++)
-        *gflops += 2.0 * SIDE * DPR__TILE_N * DEPTH / (double)peak.ns[i];
+        *gflops += 2.0 * SIDE * DPR__PANEL * DEPTH / (double)peak.ns[i];
     dpr__free_aligned(context, peak.memory);
     return DPR_OK;
 }

@@ -1,5 +1,5 @@
 /* kernel */
-/* The matmul tile for AVX2 with FMA: 6 × 16 in twelve of sixteen registers. */
+/* Matrix tiles for AVX2 with FMA: up to 6 × 16 in twelve of sixteen registers. */
 #include <immintrin.h>
 #define TILE_NAME dpr__matmul_f32_avx2
 #define LANES 8
@@ -11,4 +11,7 @@
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define MR 6
 #define NV 2
+#define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#include "backend/cpu/turn.h"
+#define TURN(src, dst) turn_plain(src, dst)
 #include "backend/cpu/tile_tmpl.h"

@@ -1,88 +1,92 @@
 /* kernel */
-/* The matmul tile, included once per ISA, which defines:
- *   TILE_NAME        the function's name
+/* The product of matrix tiles, included once per ISA, which defines:
+ *   TILE_NAME        the kernel's name
  *   LANES, VECTOR    floats in a vector and its type
  *   ZERO(), LOAD(p), STORE(p, v), BROADCAST(p), MULTIPLY_ADD(a, b, c)
- *   MR, NV           rows and vectors of the register tile: MR × NV accumulators
- * Both operands are packed: a in panels of MR rows, b in panels of NR = NV·LANES columns, zero-padded, so the
- * inner loop reads both in order. Loop order and blocking follow Goto & van de Geijn 2008, "Anatomy of
- * high-performance matrix multiplication", section 4. */
+ *   MR, NV           most rows and vectors of a register block: MR × NV accumulators
+ *   EACH_ROWS(X)     X(1) … X(MR)
+ *   TURN(src, dst)   transposes 32 × 32 floats
+ * A register block sums over k in order, so a result does not depend on how rows or columns are cut, nor on how k is. Both operands
+ * are read where they lie (ir/form.h): b in vectors, a one number at a time, at constant distances from one pointer. */
 #include "backend/cpu/kernel.h"
-#include <string.h>
 
-enum { NR = NV * LANES };
+typedef void block_function(const dpr__tile_call *call, const float *a, const float *b, float *c);
 
-/* dst[l][i] for l < k, i < width: a panel of `width` rows of the operand, k deep. */
-static void pack_panel(const float *src, int64_t row, int64_t column, int64_t rows, int64_t k,
-                       int64_t width, float *dst) {
-    if (row == 1) {
-        for (int64_t l = 0; l < k; l++, dst += width) {
-            for (int64_t i = 0; i < rows; i++)
-                dst[i] = src[l * column + i];
-            for (int64_t i = rows; i < width; i++)
-                dst[i] = 0;
-        }
-        return;
-    }
-    for (int64_t i = 0; i < width; i++)
-        for (int64_t l = 0; l < k; l++)
-            dst[l * width + i] = i < rows ? src[i * row + l * column] : 0;
-}
-
-static void pack(const float *src, int64_t row, int64_t column, int64_t rows, int64_t k,
-                 int64_t width, float *dst) {
-    for (int64_t i = 0; i < rows; i += width)
-        pack_panel(src + i * row, row, column, rows - i < width ? rows - i : width, k, width,
-                   dst + i * k);
-}
-
-/* c (rows × columns of MR × NR) = or += a panel · b panel over depth k. */
-static void multiply_panel(const float *a, const float *b, int64_t k, float *c, int64_t ldc,
-                           int64_t rows, int64_t columns, bool add) {
+static inline __attribute__((always_inline)) void block(int mr, int nv, bool by_columns,
+                                                        const dpr__tile_call *call, const float *a,
+                                                        const float *b, float *c) {
     VECTOR sum[MR][NV];
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i++)
+    for (int i = 0; i < mr; i++)
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; j++)
-            sum[i][j] = ZERO();
-    for (int64_t l = 0; l < k; l++, a += MR, b += NR) {
-        VECTOR y[NV];
+        for (int j = 0; j < nv; j++)
+            sum[i][j] = call->add ? LOAD(c + i * DPR__PANEL + j * LANES) : ZERO();
+    for (int64_t l = 0; l < call->k; l += DPR__PANEL, a += call->a_chunk) {
+        int64_t n = call->k - l < DPR__PANEL ? call->k - l : DPR__PANEL;
+        const float *x = a;
+        for (const float *end = b + n * DPR__PANEL; b < end; b += DPR__PANEL) {
+            VECTOR y[NV];
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; j++)
-            y[j] = LOAD(b + j * LANES);
+            for (int j = 0; j < nv; j++)
+                y[j] = LOAD(b + j * LANES);
 #pragma GCC unroll 16
-        for (int i = 0; i < MR; i++) {
-            const VECTOR x = BROADCAST(a + i);
+            for (int i = 0; i < mr; i++) {
+                const VECTOR broadcast = BROADCAST(x + (by_columns ? i : i * DPR__PANEL));
 #pragma GCC unroll 4
-            for (int j = 0; j < NV; j++)
-                sum[i][j] = MULTIPLY_ADD(x, y[j], sum[i][j]);
+                for (int j = 0; j < nv; j++)
+                    sum[i][j] = MULTIPLY_ADD(broadcast, y[j], sum[i][j]);
+            }
+            x += by_columns ? DPR__PANEL : 1;
         }
     }
-    _Alignas(64) float tile[MR * NR];
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i++)
+    for (int i = 0; i < mr; i++)
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; j++)
-            STORE(tile + i * NR + j * LANES, sum[i][j]);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            c[i * ldc + j] = (add ? c[i * ldc + j] : 0) + tile[i * NR + j];
+        for (int j = 0; j < nv; j++)
+            STORE(c + i * DPR__PANEL + j * LANES, sum[i][j]);
 }
 
-dpr__tile_kernel TILE_NAME;
-void TILE_NAME(const dpr__tile_call *call) {
-    float *b_packed = call->packed + (DPR__TILE_M + 16) * DPR__TILE_K;
-    for (int64_t l = 0; l < call->k || l == 0; l += DPR__TILE_K) {
-        int64_t k = call->k - l < DPR__TILE_K ? call->k - l : DPR__TILE_K;
-        pack(call->a + l * call->a_column, call->a_row, call->a_column, call->m, k, MR,
-             call->packed);
-        if (!call->b_is_packed)
-            pack(call->b + l * call->b_row, call->b_column, call->b_row, call->n, k, NR, b_packed);
-        for (int64_t j = 0; j < call->n; j += NR)
-            for (int64_t i = 0; i < call->m; i += MR)
-                multiply_panel(call->packed + i * k, b_packed + j * k, k,
-                               call->c + i * call->ldc + j, call->ldc,
-                               call->m - i < MR ? call->m - i : MR,
-                               call->n - j < NR ? call->n - j : NR, l > 0);
+#define BLOCK(mr, nv, by_columns)                                                                  \
+    static void block_##mr##_##nv##_##by_columns(const dpr__tile_call *call, const float *a,       \
+                                                 const float *b, float *c) {                       \
+        block(mr, nv, by_columns, call, a, b, c);                                                  \
+    }
+#define BLOCKS(mr) BLOCK(mr, 1, 0) BLOCK(mr, 2, 0) BLOCK(mr, 1, 1) BLOCK(mr, 2, 1)
+EACH_ROWS(BLOCKS)
+#undef BLOCK
+#undef BLOCKS
+
+/* [by_columns][vectors − 1][rows] */
+#define BLOCK(mr, nv, by_columns) [by_columns][nv - 1][mr] = block_##mr##_##nv##_##by_columns,
+#define BLOCKS(mr) BLOCK(mr, 1, 0) BLOCK(mr, 2, 0) BLOCK(mr, 1, 1) BLOCK(mr, 2, 1)
+static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
+
+/* Rows first … first + m − 1 of the tile in blocks that differ by one row at most. */
+static void rows_of_blocks(const dpr__tile_call *call, int64_t first, int64_t m, int64_t column,
+                           int nv) {
+    int64_t n = (m + MR - 1) / MR;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t row = first + m * i / n, rows = first + m * (i + 1) / n - row;
+        const float *a = call->by_columns
+                             ? call->a + row / DPR__PANEL * call->a_panel + row % DPR__PANEL
+                             : call->a + row * DPR__PANEL;
+        blocks[call->by_columns][nv - 1][rows](call, a, call->b + column,
+                                               call->c + row * DPR__PANEL + column);
     }
 }
+
+static void multiply(const dpr__tile_call *call) {
+    /* By columns, a block's rows lie in one panel of a. */
+    int64_t step = call->by_columns ? DPR__PANEL : call->m;
+    for (int64_t j = 0; j < call->columns; j += NV * LANES) {
+        int nv = (int)((call->columns - j + LANES - 1) / LANES);
+        for (int64_t i = 0; i < call->m; i += step)
+            rows_of_blocks(call, i, call->m - i < step ? call->m - i : step, j, nv < NV ? nv : NV);
+    }
+}
+
+static void turn(const float *src, float *dst) {
+    TURN(src, dst);
+}
+
+const dpr__tile_kernel TILE_NAME = {multiply, turn};

@@ -45,15 +45,18 @@ static bool run_node(const dpr__values *values, dpr_value value) {
 static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_t *done) {
     struct plan *plan = p;
     const dpr__step *step = plan->values.step;
-    dpr__values_refresh(&plan->values);
+    bool finite = true;
+    dpr__values_enter(&plan->values);
     for (*done = 0; *done < ticks && (stop == NULL || *stop == 0); ++*done) {
         dpr__values_save(&plan->values);
-        for (size_t g = 0; g < step->n_groups; g++)
-            if (!run_node(&plan->values, step->members[step->groups[g].first]))
-                return DPR_E_NON_FINITE;
+        for (size_t g = 0; finite && g < step->n_groups; g++)
+            finite = run_node(&plan->values, step->members[step->groups[g].first]);
+        if (!finite)
+            break;
         dpr__values_commit(&plan->values);
     }
-    return DPR_OK;
+    dpr__values_leave(&plan->values);
+    return finite ? DPR_OK : DPR_E_NON_FINITE;
 }
 
 static const void *value_of(void *p, dpr_value value) {

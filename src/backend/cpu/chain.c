@@ -1,0 +1,193 @@
+/* Running chains (chain.h). Nothing here allocates or decides; see chain_compile.c. */
+#include "backend/cpu/chain.h"
+#include <string.h>
+
+enum { SPAN = 256, MOST = 64 }; /* elements of a span; memory operands of a chain */
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* n times the element of 1 or 4 bytes (u8; f32, i32). */
+static void repeat(void *dst, const void *element, size_t bytes, size_t n) {
+    if (bytes == 1) {
+        memset(dst, *(const unsigned char *)element, n);
+        return;
+    }
+    const float one = *(const float *)element;
+    for (size_t i = 0; i < n; i++)
+        ((float *)dst)[i] = one;
+}
+
+/* ---- spans ---- */
+
+/* What an instruction reads of a memory operand for the span at element `at`. */
+static const void *span_of(const dpr__memory *m, const void *memory, const float *scratch,
+                           int64_t at) {
+    return m->pattern == DPR__FULL ? (const char *)memory + (size_t)at * m->bytes
+                                   : (const void *)(scratch + m->splat);
+}
+
+static void run_span(const dpr__chain *chain, const void *const *memory, float *const *output,
+                     const float *tile, float *scratch, int64_t at, int64_t n) {
+    const float *reg[MOST];
+    if (tile != NULL)
+        reg[0] = tile + at;
+    for (uint32_t i = 0; i < chain->n; i++) {
+        const dpr__instruction *op = &chain->instructions[i];
+        const void *src[2] = {NULL, NULL};
+        for (uint32_t s = 0; s < op->n_src; s++) {
+            uint16_t index = op->src[s].index;
+            src[s] = op->src[s].is_register
+                         ? (const void *)reg[index]
+                         : span_of(&chain->memory[index], memory[index], scratch, at);
+        }
+        float *dst =
+            op->output >= 0 ? output[op->output] + at : scratch + chain->registers + i * SPAN;
+        op->run(op->param, src[0], src[1], dst, (size_t)n);
+        reg[i + 1] = dst;
+    }
+    for (uint32_t o = 0; o < chain->n_outputs; o++)
+        if (!chain->outputs[o].direct)
+            memcpy(output[o] + at, reg[chain->outputs[o].reg], (size_t)n * sizeof(float));
+}
+
+/* Elements 0 … n−1; FULL operands lie in order, ROW operands hold 32 elements. */
+static void run_spans(const dpr__chain *chain, const void *const *memory, float *const *output,
+                      const float *tile, float *scratch, int64_t n) {
+    for (uint32_t k = 0; k < chain->n_memory; k++) {
+        const dpr__memory *m = &chain->memory[k];
+        if (m->pattern == DPR__SCALAR)
+            repeat(scratch + m->splat, memory[k], m->bytes, SPAN);
+        else if (m->pattern == DPR__ROW)
+            for (size_t i = 0; i < SPAN; i += DPR__PANEL)
+                memcpy((char *)(scratch + m->splat) + i * m->bytes, memory[k],
+                       DPR__PANEL * m->bytes);
+    }
+    for (int64_t at = 0; at < n; at += SPAN) {
+        for (uint32_t k = 0; k < chain->n_memory; k++) {
+            const dpr__memory *m = &chain->memory[k];
+            for (int64_t i = at; m->pattern == DPR__COLUMN && i < least(at + SPAN, n);
+                 i += DPR__PANEL)
+                repeat((char *)(scratch + m->splat) + (size_t)(i - at) * m->bytes,
+                       (const char *)memory[k] + (size_t)(i / DPR__PANEL) * m->bytes, m->bytes,
+                       DPR__PANEL);
+        }
+        run_span(chain, memory, output, tile, scratch, at, least(SPAN, n - at));
+    }
+}
+
+/* ---- panels ---- */
+
+/* Copies rows × n elements between a plain matrix and rows of 32. */
+static void copy_rows(char *dst, size_t dst_row, const char *src, size_t src_row, int64_t rows,
+                      size_t bytes) {
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(dst + (size_t)i * dst_row, src + (size_t)i * src_row, bytes);
+}
+
+static const void *panel_operand(const dpr__chain *chain, const dpr__memory *m, const char *memory,
+                                 float *scratch, int64_t row, int64_t rows, int64_t panel) {
+    int64_t n = least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
+    switch (m->pattern) {
+    case DPR__FULL:
+        if (!m->staged)
+            return memory + (size_t)((panel * chain->rows + row) * DPR__PANEL) * m->bytes;
+        copy_rows((char *)(scratch + m->stage), DPR__PANEL * m->bytes,
+                  memory + (size_t)(row * chain->columns + panel * DPR__PANEL) * m->bytes,
+                  (size_t)chain->columns * m->bytes, rows, (size_t)n * m->bytes);
+        return scratch + m->stage;
+    case DPR__ROW:
+        memory += (size_t)(panel * DPR__PANEL) * m->bytes;
+        if (n == DPR__PANEL)
+            return memory;
+        memcpy(scratch + m->stage, memory, (size_t)n * m->bytes); /* it may end here */
+        return scratch + m->stage;
+    case DPR__COLUMN:
+        return memory + (size_t)row * m->bytes;
+    case DPR__SCALAR:
+    case DPR__NO_PATTERN:
+        break;
+    }
+    return memory;
+}
+
+static void run(const dpr__chain *chain, const void *const *memory, float *const *output,
+                const float *tile, float *scratch, int64_t n) {
+    int64_t whole = 0;
+    if (chain->strip != NULL && n >= DPR__PANEL) {
+        whole = n / DPR__PANEL * DPR__PANEL;
+        chain->strip(&(dpr__strip_call){.rows = n / DPR__PANEL,
+                                        .tile = tile,
+                                        .memory = (const float *const *)memory,
+                                        .output = output,
+                                        .constant = chain->constants});
+    }
+    if (whole == n)
+        return;
+    const void *rest[MOST];
+    float *rest_output[MOST];
+    for (uint32_t k = 0; k < chain->n_memory; k++)
+        rest[k] = chain->memory[k].pattern == DPR__FULL
+                      ? (const char *)memory[k] + (size_t)whole * chain->memory[k].bytes
+                      : memory[k];
+    for (uint32_t o = 0; o < chain->n_outputs; o++)
+        rest_output[o] = output[o] + whole;
+    run_spans(chain, rest, rest_output, tile == NULL ? NULL : tile + whole, scratch, n - whole);
+}
+
+void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
+                    const float *tile, int64_t row, int64_t rows, int64_t panel) {
+    const void *memory[MOST];
+    float *output[MOST];
+    for (uint32_t k = 0; k < chain->n_memory; k++)
+        memory[k] = panel_operand(chain, &chain->memory[k], values->memory[chain->memory[k].value],
+                                  scratch, row, rows, panel);
+    for (uint32_t o = 0; o < chain->n_outputs; o++) {
+        const dpr__output *out = &chain->outputs[o];
+        output[o] = out->staged ? scratch + out->stage
+                                : (float *)values->memory[out->value] +
+                                      (panel * chain->rows + row) * DPR__PANEL;
+    }
+    run(chain, memory, output, tile, scratch, rows * DPR__PANEL);
+    size_t n = (size_t)least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
+    for (uint32_t o = 0; o < chain->n_outputs; o++) {
+        if (!chain->outputs[o].staged)
+            continue;
+        float *dst = (float *)values->memory[chain->outputs[o].value] + row * chain->columns +
+                     panel * DPR__PANEL;
+        copy_rows((char *)dst, (size_t)chain->columns * sizeof *dst, (const char *)output[o],
+                  DPR__PANEL * sizeof *dst, rows, n * sizeof *dst);
+    }
+}
+
+/* ---- flat ---- */
+
+/* One element for each column, or row, of a plain space, as one for each point. */
+static const void *spread(const dpr__chain *chain, const dpr__memory *m, const char *memory,
+                          float *scratch, int64_t first, int64_t n) {
+    char *dst = (char *)(scratch + m->stage);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = first + i;
+        int64_t from = m->lies == DPR__ROW ? at % chain->columns : at / chain->columns;
+        memcpy(dst + (size_t)i * m->bytes, memory + (size_t)from * m->bytes, m->bytes);
+    }
+    return dst;
+}
+
+void dpr__chain_run_flat(const dpr__chain *chain, const dpr__values *values, float *scratch,
+                         int64_t first, int64_t n) {
+    const void *memory[MOST];
+    float *output[MOST];
+    for (uint32_t k = 0; k < chain->n_memory; k++) {
+        const dpr__memory *m = &chain->memory[k];
+        memory[k] = values->memory[m->value];
+        if (m->staged)
+            memory[k] = spread(chain, m, memory[k], scratch, first, n);
+        else if (m->pattern == DPR__FULL)
+            memory[k] = (const char *)memory[k] + (size_t)first * m->bytes;
+    }
+    for (uint32_t o = 0; o < chain->n_outputs; o++)
+        output[o] = (float *)values->memory[chain->outputs[o].value] + first;
+    run(chain, memory, output, NULL, scratch, n);
+}

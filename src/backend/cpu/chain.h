@@ -1,0 +1,74 @@
+/* Chains: the elementwise ops of a group over its iteration space, after a tile of a product or a gather where the group has
+ * one. A chain whose text stands in strips.def runs in registers; others one op at a time over spans that stay in L1. */
+#ifndef DPR_BACKEND_CPU_CHAIN_H
+#define DPR_BACKEND_CPU_CHAIN_H
+
+#include "backend/cpu/kernel.h"
+#include "backend/values.h"
+
+/* An operand of an instruction: the result of register `index`, or memory operand `index`. */
+typedef struct dpr__operand {
+    bool is_register;
+    uint16_t index;
+} dpr__operand;
+
+typedef struct dpr__instruction {
+    dpr__span_kernel *run;
+    const void *param;
+    uint32_t n_src;
+    dpr__operand src[2];
+    int output; /* written at once; −1: to its register */
+} dpr__instruction;
+
+/* A stored value that the chain reads. */
+typedef struct dpr__memory {
+    dpr_value value;
+    dpr__pattern pattern; /* as instructions see it */
+    dpr__pattern lies;    /* in a flat chain rows and columns are spread out to FULL first */
+    size_t bytes;         /* of one element */
+    bool staged;          /* copied to scratch, as panels or spread out */
+    size_t stage, splat;  /* floats into scratch: the copy, and a span of it repeated */
+} dpr__memory;
+
+typedef struct dpr__output {
+    dpr_value value;
+    uint16_t reg;
+    bool direct; /* its instruction writes it at once */
+    bool staged; /* plain, from a chain in panels */
+    size_t stage;
+} dpr__output;
+
+/* Register 0 is the tile of an anchored chain; instruction i makes register i + 1. */
+typedef struct dpr__chain {
+    const char *name;         /* of the kernel, for people */
+    dpr__strip_kernel *strip; /* NULL: spans */
+    bool in_panels;           /* rows × columns in panels; else `columns` elements in one row */
+    int64_t rows, columns;
+    dpr__instruction *instructions;
+    uint32_t n;
+    dpr__memory *memory;
+    uint32_t n_memory;
+    dpr__output *outputs;
+    uint32_t n_outputs;
+    float *constants;
+    uint32_t n_constants;
+    size_t registers;      /* floats into scratch */
+    size_t scratch_floats; /* what it uses of it */
+    uint64_t flops, bytes; /* of the whole space */
+} dpr__chain;
+
+enum { DPR__FLAT_TILE = 8192 }; /* most elements of a flat chain's tile: some 32 KB a stream */
+
+/* The chain of group's members from `first` on; anchor (0: none) is register 0. `tile_rows`: most rows of a tile. *supported is false,
+ * and nothing else said, when a member has no kernel. */
+dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dpr__group *group,
+                              dpr_value anchor, int64_t tile_rows, dpr__chain *chain,
+                              bool *supported);
+/* Rows row … row + rows − 1 of panel `panel`; tile: rows of 32, or NULL. */
+void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
+                    const float *tile, int64_t row, int64_t rows, int64_t panel);
+/* Elements first … first + n − 1 of a flat chain. */
+void dpr__chain_run_flat(const dpr__chain *chain, const dpr__values *values, float *scratch,
+                         int64_t first, int64_t n);
+
+#endif

@@ -1,0 +1,113 @@
+/* Groups of one node: a row kernel where one accepts it, else the op's reference kernel. Kernels that take no panels are given
+ * row-major copies, and their result is put back; the plan's bytes count that. */
+#include "backend/cpu/cpu.h"
+#include "base/context.h"
+#include "ir/shape.h"
+#include <string.h>
+
+static void run_rows(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                     int64_t last) {
+    (void)values, (void)scratch;
+    int64_t end = last * row->tile_units;
+    row->rows_run(&row->call, first * row->tile_units, end < row->n_units ? end : row->n_units);
+}
+
+static size_t plain_bytes(const dpr__tensor *tensor) {
+    return ((size_t)dpr__shape_count(&tensor->shape) * dpr__dtype_bytes(tensor->dtype) + 63) / 64 *
+           64;
+}
+
+/* Runs the reference kernel on plain copies of what lies in panels. */
+static void run_reference(const dpr__row *row, const dpr__values *values, float *scratch,
+                          int64_t first, int64_t last) {
+    (void)values, (void)scratch, (void)first, (void)last;
+    if (row->call.dst.data == NULL)
+        return;
+    dpr__tensor src[DPR_MAX_RANK], dst = row->call.dst;
+    char *plain = row->plain;
+    for (int64_t i = 0; i < row->n_units; i++) {
+        src[i] = row->call.src[i];
+        if (src[i].form == DPR__PLAIN)
+            continue;
+        dpr__form_copy(plain, DPR__PLAIN, src[i].data, src[i].form, &src[i].shape,
+                       dpr__dtype_bytes(src[i].dtype));
+        src[i].data = plain;
+        src[i].form = DPR__PLAIN;
+        plain += plain_bytes(&src[i]);
+    }
+    if (dst.form != DPR__PLAIN)
+        dst.data = plain;
+    dst.form = DPR__PLAIN;
+    row->op->reference(&(dpr__call){row->call.param, src, dst});
+    if (row->call.dst.form != DPR__PLAIN)
+        dpr__form_copy(row->call.dst.data, row->call.dst.form, plain, DPR__PLAIN, &dst.shape,
+                       dpr__dtype_bytes(dst.dtype));
+}
+
+static dpr_status set_call(dpr__cpu_plan *plan, dpr__row *row) {
+    const dpr__step *step = plan->values.step;
+    const dpr__node *node = dpr__node_of(step->graph, row->node);
+    dpr__tensor *src = dpr__arena_allocate(&plan->arena, (node->n_src + 1) * sizeof *src);
+    if (src == NULL)
+        return DPR_E_MEMORY;
+    for (uint32_t i = 0; i < node->n_src; i++) {
+        dpr_value value = dpr__source(step->graph, row->node, i);
+        src[i] = dpr__values_tensor(&plan->values, value);
+        /* A gather reads as much of its pool as it writes. */
+        bool pool = node->op == DPR__OP_gather && i == 0;
+        row->bytes += dpr__value_bytes(step, pool ? row->node : value);
+    }
+    row->call = (dpr__call){node->param, src, dpr__values_tensor(&plan->values, row->node)};
+    row->bytes += dpr__value_bytes(step, row->node);
+    row->flops = (uint64_t)dpr__shape_count(&node->shape);
+    return DPR_OK;
+}
+
+void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row) {
+    const dpr_graph *graph = plan->values.step->graph;
+    dpr__tensor *src = (dpr__tensor *)(uintptr_t)row->call.src;
+    for (uint32_t s = 0; s < graph->nodes[row->node].n_src; s++)
+        src[s].data = plan->values.memory[dpr__source(graph, row->node, s)];
+    row->call.dst.data = plan->values.memory[row->node];
+}
+
+/* The reference kernel, and room for plain copies. */
+static dpr_status use_reference(dpr__cpu_plan *plan, dpr__row *row, const dpr__node *node) {
+    size_t bytes = row->call.dst.form == DPR__PLAIN ? 0 : plain_bytes(&row->call.dst);
+    for (uint32_t i = 0; i < node->n_src; i++)
+        bytes += row->call.src[i].form == DPR__PLAIN ? 0 : plain_bytes(&row->call.src[i]);
+    row->run = run_reference;
+    row->kernel = node->op == DPR__OP_guard ? "guard" : "reference";
+    row->n_units = node->n_src;
+    row->n_tiles = 1;
+    row->bytes += 2 * bytes;
+    if (bytes > 0 && (row->plain = dpr__arena_allocate(&plan->arena, bytes)) == NULL)
+        return DPR_E_MEMORY;
+    return DPR_OK;
+}
+
+dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row) {
+    const dpr__step *step = plan->values.step;
+    row->node = step->members[group->first];
+    const dpr__node *node = dpr__node_of(step->graph, row->node);
+    row->op = dpr__ops[node->op];
+    DPR_TRY(set_call(plan, row));
+    DPR_TRY(use_reference(plan, row, node));
+    for (size_t i = 0; i < dpr__n_kernels; i++) {
+        const dpr__kernel *kernel = &dpr__kernels[i];
+        if (kernel->class != DPR__ROWS || kernel->op != node->op ||
+            kernel->dtype != row->call.src[0].dtype || kernel->isa > step->context->isa ||
+            !kernel->run.rows->accepts(&row->call) || dpr__shape_count(&node->shape) == 0)
+            continue;
+        row->run = run_rows;
+        row->rows_run = kernel->run.rows->run;
+        row->kernel = kernel->name;
+        row->n_units = kernel->run.rows->units(&row->call);
+        int64_t unit_bytes = (int64_t)row->bytes / (row->n_units > 0 ? row->n_units : 1) + 1;
+        row->tile_units = dpr__ceil_divide(32768, unit_bytes);
+        row->n_tiles = dpr__ceil_divide(row->n_units, row->tile_units);
+        break;
+    }
+    row->kernel = dpr__cpu_chosen(plan, row->kernel, node);
+    return DPR_OK;
+}

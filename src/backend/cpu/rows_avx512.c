@@ -1,0 +1,2 @@
+#define ROWS_NAME(name) dpr__##name##_rows_avx512
+#include "backend/cpu/rows_tmpl.h"

@@ -1,0 +1,52 @@
+/* layout: the form of every stored value. Matrices lie in panels, the operand form of the matrix kernels, from the moment
+ * that they are computed; so nothing is packed for a product but what must be turned. A value that is also
+ * seen under another shape stays plain, since a view is the same bytes, and so does a pool. Leaves lie as the store keeps them; where the step wants another form, the
+ * backend converts them when a run begins and ends (values.h). */
+#include "base/context.h"
+#include "ir/form.h"
+#include "pass/step.h"
+
+/* Marks what some reshape shows under another shape, and pools: an entry of one is consecutive. */
+static void mark_plain(const dpr__step *step, bool *plain) {
+    const dpr_graph *graph = step->graph;
+    for (dpr_value v = 1; v < graph->n_nodes; v++) {
+        if (dpr__has_trait(graph->nodes[v].op, DPR__VIEW))
+            plain[dpr__owner(graph, v)] = true;
+        if (graph->nodes[v].op == DPR__OP_gather)
+            plain[dpr__owner(graph, dpr__source(graph, v, 0))] = true;
+    }
+}
+
+static dpr__form form_of(const dpr__step *step, dpr_value value) {
+    const dpr__node *node = dpr__node_of(step->graph, value);
+    const dpr__leaf_param *leaf = node->param;
+    switch (node->op) {
+    case DPR__OP_leaf:
+        return dpr__form_of_leaf((dpr_leaf_kind)leaf->kind, node->dtype, &node->shape);
+    case DPR__OP_constant:
+        return DPR__PLAIN;
+    default:
+        return dpr__form_fits_panels(node->dtype, &node->shape) ? DPR__PANELS : DPR__PLAIN;
+    }
+}
+
+dpr_status dpr__layout(dpr__step *step) {
+    size_t n = step->graph->n_nodes, n_panels = 0;
+    bool *plain;
+    DPR_TRY(dpr__allocate(step->context, n, sizeof *step->forms, &step->forms));
+    if (step->per_node || step->leaves_are_f64 || step->context->pass_disabled[DPR__PASS_LAYOUT])
+        return DPR_OK;
+    DPR_TRY(dpr__allocate(step->context, n, sizeof *plain, &plain));
+    mark_plain(step, plain);
+    for (dpr_value v = 1; v < n; v++)
+        if (dpr__owner(step->graph, v) == v && !plain[v])
+            step->forms[v] = form_of(step, v);
+    for (dpr_value v = 1; v < n; v++) {
+        step->forms[v] = step->forms[dpr__owner(step->graph, v)];
+        n_panels += step->forms[v] == DPR__PANELS;
+    }
+    dpr__free(step->context, plain);
+    dpr__log(step->context, DPR_LOG_DEBUG, DPR__TOPIC_PASS, "layout: %zu nodes in panels",
+             n_panels);
+    return DPR_OK;
+}
