@@ -32,6 +32,8 @@ static const struct bench_row {
 enum { N_ROWS = sizeof ROWS / sizeof *ROWS };
 
 static bool is_asked(const struct settings *settings, const struct bench_row *row) {
+    if (settings->bench_batch != 0 && settings->bench_batch != row->batch)
+        return false;
     for (size_t i = 0; i < settings->n_words; i++)
         if (strcmp(settings->words[i], row->name) == 0)
             return true;
@@ -63,7 +65,7 @@ static void print_json(dpr_context *context, const struct bench_row *row, const 
     out_set(line, "mode", out_text(row->train ? "train" : "predict"));
     out_set(line, "batch", out_count(row->batch));
     out_set(line, "threads", out_count(dpr_context_threads(context)));
-    out_set(line, "precision", out_text("float32"));
+    out_set(line, "precision", out_text(dpr_context_precision(context)));
     out_set(line, "isa", out_text(dpr_context_isa(context)));
     out_set(line, "step_us", out_real(r->step_us));
     out_set(line, "step_us_p10", out_real(r->step_us_p10));
@@ -93,10 +95,11 @@ static int run_rows(dpr_context *context, const struct settings *settings) {
     if (dpr_bench_peak(context, &peak) != DPR_OK)
         return fail(context);
     if (!settings->json)
-        printf("%s, %u threads, float32; peak %.0f GF/s\n\n%-4s %-17s %-8s %5s %10s %10s %12s "
+        printf("%s, %u threads, %s; peak %.0f GF/s\n\n%-4s %-17s %-8s %5s %10s %10s %12s "
                "%12s %9s %7s\n",
-               dpr_context_isa(context), dpr_context_threads(context), peak, "row", "net", "mode",
-               "batch", "step us", "p10 us", "images/s", "end to end", "GF/s", "of peak");
+               dpr_context_isa(context), dpr_context_threads(context),
+               dpr_context_precision(context), peak, "row", "net", "mode", "batch", "step us",
+               "p10 us", "images/s", "end to end", "GF/s", "of peak");
     for (size_t i = 0; i < N_ROWS; i++) {
         dpr_bench_options options = dpr_bench_options_default();
         dpr_bench_result result;

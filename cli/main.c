@@ -8,7 +8,8 @@
     { .name = NULL }
 
 static const char *const DEVICES[] = {"cpu", "ref", NULL};
-static const char *const ISAS[] = {"generic", "avx2", "avx512", NULL};
+static const char *const ISAS[] = {"generic", "avx2", "avx512", "avx512bf16", "amx", NULL};
+static const char *const PRECISIONS[] = {"float32", "bf16", NULL};
 static const char *const FITS[] = {"fit", "crop", "stretch", NULL};
 static const char *const OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw", NULL};
 static const char *const SCHEDULES[] = {"constant", "step",      "exponential", "cosine",
@@ -22,7 +23,9 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
         WORD("device", machine.device, DEVICES, "NAME",                                            \
              "what computes; ref is the slow and plain reference"),                                \
         WORD("cpu-isa", machine.cpu_isa, ISAS, "NAME", "no instructions beyond these",             \
-             .otherwise = "all that the machine has")
+             .otherwise = "all that the machine has"),                                             \
+        WORD("precision", machine.precision, PRECISIONS, "NAME",                                   \
+             "of what matrix products multiply; sums and weights stay float32")
 #define JSON_OPTION FLAG("json", json, "print JSON, and nothing else, on standard output")
 #define NET_OPTION TEXT("net", net, "NET", "the network: a file, or its text")
 #define CLASSES_OPTION                                                                             \
@@ -71,7 +74,7 @@ static const struct option TRAIN[] = {
     FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,
     TEXT("disable-pass", machine.disabled_passes, "LIST",
-         "compiler passes to leave out: simplify, fuse, schedule, memplan"),
+         "compiler passes to leave out: simplify, fuse, layout, schedule, memplan"),
     JSON_OPTION,
     END};
 
@@ -97,7 +100,9 @@ static const struct option GRAPH[] = {
     FLAG("json", json, "print {\"out\": FILE} or {\"text\": what else would be printed}"),
     END};
 
-static const struct option BENCH[] = {MACHINE_OPTIONS, JSON_OPTION, END};
+static const struct option BENCH[] = {
+    COUNT("batch", bench_batch, 1, 65536, "N", "only rows of this batch", .otherwise = "all"),
+    MACHINE_OPTIONS, JSON_OPTION, END};
 
 static const struct option DATA_INFO[] = {JSON_OPTION, END};
 

@@ -15,7 +15,7 @@ struct settings {
     dpr_letters_options letters;
     dpr_graph_view view;
     const char *net, *init, *out, *log, *fit, *half;
-    unsigned classes, top; /* classes 0: not given */
+    unsigned classes, top, bench_batch; /* classes, bench_batch 0: not given */
     bool json, quiet, resume, plan;
     const char *fonts[33]; /* NULL-terminated */
     const char **words;    /* what is no option */

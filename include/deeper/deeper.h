@@ -83,8 +83,12 @@ typedef struct dpr_context_options {
     const char *log_topics; /* "topic:level,…", the syntax of DEEPER_LOG; NULL: warnings only */
     unsigned threads;       /* 0: one per usable core */
     const char *device;     /* "cpu" (default) or "ref" */
-    const char *cpu_isa;    /* cap: "generic", "avx2", "avx512"; NULL: all that the machine has */
+    const char
+        *cpu_isa; /* cap: "generic", "avx2", "avx512", "avx512bf16", "amx"; NULL: all that the
+                               machine has */
     const char *disabled_passes; /* "fuse,memplan,…"; NULL: none */
+    /* "float32" (default), or "bf16": operands of matrix products are rounded to bf16, sums, parameters and loss stay float32 */
+    const char *precision;
 } dpr_context_options;
 
 dpr_context_options dpr_context_options_default(void);
@@ -104,8 +108,10 @@ void dpr_text_destroy(dpr_context *context, char *text);
 /* For "did you mean": the one of n words nearest to `word` by edit distance, or NULL when none is near. */
 const char *dpr_nearest_word(const char *word, const char *const *words, size_t n);
 
-/* What the machine and this context offer, for run records: the ISA in use and the thread count. */
+/* What the machine and this context offer, for run records: the ISA in use, the precision ("float32", "bf16") and the
+ * thread count. */
 const char *dpr_context_isa(const dpr_context *context);
+const char *dpr_context_precision(const dpr_context *context);
 unsigned dpr_context_threads(const dpr_context *context);
 
 /* ---- graph -------------------------------------------------------------------------------- */
@@ -437,7 +443,7 @@ dpr_bench_options dpr_bench_options_default(void);
 /* Times one network on synthetic data, in this context: its device, ISA and threads. */
 dpr_status dpr_bench(dpr_context *context, const dpr_bench_options *options,
                      dpr_bench_result *result);
-/* GF/s that the context's threads reach together on one tile of a matmul that stays in their caches: what the
+/* GF/s that the context's threads reach together, in its precision, on one tile of a matmul that stays in their caches: what the
  * gflops of a bench are to be held against. 0 on the reference device. */
 dpr_status dpr_bench_peak(dpr_context *context, double *gflops);
 

@@ -25,8 +25,8 @@ static dpr_status compile(dpr_program *program, dpr_graph *graph, const dpr_valu
                           const dpr_program_options *options) {
     program->backend = dpr__backend_for(program->context, program->store);
     DPR_TRY(dpr__allocate(program->context, n, sizeof *program->root_ids, &program->root_ids));
-    for (size_t i = 0; i < n; i++)
-        program->root_ids[i] = roots[i];
+    for (; program->n_roots < n; program->n_roots++)
+        program->root_ids[program->n_roots] = roots[program->n_roots];
     dpr__step_options step = {.batch = options->batch,
                               .train = options->train,
                               .seed = options->seed,
@@ -54,7 +54,7 @@ dpr_status dpr_program_create(dpr_graph *graph, dpr_store *store, const dpr_valu
 
 /* The node of the step's graph that a root became; 0 when it is none. */
 static dpr_value step_root(const dpr_program *program, dpr_value root) {
-    for (size_t i = 0; i < program->step->n_roots; i++)
+    for (size_t i = 0; i < program->n_roots; i++)
         if (program->root_ids[i] == root)
             return program->step->roots[i];
     return 0;
@@ -110,8 +110,10 @@ static dpr_status name_culprit(const dpr_program *program, const dpr__step *step
 
 /* The state is as before the failed tick, so the oracle can run it again, node by node. */
 static dpr_status replay(const dpr_program *program) {
-    dpr__step_options options = {
-        .batch = 1, .per_node = true, .leaves_are_f64 = program->store->real == DPR_F64};
+    dpr__step_options options = {.batch = 1,
+                                 .per_node = true,
+                                 .leaves_are_f64 = program->store->real == DPR_F64,
+                                 .rounded = true};
     dpr__step *step;
     void *plan;
     dpr_value *roots;

@@ -10,7 +10,8 @@ struct dpr_program {
     dpr__step *step;
     const dpr__backend *backend;
     void *plan;
-    dpr_value *root_ids; /* the caller's ids of step->roots */
+    dpr_value *root_ids; /* the caller's ids of the first roots of step */
+    size_t n_roots;
 };
 
 /* The plan for people: a table with one line a row, then the memory (plan_text.c). */

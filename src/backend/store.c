@@ -96,6 +96,7 @@ static dpr_status resize_input(dpr_store *store, dpr__slot *slot, const dpr_shap
         void *data;
         DPR_TRY(dpr__allocate_aligned(store->context, bytes, ALIGNMENT, &data));
         release_data(store, slot);
+        slot->version++;
         slot->data = data;
         slot->borrowed = false;
         slot->bytes = slot->room = bytes;
@@ -127,7 +128,7 @@ dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint6
                       .bytes = (size_t)dpr__shape_count(&param->shape) * dpr__dtype_bytes(dtype),
                       .form = dpr__form_of_leaf((dpr_leaf_kind)param->kind, dtype, &param->shape),
                       .ordinal = store->n_parameters};
-    made.room = (size_t)dpr__form_elements(made.form, &made.shape) * dpr__dtype_bytes(dtype);
+    made.room = dpr__form_bytes(made.form, &made.shape, dpr__dtype_bytes(dtype));
     DPR_TRY(dpr__duplicate(context, param->name, &made.name));
     dpr_status status = dpr__allocate_aligned(context, made.room, ALIGNMENT, &made.data);
     if (status != DPR_OK) {
@@ -149,7 +150,8 @@ void dpr__slot_read(const dpr__slot *slot, void *dst) {
                    dpr__dtype_bytes(slot->dtype));
 }
 
-void dpr__slot_write(const dpr__slot *slot, const void *src) {
+void dpr__slot_write(dpr__slot *slot, const void *src) {
+    slot->version++;
     dpr__form_copy(slot->data, slot->form, src, DPR__PLAIN, &slot->shape,
                    dpr__dtype_bytes(slot->dtype));
 }
@@ -190,6 +192,7 @@ dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory
         return DPR_FAIL(store->context, DPR_E_ARGUMENT,
                         "leaf '%s' is no input; only inputs can be bound", leaf);
     release_data(store, slot);
+    slot->version++;
     slot->data = (void *)(uintptr_t)memory; /* borrowed slots are never written */
     slot->borrowed = true;
     return DPR_OK;

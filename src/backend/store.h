@@ -9,14 +9,15 @@
 typedef struct dpr__slot {
     char *name;
     dpr_leaf_kind kind;
-    dpr_dtype dtype; /* f32 leaves of an f64 store are DPR_F64 */
-    dpr_shape shape; /* of inputs: with the largest batch seen */
-    size_t bytes;    /* of the logical, row-major value */
-    dpr__form form;  /* how `data` lies */
-    size_t room;     /* bytes behind data */
-    void *data;      /* 64-byte aligned, or the caller's when bound */
-    bool borrowed;   /* bound to the caller's memory: never written */
-    size_t ordinal;  /* among the parameters, in the order in which they came */
+    dpr_dtype dtype;  /* f32 leaves of an f64 store are DPR_F64 */
+    dpr_shape shape;  /* of inputs: with the largest batch seen */
+    size_t bytes;     /* of the logical, row-major value */
+    dpr__form form;   /* how `data` lies */
+    size_t room;      /* bytes behind data */
+    void *data;       /* 64-byte aligned, or the caller's when bound */
+    bool borrowed;    /* bound to the caller's memory: never written */
+    uint64_t version; /* raised by whoever writes data: programs that hold a copy look at it */
+    size_t ordinal;   /* among the parameters, in the order in which they came */
 } dpr__slot;
 
 struct dpr_store {
@@ -33,7 +34,7 @@ dpr_status dpr__store_create(dpr_context *context, dpr_dtype real, dpr_store **o
 dpr__slot *dpr__store_find(const dpr_store *store, const char *name);
 /* Row-major in, row-major out, whatever the form; `bytes` of each are slot->bytes. */
 void dpr__slot_read(const dpr__slot *slot, void *dst);
-void dpr__slot_write(const dpr__slot *slot, const void *src);
+void dpr__slot_write(dpr__slot *slot, const void *src);
 /* Finds the leaf, or makes and initialises it; `param` has no DPR_BATCH left. Fails with DPR_E_MISMATCH
  * when kind, dtype or shape differ from what the store holds. *out is its index in slots. */
 dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint64_t seed,

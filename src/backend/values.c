@@ -11,11 +11,22 @@ static size_t rounded(size_t bytes) {
 
 static dpr_status find_leaves(dpr__values *values) {
     dpr__step *step = values->step;
-    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
-        if (step->graph->nodes[v].op == DPR__OP_leaf)
-            DPR_TRY(dpr__store_want(values->store, step->graph->nodes[v].param, step->seed,
-                                    &values->slot[v]));
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        if (step->graph->nodes[v].op != DPR__OP_leaf)
+            continue;
+        dpr__leaf_param param = *(const dpr__leaf_param *)step->graph->nodes[v].param;
+        if (param.kind >= DPR__DERIVED) { /* the master itself need not be in the graph */
+            param.name += sizeof DPR__DERIVED_PREFIX - 1;
+            param.kind -= DPR__DERIVED;
+        }
+        DPR_TRY(dpr__store_want(values->store, &param, step->seed, &values->slot[v]));
+    }
     return DPR_OK;
+}
+
+static bool is_derived(const dpr__values *values, dpr_value leaf) {
+    const dpr__node *node = dpr__node_of(values->step->graph, leaf);
+    return node->op == DPR__OP_leaf && ((const dpr__leaf_param *)node->param)->kind >= DPR__DERIVED;
 }
 
 /* A leaf that lies otherwise here than in the store: every program over the store has its own wishes, the
@@ -23,7 +34,8 @@ static dpr_status find_leaves(dpr__values *values) {
 static bool is_shadowed(const dpr__values *values, dpr_value leaf) {
     const dpr__step *step = values->step;
     return step->graph->nodes[leaf].op == DPR__OP_leaf &&
-           values->store->slots[values->slot[leaf]].form != step->forms[leaf];
+           (is_derived(values, leaf) ||
+            values->store->slots[values->slot[leaf]].form != step->forms[leaf]);
 }
 
 static dpr_status make_shadows(dpr__values *values) {
@@ -52,6 +64,8 @@ dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *sto
     *values = (dpr__values){.step = step, .store = store};
     DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->slot, &values->slot));
     DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->memory, &values->memory));
+    DPR_TRY(
+        dpr__allocate(context, step->graph->n_nodes, sizeof *values->version, &values->version));
     DPR_TRY(find_leaves(values));
     DPR_TRY(make_shadows(values));
     DPR_TRY(dpr__allocate_aligned(context, step->arena_bytes,
@@ -68,31 +82,66 @@ void dpr__values_release(dpr__values *values) {
         return;
     dpr_context *context = values->step->context;
     dpr__free(context, values->slot);
+    dpr__free(context, values->version);
     dpr__free(context, values->memory);
     dpr__free_aligned(context, values->arena);
     dpr__free_aligned(context, values->shadows);
 }
 
-/* Copies every shadow from its slot, or to it where the step may have written it. */
-static void copy_shadows(dpr__values *values, bool back) {
+/* A derived leaf is rounded, in whatever form. */
+static void fill_shadow(dpr__values *values, dpr_value leaf) {
+    const dpr__step *step = values->step;
+    const dpr__slot *slot = &values->store->slots[values->slot[leaf]];
+    void *memory = values->memory[leaf];
+    dpr__form_copy(memory, step->forms[leaf], slot->data, slot->form, &slot->shape,
+                   dpr__element_bytes(step, leaf));
+    if (!is_derived(values, leaf) || dpr__form_is_half(step->forms[leaf]))
+        return;
+    dpr__tensor tensor = dpr__values_tensor(values, leaf);
+    tensor.form = DPR__PLAIN; /* lanes past the end may be rounded, too */
+    tensor.shape =
+        dpr_shape_of((int64_t)(dpr__value_bytes(step, leaf) / dpr__element_bytes(step, leaf)));
+    dpr__op_round_bf16.reference(&(dpr__call){NULL, &tensor, tensor});
+}
+
+static void enter_shadows(dpr__values *values) {
     const dpr__step *step = values->step;
     char *at = values->shadows;
     for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
         if (!is_shadowed(values, v))
             continue;
-        const dpr__slot *slot = &values->store->slots[values->slot[v]];
-        size_t element = dpr__element_bytes(step, v);
+        uint64_t version = values->store->slots[values->slot[v]].version + 1;
         values->memory[v] = at;
-        if (!back)
-            dpr__form_copy(at, step->forms[v], slot->data, slot->form, &slot->shape, element);
-        else if (slot->kind != DPR_INPUT)
-            dpr__form_copy(slot->data, slot->form, at, step->forms[v], &slot->shape, element);
+        if (values->version[v] != version)
+            fill_shadow(values, v);
+        values->version[v] = version;
         at += rounded(dpr__value_bytes(step, v));
     }
 }
 
+/* The slots of leaves that the step assigns have changed. Shadows of this program are as new as their slots then: a step
+ * that assigns a master assigns its copy. */
+static void raise_versions(dpr__values *values) {
+    const dpr_graph *graph = values->step->graph;
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        if (graph->nodes[v].op == DPR__OP_assign && !is_derived(values, dpr__source(graph, v, 0)))
+            values->store->slots[values->slot[dpr__source(graph, v, 0)]].version++;
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        if (is_shadowed(values, v))
+            values->version[v] = values->store->slots[values->slot[v]].version + 1;
+}
+
 void dpr__values_leave(dpr__values *values) {
-    copy_shadows(values, true);
+    const dpr__step *step = values->step;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        if (!is_shadowed(values, v) || is_derived(values, v))
+            continue;
+        dpr__slot *slot = &values->store->slots[values->slot[v]];
+        if (slot->kind != DPR_INPUT)
+            dpr__form_copy(slot->data, slot->form, values->memory[v], step->forms[v], &slot->shape,
+                           dpr__element_bytes(step, v));
+    }
+    raise_versions(values);
 }
 
 void dpr__values_enter(dpr__values *values) {
@@ -111,7 +160,7 @@ void dpr__values_enter(dpr__values *values) {
             break;
         }
     }
-    copy_shadows(values, false);
+    enter_shadows(values);
     for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
         const dpr__placement *p = &step->placements[v];
         if (p->home == DPR__HOME_LEAF && is_shadowed(values, p->leaf))

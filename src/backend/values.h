@@ -10,8 +10,11 @@ typedef struct dpr__values {
     dpr__step *step;
     dpr_store *store;
     char *arena;
-    char *shadows; /* leaves whose form here is not the store's, as they are here */
-    size_t *slot;  /* (nodes) index in store->slots of each leaf node */
+    char *
+        shadows; /* leaves whose form here is not the store's, and derived ones, as they are here */
+    uint64_t *version; /* (nodes) of the slot that a shadow was last taken from, + 1 */
+    size_t *
+        slot; /* (nodes) index in store->slots of each leaf node; of a derived one, of its master */
     void **memory; /* (nodes) address of each stored value; NULL otherwise */
 } dpr__values;
 
@@ -19,7 +22,7 @@ typedef struct dpr__values {
 dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *store);
 void dpr__values_release(dpr__values *values);
 /* Before a run: takes up the leaves' present addresses, which may have been bound anew since the last one, and fills
- * the shadows. After it: gives what shadows hold back to the store. */
+ * the shadows whose leaf has changed. After it: gives what shadows hold back to the store, and says what changed. */
 void dpr__values_enter(dpr__values *values);
 void dpr__values_leave(dpr__values *values);
 /* Before a tick: saves leaves whose old value is committed to others. After it: gives leaves that could

@@ -209,16 +209,21 @@ static dpr_status set_isa(dpr_context *context, const char *word) {
     return DPR_OK;
 }
 
+static const char *const PRECISIONS[] = {"float32", "bf16"};
+
 static dpr_status set_options(dpr_context *context) {
     static const char *const DEVICES[] = {"cpu", "ref"};
     const dpr_context_options *options = &context->options;
-    size_t device = 0;
+    size_t device = 0, precision = 0;
     context->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (context->c_locale == (locale_t)0)
         return DPR_FAIL(context, DPR_E_MEMORY, "out of memory: no C locale");
     if (options->device != NULL)
         DPR_TRY(find_word(context, "device", options->device, DEVICES, 2, &device));
     context->device = (dpr__device)device;
+    if (options->precision != NULL)
+        DPR_TRY(find_word(context, "precision", options->precision, PRECISIONS, 2, &precision));
+    context->precision = (dpr__precision_word)precision;
     DPR_TRY(set_isa(context, options->cpu_isa));
     DPR_TRY(set_disabled(context, options->disabled_passes));
     DPR_TRY(set_levels(context, options->log_topics));
@@ -252,6 +257,10 @@ void dpr_context_destroy(dpr_context *context) {
     if (context->c_locale != (locale_t)0)
         freelocale(context->c_locale);
     context->options.allocate(context->options.allocate_user, context, 0);
+}
+
+const char *dpr_context_precision(const dpr_context *context) {
+    return PRECISIONS[context->precision];
 }
 
 const char *dpr_context_isa(const dpr_context *context) {

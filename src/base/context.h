@@ -24,6 +24,8 @@ typedef enum dpr__topic {
         DPR__N_TOPICS
 } dpr__topic;
 
+typedef enum dpr__precision_word { DPR__PRECISION_F32, DPR__PRECISION_BF16 } dpr__precision_word;
+
 typedef enum dpr__device { DPR__DEVICE_CPU, DPR__DEVICE_REF } dpr__device;
 
 /* X(name, word): the passes that --disable-pass can switch off. */
@@ -49,6 +51,7 @@ struct dpr_context {
     dpr_log_level level[DPR__N_TOPICS];
     bool pass_disabled[DPR__N_PASSES];
     dpr__device device;
+    dpr__precision_word precision;
     dpr__isa isa; /* the highest that kernels may use */
     unsigned threads;
     struct dpr__team *team; /* made at the first program; NULL before */

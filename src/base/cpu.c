@@ -1,7 +1,10 @@
 /* Detecting instruction sets and usable cores (cpu.h). */
 #include "base/cpu.h"
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 const char *dpr__isa_name(dpr__isa isa) {
     static const char *const WORDS[] = {
@@ -22,6 +25,15 @@ static unsigned long long saved_state(void) {
     return (unsigned long long)high << 32 | low;
 }
 
+/* Linux gives the tiles' 8 KB of state to a process that asks; threads made later inherit the leave. */
+static bool tiles_permitted(void) {
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
+}
+
+/* Bits of CPUID leaf 7: subleaf 1 eax, subleaf 0 edx; and of XCR0. */
+enum { AVX512_BF16 = 1 << 5, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, TILES = 3 << 17 };
+
 dpr__isa dpr__isa_detect(void) {
     enum { YMM = 0x6, ZMM = 0xe6 }; /* XMM and YMM; these and opmask, ZMM high halves, ZMM16–31 */
     unsigned a, b, c, d, a7, b7, c7, d7;
@@ -32,7 +44,15 @@ dpr__isa dpr__isa_detect(void) {
     if ((saved & YMM) != YMM || !(b7 & bit_AVX2))
         return DPR__ISA_GENERIC;
     const unsigned wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-    return (saved & ZMM) == ZMM && (b7 & wide) == wide ? DPR__ISA_AVX512 : DPR__ISA_AVX2;
+    if ((saved & ZMM) != ZMM || (b7 & wide) != wide)
+        return DPR__ISA_AVX2;
+    unsigned a71 = 0, rest;
+    __get_cpuid_count(7, 1, &a71, &rest, &rest, &rest);
+    if (!(a71 & AVX512_BF16))
+        return DPR__ISA_AVX512;
+    const unsigned tiles = AMX_TILE | AMX_BF16;
+    bool amx = (d7 & tiles) == tiles && (saved & TILES) == TILES && tiles_permitted();
+    return amx ? DPR__ISA_AMX : DPR__ISA_AVX512BF16;
 }
 #else
 dpr__isa dpr__isa_detect(void) {

@@ -8,7 +8,9 @@
 #define DPR__ISA_MAP(X)                                                                            \
     X(GENERIC, "generic")                                                                          \
     X(AVX2, "avx2")                                                                                \
-    X(AVX512, "avx512")
+    X(AVX512, "avx512")                                                                            \
+    X(AVX512BF16, "avx512bf16")                                                                    \
+    X(AMX, "amx")
 
 typedef enum dpr__isa {
 #define X(name, word) DPR__ISA_##name,
@@ -19,7 +21,7 @@ typedef enum dpr__isa {
 
 const char *dpr__isa_name(dpr__isa isa);
 /* The strongest that CPUID offers and XGETBV says the system saves. AVX2 includes FMA; AVX512 means
- * F, BW, DQ and VL. */
+ * F, BW, DQ and VL. AMX means tiles, bf16 products on them, and that the kernel lets this process use them. */
 dpr__isa dpr__isa_detect(void);
 /* Cores that this process may use (affinity mask, cgroup quota), at least 1. */
 unsigned dpr__usable_cores(void);

@@ -105,9 +105,13 @@ extern const unsigned dpr__op_arity[DPR__N_OPS];
 
 /* ---- parameters of the ops that have some ---- */
 
+/* A leaf that no store holds: a program's own copy, rounded to bf16, of the leaf whose name follows the prefix. */
+#define DPR__DERIVED_PREFIX "bf16/"
+enum { DPR__DERIVED = 4 }; /* kind = DPR__DERIVED + the master's */
+
 typedef struct dpr__leaf_param {
     const char *name;
-    int64_t kind, init; /* dpr_leaf_kind, dpr_init */
+    int64_t kind, init; /* dpr_leaf_kind, or DPR__DERIVED + one; dpr_init */
     dpr_dtype dtype;
     dpr_shape shape;
 } dpr__leaf_param;

@@ -1,6 +1,7 @@
 /* leaf: a value that lives in the store: parameter, state or input. It has no sources and is not
  * computed. */
 #include "ops/op.h"
+#include <string.h>
 
 static dpr_status infer(dpr__infer *q) {
     const dpr__leaf_param *p = q->param;
@@ -9,7 +10,9 @@ static dpr_status infer(dpr__infer *q) {
     if (p->dtype > DPR_U64 || p->dtype == DPR_F64)
         return DPR_FAIL(q->context, DPR_E_DTYPE, "leaf '%s': it can be f32, u8, i32 or u64",
                         p->name);
-    if (p->kind < DPR_PARAMETER || p->kind > DPR_INPUT || p->init < DPR_INIT_ZERO ||
+    bool derived = p->kind >= DPR__DERIVED && p->kind <= DPR__DERIVED + DPR_STATE &&
+                   strncmp(p->name, DPR__DERIVED_PREFIX, sizeof DPR__DERIVED_PREFIX - 1) == 0;
+    if ((!derived && (p->kind < DPR_PARAMETER || p->kind > DPR_INPUT)) || p->init < DPR_INIT_ZERO ||
         p->init > DPR_INIT_XAVIER)
         return DPR_FAIL(q->context, DPR_E_ARGUMENT, "leaf '%s': no such kind or initialiser",
                         p->name);

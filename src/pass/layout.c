@@ -17,14 +17,50 @@ static void mark_plain(const dpr__step *step, bool *plain) {
     }
 }
 
+/* What products and others want of a rounded matrix: rows as the left operand, pairs along the rows as the right one, and the other way
+ * round of its transpose; a right transpose is turned from pairs. Whoever else reads it reads rows. */
+static dpr__form half_form(const dpr__step *step, dpr_value value) {
+    const dpr_graph *graph = step->graph;
+    bool rows = false, pairs = false;
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        for (uint32_t i = 0; i < graph->nodes[v].n_src; i++) {
+            if (dpr__owner(graph, dpr__source(graph, v, i)) != value ||
+                graph->nodes[v].op == DPR__OP_assign)
+                continue;
+            const dpr__matmul_param *param = graph->nodes[v].param;
+            bool product = graph->nodes[v].op == DPR__OP_matmul;
+            bool as_pairs = product && (i == 1 || param->transpose_a);
+            pairs |= as_pairs;
+            rows |= !as_pairs;
+        }
+    return !pairs ? DPR__HALF_ROWS : rows ? DPR__HALF_BOTH : DPR__HALF_PAIRS;
+}
+
+/* A copy of a leaf is assigned in the form in which products read it. */
+static dpr_value assigned_leaf(const dpr_graph *graph, dpr_value value) {
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        if (graph->nodes[v].op == DPR__OP_assign && dpr__source(graph, v, 1) == value)
+            return dpr__source(graph, v, 0);
+    return 0;
+}
+
 static dpr__form form_of(const dpr__step *step, dpr_value value) {
     const dpr__node *node = dpr__node_of(step->graph, value);
     const dpr__leaf_param *leaf = node->param;
     switch (node->op) {
     case DPR__OP_leaf:
+        if (leaf->kind >= DPR__DERIVED)
+            return !dpr__form_fits_panels(node->dtype, &node->shape) ? DPR__PLAIN
+                                                                     : half_form(step, value);
         return dpr__form_of_leaf((dpr_leaf_kind)leaf->kind, node->dtype, &node->shape);
     case DPR__OP_constant:
         return DPR__PLAIN;
+    case DPR__OP_round_bf16:
+        if (!dpr__form_fits_panels(node->dtype, &node->shape))
+            return DPR__PLAIN;
+        if (assigned_leaf(step->graph, value) != 0)
+            return step->forms[assigned_leaf(step->graph, value)];
+        return half_form(step, value);
     default:
         return dpr__form_fits_panels(node->dtype, &node->shape) ? DPR__PANELS : DPR__PLAIN;
     }

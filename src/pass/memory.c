@@ -14,7 +14,7 @@ size_t dpr__element_bytes(const dpr__step *step, dpr_value value) {
 
 size_t dpr__value_bytes(const dpr__step *step, dpr_value value) {
     const dpr_shape *shape = &dpr__node_of(step->graph, value)->shape;
-    return (size_t)dpr__form_elements(step->forms[value], shape) * dpr__element_bytes(step, value);
+    return dpr__form_bytes(step->forms[value], shape, dpr__element_bytes(step, value));
 }
 
 bool dpr__writes_leaf(const dpr__step *step, dpr_value member) {

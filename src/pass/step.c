@@ -19,6 +19,7 @@ static dpr_status run_passes(dpr__step *step, const dpr_graph *graph, const dpr_
     DPR_TRY(verified(step, dpr__specialise(step, graph, roots, options)));
     if (!disabled[DPR__PASS_SIMPLIFY] && !options->per_node)
         DPR_TRY(verified(step, dpr__simplify(step)));
+    DPR_TRY(verified(step, dpr__precision(step)));
     DPR_TRY(dpr__fuse(step));
     DPR_TRY(dpr__layout(step));
     DPR_TRY(dpr__schedule(step));
@@ -39,7 +40,8 @@ dpr_status dpr__step_create(dpr_graph *graph, const dpr_value *roots, size_t n_r
                         .n_roots = n_roots,
                         .per_node = options->per_node,
                         .seed = options->seed,
-                        .leaves_are_f64 = options->leaves_are_f64};
+                        .leaves_are_f64 = options->leaves_are_f64,
+                        .rounded = options->rounded};
     dpr_status status = dpr__allocate(context, n_roots, sizeof *step->roots, &step->roots);
     if (status == DPR_OK)
         status = run_passes(step, graph, roots, options);

@@ -1,5 +1,5 @@
 /* A step: the graph of one program on its way from what the user built to what a backend runs.
- * Passes, in order:  specialise → simplify → fuse → layout → schedule → memory plan.  Each takes a step and
+ * Passes, in order:  specialise → simplify → precision → fuse → layout → schedule → memory plan.  Each takes a step and
  * leaves a step whose graph verifies. docs/architecture.md follows one net through them. */
 #ifndef DPR_PASS_STEP_H
 #define DPR_PASS_STEP_H
@@ -49,11 +49,13 @@ typedef struct dpr__commit {
 typedef struct dpr__step {
     dpr_context *context;
     dpr_graph *graph; /* specialised */
-    dpr_value *roots; /* ids in graph; 0 where a root vanished (assign(w, w)) */
+    dpr_value
+        *roots; /* ids in graph; 0 where a root vanished (assign(w, w)); passes may append some */
     size_t n_roots;
     bool per_node; /* every node stored, groups of one: how the oracle runs */
     uint64_t seed; /* of leaves that the store has yet to make */
     bool leaves_are_f64;
+    bool rounded; /* the graph is already what precision made */
 
     uint32_t *group_of; /* (nodes) index in groups + 1; 0: leaf, constant, view, effect */
     dpr__group *groups;
@@ -75,6 +77,7 @@ typedef struct dpr__step_options {
     uint64_t seed;
     bool per_node;
     bool leaves_are_f64;
+    bool rounded;
 } dpr__step_options;
 
 /* Runs the passes. Passes that the context disables are left out (fuse: groups of one; memplan: no
@@ -86,6 +89,7 @@ void dpr__step_destroy(dpr__step *step);
 dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_value *roots,
                            const dpr__step_options *options);
 dpr_status dpr__simplify(dpr__step *step);
+dpr_status dpr__precision(dpr__step *step);
 /* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */
 dpr_value dpr__sink_reshape(dpr_graph *graph, dpr_value value);
 dpr_status dpr__fuse(dpr__step *step);

@@ -52,6 +52,7 @@ dpr_status dpr__trainer_record(const dpr_trainer *trainer, char **out) {
     dpr__text_add(&text, ",\"init_seed\":%llu,\"version\":\"%s\",\"isa\":",
                   (unsigned long long)trainer->model->seed, dpr_version());
     dpr__text_json(&text, dpr_context_isa(trainer->context));
+    dpr__text_add(&text, ",\"precision\":\"%s\"", dpr_context_precision(trainer->context));
     dpr__text_add(&text, ",\"device\":\"%s\",\"threads\":%u",
                   trainer->context->device == DPR__DEVICE_REF ? "ref" : "cpu",
                   dpr_context_threads(trainer->context));
@@ -262,8 +263,22 @@ static void warn_of_machine(const struct resuming *r) {
                  dpr_context_isa(r->context), here);
 }
 
+/* What numbers are rounded to is part of what is trained. */
+static dpr_status compare_precision(const struct resuming *r) {
+    const char *there = dpr__json_string(dpr__json_get(r->run, "precision"));
+    const char *here = dpr_context_precision(r->context);
+    if (there == NULL)
+        there = "float32"; /* of a run that knew no other */
+    if (strcmp(there, here) == 0)
+        return DPR_OK;
+    return DPR_FAIL(r->context, DPR_E_MISMATCH,
+                    "precision is %s here, but %.32s in the run of '%s'; resume with --precision %.32s",
+                    here, there, r->path, there);
+}
+
 static dpr_status compare(const struct resuming *r, const struct kept *kept) {
     const dpr_trainer *trainer = r->trainer;
+    DPR_TRY(compare_precision(r));
     DPR_TRY(compare_data(r));
     DPR_TRY(compare_network(r));
     if (trainer->options.patience > 0)

@@ -262,7 +262,7 @@ dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name,
     const dpr_store *store = model->store;
     for (int copy = 0; copy <= 1; copy++) /* check all, then copy all */
         for (size_t i = 0; i < store->n_slots; i++) {
-            const dpr__slot *slot = &store->slots[i];
+            dpr__slot *slot = &store->slots[i];
             const dpr__stored *tensor;
             if (slot->kind == DPR_INPUT)
                 continue;

@@ -19,8 +19,10 @@ static dpr_status clear_leaves(dpr_store *store) {
     static const char *const sized[] = {"train.images", "train.labels", "learning_rate",
                                         "adam_correction_1", "adam_correction_2"};
     for (size_t i = 0; i < store->n_slots; i++)
-        if (store->slots[i].kind == DPR_STATE)
+        if (store->slots[i].kind == DPR_STATE) {
             memset(store->slots[i].data, 0, store->slots[i].room);
+            store->slots[i].version++;
+        }
     for (size_t i = 0; i < sizeof sized / sizeof *sized; i++) {
         dpr__slot *slot = dpr__store_find(store, sized[i]);
         if (slot == NULL)
@@ -277,14 +279,18 @@ static bool next_pair(const dpr_store *store, size_t *at, dpr__slot **weights, d
 /* A copy by the host: once an epoch it costs less than a step. */
 static void keep_best(const dpr_trainer *trainer) {
     dpr__slot *weights, *best;
-    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);)
+    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
         memcpy(best->data, weights->data, weights->room);
+        best->version++;
+    }
 }
 
 void dpr__trainer_swap_best(dpr_trainer *trainer) {
     dpr__slot *weights, *best;
     for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
         float *a = weights->data, *b = best->data;
+        weights->version++;
+        best->version++;
         for (size_t i = 0; i < weights->room / sizeof(float); i++) {
             float kept = a[i];
             a[i] = b[i];

@@ -28,7 +28,7 @@ def blocks(page, language):
 def shape_of(line):
     """A line without what differs from run to run: numbers, hashes, letters of classes, marks."""
     line = re.sub(r"\b[0-9a-f]{16}\.\.\.", "HASH", line)
-    line = re.sub(r"\((generic|avx2|avx512)\), \d+ threads?", "(ISA), N threads", line)
+    line = re.sub(r"\((generic|avx2|avx512|avx512bf16|amx)\), \d+ threads?", "(ISA), N threads", line)
     line = re.sub(r"[\d][\d.,:e+-]*", "N", line)
     line = re.sub(r"\b[A-J]\b", "L", line)
     return re.sub(r"\s+", " ", line.replace(" best", "").replace(" so far", "")).strip()

@@ -163,10 +163,19 @@ static void erf_values(void) {
     EXPECT(erf, NULL, NOTHING(0), NOTHING(0));
 }
 
+static void round_bf16_values(void) {
+    /* Eight bits of precision: at 1, steps of 2⁻⁷; ties go to even. */
+    EXPECT(round_bf16, NULL, REALS((1, 1, 1.015625, 1.0078125, -1.5, 0, (double)NAN), 7),
+           REALS((1, 1.00390625, 1.01171875, 1.00391, -1.5, 0, (double)NAN), 7));
+    EXPECT(round_bf16, NULL, NOTHING(2, 0), NOTHING(2, 0));
+}
+
 const struct grad_samples samples_scale = {SAMPLES(scale_samples), .values = scale_values};
 const struct grad_samples samples_relu = {SAMPLES(relu_samples), .values = relu_values};
 const struct grad_samples samples_step = {.why_none = "its derivative is 0 wherever it exists",
                                           .values = step_values};
+const struct grad_samples samples_round_bf16 = {
+    .why_none = "its derivative is 0 wherever it exists", .values = round_bf16_values};
 const struct grad_samples samples_softplus = {SAMPLES(softplus_samples), .values = softplus_values};
 const struct grad_samples samples_sigmoid = {SAMPLES(sigmoid_samples), .values = sigmoid_values};
 const struct grad_samples samples_tanh = {SAMPLES(tanh_samples), .values = tanh_values};

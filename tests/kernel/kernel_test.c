@@ -183,6 +183,120 @@ static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k
     free(a), free(b), free(want), free(b_panel), free(got), free(pieces), free(operand);
 }
 
+/* ---- HALF_TILE, HALVES ---- */
+
+static const dpr__half_kernel *halves_of(dpr__isa isa) {
+    return dpr__kernel_find(DPR__HALVES, DPR__OP_round_bf16, DPR_F32, isa)->run.halves;
+}
+
+/* m × k (or its transpose) and k × n in bf16 forms; the reference multiplies the same rounded numbers. */
+static void test_half_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k,
+                           bool by_columns) {
+    dpr_shape a_shape = by_columns ? dpr_shape_of(k, m) : dpr_shape_of(m, k);
+    dpr_shape b_shape = dpr_shape_of(k, n), c_shape = dpr_shape_of(m, n);
+    int64_t pairs = (k + 1) / 2;
+    dpr__form a_form = by_columns ? DPR__HALF_PAIRS : DPR__HALF_ROWS;
+    float *a = calloc((size_t)(m * k) + 1, sizeof *a), *b = calloc((size_t)(k * n) + 1, sizeof *b);
+    float *want = calloc((size_t)(m * n), sizeof *want);
+    float *got = calloc((size_t)(m * DPR__PANEL) + 2 * GUARD, sizeof *got);
+    char *a_half = calloc(1, dpr__form_bytes(a_form, &a_shape, 4) + 64);
+    char *b_half = calloc(1, dpr__form_bytes(DPR__HALF_PAIRS, &b_shape, 4) + 64);
+    fill(a, m * k, 3);
+    fill(b, k * n, 4);
+    dpr__form_copy(a_half + 4, a_form, a, DPR__PLAIN, &a_shape, 4);
+    dpr__form_copy(a, DPR__PLAIN, a_half + 4, a_form, &a_shape, 4);
+    dpr__form_copy(b_half + 4, DPR__HALF_PAIRS, b, DPR__PLAIN, &b_shape, 4);
+    dpr__form_copy(b, DPR__PLAIN, b_half + 4, DPR__HALF_PAIRS, &b_shape, 4);
+    dpr__matmul_param param = {.transpose_a = by_columns};
+    dpr__tensor src[2] = {{DPR_F32, a_shape, a, DPR__PLAIN}, {DPR_F32, b_shape, b, DPR__PLAIN}};
+    dpr__op_matmul.reference(&(dpr__call){&param, src, {DPR_F32, c_shape, want, DPR__PLAIN}});
+    set_guarded(got, m * DPR__PANEL);
+    kernel->run.tile->multiply(
+        &(dpr__tile_call){.a = (const float *)(const void *)(a_half + 4),
+                          .by_columns = by_columns,
+                          .a_panel = pairs * DPR__PANEL,
+                          .a_chunk = DPR__PANEL / 2 * (by_columns ? DPR__PANEL : m),
+                          .b = (const float *)(const void *)(b_half + 4),
+                          .m = m,
+                          .columns = n,
+                          .k = pairs,
+                          .c = got + GUARD});
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            expect_near(kernel->name, got[GUARD + i * DPR__PANEL + j], want[i * n + j],
+                        1e-6 * (double)(k + 1) * 3, i * n + j);
+    expect_guards(kernel->name, got + GUARD, got + GUARD + m * DPR__PANEL);
+    free(a), free(b), free(want), free(got), free(a_half), free(b_half);
+}
+
+static void test_half_turn(const dpr__kernel *kernel) {
+    uint16_t src[32 * 32 + 2];
+    float dst[32 * 16 + 2 * GUARD];
+    for (int i = 0; i < 32 * 32; i++)
+        src[2 + i / 64 * 64 + i % 64] =
+            (uint16_t)i; /* pair i / 64, column i % 64 / 2, row i % 2 of the pair */
+    set_guarded(dst, 32 * 16);
+    kernel->run.tile->turn((const float *)(const void *)(src + 2), dst + GUARD);
+    const uint16_t *got = (const uint16_t *)(const void *)(dst + GUARD);
+    for (int r = 0; r < 32; r++)
+        for (int c = 0; c < 32; c++)
+            assert_int_equal(got[c / 2 * 64 + 2 * r + c % 2], src[2 + r / 2 * 64 + 2 * c + r % 2]);
+    expect_guards(kernel->name, dst + GUARD, dst + GUARD + 32 * 16);
+}
+
+static void half_tiles(void **state) {
+    (void)state;
+    static const int64_t M[] = {1, 2, 3, 4, 5, 9, 10, 11, 13, 14, 15, 31, 32, 33, 64, 128};
+    static const int64_t N[] = {2, 7, 8, 9, 10, 15, 16, 17, 31, 32};
+    static const int64_t K[] = {1, 2, 3, 31, 32, 33, 63, 64, 65, 257};
+    for (size_t t = 0; t < dpr__n_kernels; t++) {
+        if (dpr__kernels[t].class != DPR__HALF_TILE || !runs_here(&dpr__kernels[t]))
+            continue;
+        test_half_turn(&dpr__kernels[t]);
+        for (size_t i = 0; i < sizeof M / sizeof *M; i++)
+            for (size_t j = 0; j < sizeof N / sizeof *N; j++)
+                for (size_t l = 0; l < sizeof K / sizeof *K; l++)
+                    for (int by_columns = 0; by_columns < 2; by_columns++)
+                        test_half_tile(&dpr__kernels[t], M[i], N[j], K[l], by_columns);
+    }
+}
+
+/* Each ISA's rounding against the plain one, in every form, and back. */
+static void test_halves(dpr__isa isa, int64_t rows, int64_t columns) {
+    float src[1 + 40 * 32], back[40 * 32];
+    uint16_t as_rows[41 * 32 + 2 * GUARD], as_pairs[42 * 32 + 2 * GUARD];
+    fill(src, 1 + 40 * 32, 7);
+    src[4] = NAN;
+    src[5] = INFINITY;
+    memset(as_rows, 0xab, sizeof as_rows);
+    memset(as_pairs, 0xab, sizeof as_pairs);
+    halves_of(isa)->store(src + 1, rows, columns, as_rows + GUARD, as_pairs + GUARD);
+    for (int64_t i = 0; i < (rows + 1) / 2 * 2; i++)
+        for (int64_t j = 0; j < 32; j++) {
+            uint16_t want = i < rows && j < columns ? dpr__to_bf16(src[1 + i * 32 + j]) : 0;
+            assert_int_equal(as_pairs[GUARD + i / 2 * 64 + 2 * j + i % 2], want);
+            if (i < rows)
+                assert_int_equal(as_rows[GUARD + i * 32 + j], want);
+        }
+    for (int g = 0; g < GUARD; g++) {
+        assert_int_equal(as_rows[g] & as_rows[GUARD + rows * 32 + g], 0xabab);
+        assert_int_equal(as_pairs[g] & as_pairs[GUARD + (rows + 1) / 2 * 64 + g], 0xabab);
+    }
+    halves_of(isa)->load(as_rows + GUARD, rows, back);
+    for (int64_t i = 0; i < rows * 32; i++) {
+        float want = dpr__from_bf16(as_rows[GUARD + i]);
+        assert_memory_equal(&back[i], &want, sizeof want);
+    }
+}
+
+static void halves(void **state) {
+    (void)state;
+    for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
+        for (int64_t rows = 0; rows <= 40; rows += rows < 5 ? 1 : 7)
+            for (int64_t columns = 1; columns <= 32; columns++)
+                test_halves((dpr__isa)isa, rows, columns);
+}
+
 static void test_turn(const dpr__kernel *kernel) {
     float src[1 + 32 * 32], dst[32 * 32 + 2 * GUARD];
     fill(src, 1 + 32 * 32, 5);
@@ -392,7 +506,7 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
     default:
         break;
     }
-    return kernel->run.rows->accepts(&c->call);
+    return kernel->run.rows->takes_halves || kernel->run.rows->accepts(&c->call);
 }
 
 /* The same call with its matrices in panels, whose last lanes hold NaN. */
@@ -420,14 +534,23 @@ static void test_rows(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         return;
     c.call.dst.data = want;
     dpr__ops[kernel->op]->reference(&c.call);
-    if (panels)
+    static uint16_t halves[2 * MOST * 16];
+    if (kernel->run.rows->takes_halves) { /* the reference, too, gets what bf16 can hold */
+        if (!dpr__form_fits_panels(DPR_F32, &c.src[0].shape))
+            return;
+        dpr__form_copy(halves, DPR__HALF_BOTH, c.src[0].data, DPR__PLAIN, &c.src[0].shape, 4);
+        dpr__form_copy(c.src[0].data, DPR__PLAIN, halves, DPR__HALF_BOTH, &c.src[0].shape, 4);
+        dpr__ops[kernel->op]->reference(&c.call);
+        c.src[0].data = halves;
+        c.src[0].form = DPR__HALF_BOTH;
+    } else if (panels) {
         to_panels(&c);
+    }
     if (!kernel->run.rows->accepts(&c.call))
         return;
     dpr__tensor *dst = &c.call.dst;
     size_t bytes = (size_t)dpr__shape_count(&dst->shape) * dpr__dtype_bytes(dst->dtype);
-    size_t stored =
-        (size_t)dpr__form_elements(dst->form, &dst->shape) * dpr__dtype_bytes(dst->dtype);
+    size_t stored = dpr__form_bytes(dst->form, &dst->shape, dpr__dtype_bytes(dst->dtype));
     int64_t units = kernel->run.rows->units(&c.call);
     /* In one piece, and cut in two: the same. */
     for (int64_t cut = 0; cut <= units; cut += units > 2 ? units / 2 : 1) {
@@ -488,8 +611,12 @@ static void a_wrong_kernel_is_seen(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(spans), cmocka_unit_test(tiles),
-                                       cmocka_unit_test(strips), cmocka_unit_test(rows),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(spans),
+                                       cmocka_unit_test(tiles),
+                                       cmocka_unit_test(strips),
+                                       cmocka_unit_test(half_tiles),
+                                       cmocka_unit_test(halves),
+                                       cmocka_unit_test(rows),
                                        cmocka_unit_test(a_wrong_kernel_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,12 @@ static const void *panel_operand(const dpr__chain *chain, const dpr__memory *m, 
     int64_t n = least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
     switch (m->pattern) {
     case DPR__FULL:
+        if (dpr__form_is_half(m->form)) {
+            chain->halves->load((const uint16_t *)(const void *)memory +
+                                    (panel * chain->rows + row) * DPR__PANEL,
+                                rows, scratch + m->stage);
+            return scratch + m->stage;
+        }
         if (!m->staged)
             return memory + (size_t)((panel * chain->rows + row) * DPR__PANEL) * m->bytes;
         copy_rows((char *)(scratch + m->stage), DPR__PANEL * m->bytes,
@@ -98,6 +104,11 @@ static const void *panel_operand(const dpr__chain *chain, const dpr__memory *m, 
                   (size_t)chain->columns * m->bytes, rows, (size_t)n * m->bytes);
         return scratch + m->stage;
     case DPR__ROW:
+        if (dpr__form_is_half(m->form)) { /* one row, which is whole */
+            chain->halves->load((const uint16_t *)(const void *)memory + panel * DPR__PANEL, 1,
+                                scratch + m->stage);
+            return scratch + m->stage;
+        }
         memory += (size_t)(panel * DPR__PANEL) * m->bytes;
         if (n == DPR__PANEL)
             return memory;
@@ -136,6 +147,26 @@ static void run(const dpr__chain *chain, const void *const *memory, float *const
     run_spans(chain, rest, rest_output, tile == NULL ? NULL : tile + whole, scratch, n - whole);
 }
 
+/* From scratch to where a plain or bf16 value lies. */
+static void put_output(const dpr__chain *chain, const dpr__output *output, char *memory,
+                       const float *src, int64_t row, int64_t rows, int64_t panel) {
+    int64_t n = least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
+    if (!dpr__form_is_half(output->form)) {
+        float *dst = (float *)(void *)memory + row * chain->columns + panel * DPR__PANEL;
+        copy_rows((char *)dst, (size_t)chain->columns * sizeof *dst, (const char *)src,
+                  DPR__PANEL * sizeof *dst, rows, (size_t)n * sizeof *dst);
+        return;
+    }
+    int64_t pairs = (chain->rows + 1) / 2;
+    uint16_t *as_rows = NULL, *as_pairs = NULL;
+    if (output->form != DPR__HALF_PAIRS)
+        as_rows = (uint16_t *)(void *)memory + (panel * chain->rows + row) * DPR__PANEL;
+    if (output->form != DPR__HALF_ROWS)
+        as_pairs = (uint16_t *)(void *)(memory + output->pairs_at) +
+                   (panel * pairs + row / 2) * (2 * DPR__PANEL);
+    chain->halves->store(src, rows, n, as_rows, as_pairs);
+}
+
 void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
                     const float *tile, int64_t row, int64_t rows, int64_t panel) {
     const void *memory[MOST];
@@ -150,15 +181,10 @@ void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *s
                                       (panel * chain->rows + row) * DPR__PANEL;
     }
     run(chain, memory, output, tile, scratch, rows * DPR__PANEL);
-    size_t n = (size_t)least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
-    for (uint32_t o = 0; o < chain->n_outputs; o++) {
-        if (!chain->outputs[o].staged)
-            continue;
-        float *dst = (float *)values->memory[chain->outputs[o].value] + row * chain->columns +
-                     panel * DPR__PANEL;
-        copy_rows((char *)dst, (size_t)chain->columns * sizeof *dst, (const char *)output[o],
-                  DPR__PANEL * sizeof *dst, rows, n * sizeof *dst);
-    }
+    for (uint32_t o = 0; o < chain->n_outputs; o++)
+        if (chain->outputs[o].staged)
+            put_output(chain, &chain->outputs[o], values->memory[chain->outputs[o].value],
+                       output[o], row, rows, panel);
 }
 
 /* ---- flat ---- */

@@ -26,23 +26,27 @@ typedef struct dpr__memory {
     dpr__pattern pattern; /* as instructions see it */
     dpr__pattern lies;    /* in a flat chain rows and columns are spread out to FULL first */
     size_t bytes;         /* of one element */
-    bool staged;          /* copied to scratch, as panels or spread out */
-    size_t stage, splat;  /* floats into scratch: the copy, and a span of it repeated */
+    bool staged;          /* copied to scratch, as panels of floats or spread out */
+    dpr__form form;
+    size_t stage, splat; /* floats into scratch: the copy, and a span of it repeated */
 } dpr__memory;
 
 typedef struct dpr__output {
     dpr_value value;
     uint16_t reg;
     bool direct; /* its instruction writes it at once */
-    bool staged; /* plain, from a chain in panels */
+    bool staged; /* no panels of floats, from a chain in panels */
     size_t stage;
+    dpr__form form;
+    size_t pairs_at; /* bytes to the pairs of bf16 */
 } dpr__output;
 
 /* Register 0 is the tile of an anchored chain; instruction i makes register i + 1. */
 typedef struct dpr__chain {
     const char *name;         /* of the kernel, for people */
     dpr__strip_kernel *strip; /* NULL: spans */
-    bool in_panels;           /* rows × columns in panels; else `columns` elements in one row */
+    const dpr__half_kernel *halves;
+    bool in_panels; /* rows × columns in panels; else `columns` elements in one row */
     int64_t rows, columns;
     dpr__instruction *instructions;
     uint32_t n;

@@ -14,6 +14,7 @@ struct compiling {
     dpr_value anchor;
     dpr__chain *chain;
     uint16_t reg_of[MOST_OPERANDS]; /* register + 1 of each member; 0: none yet */
+    bool aliased[MOST_OPERANDS];    /* no instruction of its own */
     const dpr_shape *space;
     bool supported;
 };
@@ -49,7 +50,7 @@ static uint16_t memory_operand(struct compiling *c, dpr_value value) {
 
 /* A matrix that is seen as another matrix of as many elements has no panels in this space. */
 static bool lies_in_panels(const struct compiling *c, dpr_value value) {
-    return c->step->forms[value] == DPR__PANELS;
+    return c->step->forms[value] != DPR__PLAIN;
 }
 
 /* ---- instructions ---- */
@@ -58,6 +59,19 @@ static bool lies_in_panels(const struct compiling *c, dpr_value value) {
 static bool is_cast_of_anchor(const struct compiling *c, dpr_value value) {
     return c->anchor != 0 && node_of(c, value)->op == DPR__OP_cast &&
            dpr__source(c->step->graph, value, 0) == c->anchor;
+}
+
+/* A value that is only stored as bf16 is rounded when it is stored. */
+static bool is_rounded_by_store(const struct compiling *c, dpr_value value) {
+    if (node_of(c, value)->op != DPR__OP_round_bf16 || !dpr__form_is_half(c->step->forms[value]))
+        return false;
+    for (uint32_t m = 0; m < c->group->n; m++) {
+        dpr_value member = c->step->members[c->group->first + m];
+        for (uint32_t i = 0; i < node_of(c, member)->n_src; i++)
+            if (dpr__source(c->step->graph, member, i) == value)
+                return false;
+    }
+    return true;
 }
 
 static void add_output(struct compiling *c, dpr_value value, uint16_t reg) {
@@ -107,7 +121,8 @@ static void set_direct(struct compiling *c) {
     for (uint32_t o = 0; o < c->chain->n_outputs; o++) {
         dpr__output *output = &c->chain->outputs[o];
         uint32_t from = output->reg == 0 ? 0 : output->reg - 1U;
-        output->direct = output->reg != 0 && !read_later(c, from, output);
+        output->direct = output->reg != 0 && c->chain->instructions[from].output < 0 &&
+                         !read_later(c, from, output);
         if (output->direct)
             c->chain->instructions[from].output = (int)o;
     }
@@ -141,8 +156,8 @@ static void place_scratch(struct compiling *c, int64_t tile_rows) {
         dpr__memory *m = &chain->memory[k];
         bool across = m->lies == DPR__ROW || m->lies == DPR__COLUMN;
         m->pattern = !chain->in_panels && across ? DPR__FULL : m->lies;
-        m->staged =
-            chain->in_panels ? m->lies == DPR__FULL && !lies_in_panels(c, m->value) : across;
+        m->form = c->step->forms[m->value];
+        m->staged = chain->in_panels ? m->lies == DPR__FULL && m->form != DPR__PANELS : across;
         if (m->staged)
             m->stage = take(chain, tile);
         else if (m->pattern == DPR__ROW)
@@ -152,7 +167,9 @@ static void place_scratch(struct compiling *c, int64_t tile_rows) {
     }
     for (uint32_t o = 0; o < chain->n_outputs; o++) {
         dpr__output *output = &chain->outputs[o];
-        output->staged = chain->in_panels && !lies_in_panels(c, output->value);
+        output->form = c->step->forms[output->value];
+        output->pairs_at = dpr__form_pairs_at(output->form, &node_of(c, output->value)->shape);
+        output->staged = chain->in_panels && output->form != DPR__PANELS;
         if (output->staged)
             output->stage = take(chain, tile);
     }
@@ -176,7 +193,8 @@ static void write_text(struct compiling *c, dpr__text *text) {
     const dpr__chain *chain = c->chain;
     uint32_t i = 0, n_constants = 0;
     for (uint32_t m = 0; m < c->group->n; m++) {
-        if (c->reg_of[m] < 2) /* the tile */
+        if (c->reg_of[m] < 2 ||
+            c->aliased[m]) /* the tile, or a value that is rounded when stored */
             continue;
         const dpr__node *node = node_of(c, c->step->members[c->group->first + m]);
         const dpr__instruction *op = &chain->instructions[i++];
@@ -259,14 +277,22 @@ dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dp
                           .supported = true};
     for (uint32_t m = 0; m < group->n; m++) {
         dpr_value value = step->members[group->first + m];
+        uint16_t reg;
         if (value == anchor || is_cast_of_anchor(&c, value)) {
             c.reg_of[m] = 1;
             if (node_of(&c, value)->dtype == DPR_F32)
                 add_output(&c, value, 0);
+        } else if (is_rounded_by_store(&c, value) &&
+                   in_register(&c, dpr__source(step->graph, value, 0), &reg)) {
+            c.reg_of[m] = (uint16_t)(reg + 1);
+            c.aliased[m] = true;
+            add_output(&c, value, reg);
         } else {
             add_instruction(&c, m);
         }
     }
+    chain->halves =
+        dpr__kernel_find(DPR__HALVES, DPR__OP_round_bf16, DPR_F32, step->context->isa)->run.halves;
     set_direct(&c);
     choose_space(&c);
     place_scratch(&c, tile_rows);

@@ -13,10 +13,23 @@ enum {
 
 /* ---- packing ---- */
 
-/* Whether element (i, l) of the factor, as the product sees it, is stored at (i, l) or (l, i). */
+/* Element (i, l) of the factor as the product sees it, as a float. */
 static float element(const dpr__factor *f, const float *memory, int64_t i, int64_t l) {
     int64_t r = f->transposed ? l : i, c = f->transposed ? i : l;
-    return memory[c / DPR__PANEL * f->panel + r * f->row + c % DPR__PANEL];
+    int64_t panel = c / DPR__PANEL, lane = c % DPR__PANEL, pairs = (f->rows + 1) / 2;
+    const uint16_t *halves = (const uint16_t *)(const void *)memory;
+    switch (f->form) {
+    case DPR__PLAIN:
+        break;
+    case DPR__PANELS:
+        return memory[(panel * f->rows + r) * DPR__PANEL + lane];
+    case DPR__HALF_ROWS:
+    case DPR__HALF_BOTH:
+        return dpr__from_bf16(halves[(panel * f->rows + r) * DPR__PANEL + lane]);
+    case DPR__HALF_PAIRS:
+        return dpr__from_bf16(halves[((panel * pairs + r / 2) * DPR__PANEL + lane) * 2 + r % 2]);
+    }
+    return memory[r * f->columns + c];
 }
 
 /* a's rows row … row + m − 1, k from l on, as the kernel's form by rows. */
@@ -28,18 +41,39 @@ static void pack_a(const dpr__factor *a, const float *memory, int64_t row, int64
                 dst[i * DPR__PANEL + j] = element(a, memory, row + i, l + chunk + j);
 }
 
-/* b's panel of columns, k from l on: rows of 32. A transpose of panels is turned 32 × 32 at a time. */
+/* Numbers 2l and 2l + 1 along k of column j of a transposed b in pairs. */
+static uint32_t pair_along_k(const dpr__factor *b, const uint32_t *memory, int64_t l, int64_t j) {
+    int64_t panel = 2 * l / DPR__PANEL, lane = 2 * l % DPR__PANEL;
+    const uint32_t *at = memory + panel * b->panel + j / 2 * DPR__PANEL + lane;
+    unsigned shift = j % 2 == 0 ? 0 : 16;
+    return (at[0] >> shift & 0xffffU) | (at[1] >> shift & 0xffffU) << 16;
+}
+
+/* One row of b's panel, columns beyond the last 0. */
+static void pack_b_row(const dpr__row *row, const float *memory, int64_t first, int64_t n,
+                       int64_t l, float *dst) {
+    for (int64_t j = 0; j < DPR__PANEL; j++) {
+        if (!row->halves)
+            dst[j] = j < n ? element(&row->b, memory, l, first + j) : 0;
+        else
+            ((uint32_t *)(void *)dst)[j] =
+                j < n ? pair_along_k(&row->b, (const uint32_t *)(const void *)memory, l, first + j)
+                      : 0;
+    }
+}
+
+/* b's panel of columns, k from l on: rows of 32. A transpose of panels is turned 32 × 32 at a time. In bf16 the columns beyond the
+ * last of a matrix are there, and zero; of floats only whole blocks are turned. */
 static void pack_b(const dpr__row *row, const float *memory, int64_t panel, int64_t l, int64_t k,
                    float *dst) {
     const dpr__factor *b = &row->b;
-    int64_t n = row->chain.columns - panel * DPR__PANEL, i = 0;
-    bool whole = b->transposed && b->row == DPR__PANEL && n >= DPR__PANEL && l % DPR__PANEL == 0;
-    for (; whole && i + DPR__PANEL <= k; i += DPR__PANEL)
-        row->tile->turn(memory + (l + i) / DPR__PANEL * b->panel + panel * DPR__PANEL * DPR__PANEL,
+    int64_t n = row->chain.columns - panel * DPR__PANEL, i = 0, chunk = row->chunk;
+    bool turns = b->panel != 0 && n >= DPR__PANEL;
+    for (; turns && (row->halves ? i < k : i + chunk <= k); i += chunk)
+        row->tile->turn(memory + (l + i) / chunk * b->panel + panel * chunk * DPR__PANEL,
                         dst + i * DPR__PANEL);
     for (; i < k; i++)
-        for (int64_t j = 0; j < DPR__PANEL; j++)
-            dst[i * DPR__PANEL + j] = j < n ? element(b, memory, l + i, panel * DPR__PANEL + j) : 0;
+        pack_b_row(row, memory, panel * DPR__PANEL, n, l + i, dst + i * DPR__PANEL);
 }
 
 /* ---- running ---- */
@@ -55,16 +89,21 @@ static void set_a(const dpr__row *row, const float *memory, const dpr__tile *til
     } else if (a->transposed) {
         call->a = memory + tile->row / DPR__PANEL * a->panel + l * DPR__PANEL;
         call->a_panel = a->panel;
-        call->a_chunk = DPR__PANEL * DPR__PANEL;
+        call->a_chunk = row->chunk * DPR__PANEL;
     } else {
-        call->a = memory + l / DPR__PANEL * a->panel + tile->row * DPR__PANEL;
+        call->a = memory + l / row->chunk * a->panel + tile->row * row->chunk;
         call->a_chunk = a->panel;
     }
 }
 
+static const float *operand(const dpr__values *values, const dpr__factor *f) {
+    const char *memory = values->memory[f->value];
+    return (const float *)(const void *)(memory + f->offset);
+}
+
 static void multiply(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
                      float *scratch) {
-    const float *a = values->memory[row->a.value], *b = values->memory[row->b.value];
+    const float *a = operand(values, &row->a), *b = operand(values, &row->b);
     int64_t left = row->chain.columns - tile->panel * DPR__PANEL;
     dpr__tile_call call = {.m = tile->rows,
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
@@ -94,16 +133,25 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
 
 /* ---- compiling ---- */
 
+/* A factor as it is stored; place_factor says what its role in the product makes of it. */
 static dpr__factor factor_of(const dpr__step *step, dpr_value value, bool transposed) {
     const dpr_shape *shape = &dpr__node_of(step->graph, value)->shape;
-    bool panels = step->forms[value] == DPR__PANELS;
     return (dpr__factor){.value = value,
                          .transposed = transposed,
-                         .packed = !panels,
-                         .row = panels ? DPR__PANEL : shape->dim[1],
-                         .panel = panels ? DPR__PANEL * shape->dim[0] : DPR__PANEL,
+                         .form = step->forms[value],
                          .rows = shape->dim[0],
                          .columns = shape->dim[1]};
+}
+
+static void place_factor(dpr__factor *f, bool halves, bool by_pairs) {
+    dpr_shape shape = dpr_shape_of(f->rows, f->columns);
+    if (f->form == DPR__PLAIN || halves != dpr__form_is_half(f->form)) {
+        f->packed = true;
+        return;
+    }
+    int64_t rows = halves && by_pairs ? (f->rows + 1) / 2 : f->rows;
+    f->panel = rows * (halves && !by_pairs ? DPR__PANEL / 2 : DPR__PANEL);
+    f->offset = halves && by_pairs ? dpr__form_pairs_at(f->form, &shape) : 0;
 }
 
 static int64_t n_tiles(int64_t rows, int64_t tile_rows, int64_t columns) {
@@ -119,7 +167,8 @@ static int64_t rows_of_tile(const dpr__row *row, int64_t rows, int64_t columns) 
     int64_t tile = rows < most ? (rows > 1 ? rows : 1) : most;
     while (n_tiles(rows, tile, columns) < 4 && tile > least)
         tile = dpr__ceil_divide(tile, 2);
-    return by_columns ? dpr__ceil_divide(tile, DPR__PANEL) * DPR__PANEL : tile;
+    int64_t multiple = by_columns ? DPR__PANEL : 2; /* whole pairs of rows are stored */
+    return dpr__ceil_divide(tile, multiple) * multiple;
 }
 
 static size_t aligned(size_t floats) {
@@ -143,11 +192,17 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     dpr_value product = step->members[group->first];
     const dpr__node *node = dpr__node_of(step->graph, product);
     const dpr__matmul_param *param = node->param;
-    const dpr__kernel *kernel = dpr__kernel_find(DPR__TILE, node->op, DPR_F32, step->context->isa);
     row->a = factor_of(step, dpr__source(step->graph, product, 0), param->transpose_a);
     row->b = factor_of(step, dpr__source(step->graph, product, 1), param->transpose_b);
-    row->b.packed |= row->b.transposed;
-    row->k = param->transpose_a ? row->a.rows : row->a.columns;
+    row->halves = dpr__form_is_half(row->a.form) && dpr__form_is_half(row->b.form);
+    row->b.packed = row->b.transposed;
+    place_factor(&row->a, row->halves, row->a.transposed);
+    place_factor(&row->b, row->halves, true);
+    row->chunk = row->halves ? DPR__PANEL / 2 : DPR__PANEL;
+    int64_t k = param->transpose_a ? row->a.rows : row->a.columns;
+    row->k = row->halves ? (k + 1) / 2 : k;
+    const dpr__kernel *kernel = dpr__kernel_find(row->halves ? DPR__HALF_TILE : DPR__TILE, node->op,
+                                                 DPR_F32, step->context->isa);
     row->tile = kernel->run.tile;
     row->tile_rows = rows_of_tile(row, node->shape.dim[0], node->shape.dim[1]);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, product, row->tile_rows, &row->chain,
@@ -157,7 +212,7 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->flops = row->chain.flops +
-                 2U * (uint64_t)row->chain.rows * (uint64_t)row->chain.columns * (uint64_t)row->k;
+                 2U * (uint64_t)row->chain.rows * (uint64_t)row->chain.columns * (uint64_t)k;
     row->bytes = row->chain.bytes + a_bytes + dpr__value_bytes(step, row->b.value);
     dpr__cpu_cut_panels(row);
     place_scratch(row);

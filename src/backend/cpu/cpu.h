@@ -8,12 +8,15 @@
 #include "base/team.h"
 #include <stdatomic.h>
 
-/* An operand of a product: which tile form it has, or that it is packed into scratch first. */
+/* An operand of a product. */
 typedef struct dpr__factor {
     dpr_value value;
     bool transposed;
-    bool packed;        /* not as the kernel wants it: block by block into scratch */
-    int64_t row, panel; /* element (r, c) of the stored matrix at (c / 32)·panel + r·row + c % 32 */
+    bool packed; /* not as the kernel wants it: block by block into scratch */
+    dpr__form form;
+    int64_t
+        panel; /* from one panel to the next, in floats or pairs of bf16; 0 where the kernel cannot read the form */
+    size_t offset;         /* bytes to the part that is read: the pairs of bf16 */
     int64_t rows, columns; /* of the stored matrix */
     size_t stage;          /* floats into scratch */
 } dpr__factor;
@@ -36,7 +39,8 @@ struct dpr__row {
     /* products */
     const dpr__tile_kernel *tile;
     dpr__factor a, b;
-    int64_t k;
+    bool halves;      /* the kernel multiplies pairs of bf16 */
+    int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
     dpr_value pool, index;
     int64_t entry_rows, n_entries;

@@ -29,6 +29,17 @@ typedef struct dpr__tile_kernel {
     void (*turn)(const float *src, float *dst);
 } dpr__tile_kernel;
 
+/* HALF_TILE: the same of bf16: a and b are pairs of neighbours along k, each in the place of a float, and k counts pairs. By rows a
+ * chunk is 16 pairs: a[(l / 16)·a_chunk + i·16 + l % 16]; by columns pairs lie as floats do. turn takes and gives pairs of rows. Each
+ * element of c adds the two products of a pair in an order that the ISA sets. */
+
+/* HALVES: rows of 32 floats to bf16 and back (ir/form.h). Both results of store may be NULL; `rows` is even but at the matrix's end. */
+typedef struct dpr__half_kernel {
+    void (*store)(const float *src, int64_t rows, int64_t columns, uint16_t *as_rows,
+                  uint16_t *as_pairs);
+    void (*load)(const uint16_t *src, int64_t rows, float *dst);
+} dpr__half_kernel;
+
 /* STRIP: a chain of elementwise ops over rows × 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). */
 typedef struct dpr__strip_call {
@@ -45,9 +56,16 @@ typedef struct dpr__rows_kernel {
     bool (*accepts)(const dpr__call *call);
     int64_t (*units)(const dpr__call *call);
     void (*run)(const dpr__call *call, int64_t first, int64_t last);
+    bool takes_halves; /* sources in bf16, and no others */
 } dpr__rows_kernel;
 
-typedef enum dpr__kernel_class { DPR__SPAN, DPR__TILE, DPR__ROWS } dpr__kernel_class;
+typedef enum dpr__kernel_class {
+    DPR__SPAN,
+    DPR__TILE,
+    DPR__HALF_TILE,
+    DPR__HALVES,
+    DPR__ROWS
+} dpr__kernel_class;
 
 typedef struct dpr__kernel {
     const char *name;
@@ -58,6 +76,7 @@ typedef struct dpr__kernel {
     union {
         dpr__span_kernel *span;
         const dpr__tile_kernel *tile;
+        const dpr__half_kernel *halves;
         const dpr__rows_kernel *rows;
     } run;
 } dpr__kernel;

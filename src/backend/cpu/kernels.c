@@ -3,6 +3,8 @@
 
 #define SPAN_DECLARE(function) dpr__span_kernel function;
 #define TILE_DECLARE(function) extern const dpr__tile_kernel function;
+#define HALF_TILE_DECLARE(function) extern const dpr__tile_kernel function;
+#define HALVES_DECLARE(function) extern const dpr__half_kernel function;
 #define ROWS_DECLARE(function) extern const dpr__rows_kernel function;
 #define KERNEL(class, op, dtype, isa, function) class##_DECLARE(function)
 #include "backend/cpu/kernels.def"
@@ -10,6 +12,8 @@
 
 #define SPAN_MEMBER(function) .span = function
 #define TILE_MEMBER(function) .tile = &function
+#define HALF_TILE_MEMBER(function) .tile = &function
+#define HALVES_MEMBER(function) .halves = &function
 #define ROWS_MEMBER(function) .rows = &function
 #define KERNEL(class, op, dtype, isa, function)                                                    \
     {#function,   DPR__##class,   DPR__OP_##op,                                                    \

@@ -86,6 +86,13 @@ static dpr_status use_reference(dpr__cpu_plan *plan, dpr__row *row, const dpr__n
     return DPR_OK;
 }
 
+static bool has_halves(const dpr__row *row, const dpr__node *node) {
+    bool any = dpr__form_is_half(row->call.dst.form);
+    for (uint32_t i = 0; i < node->n_src; i++)
+        any |= dpr__form_is_half(row->call.src[i].form);
+    return any;
+}
+
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row) {
     const dpr__step *step = plan->values.step;
     row->node = step->members[group->first];
@@ -96,6 +103,7 @@ dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, d
     for (size_t i = 0; i < dpr__n_kernels; i++) {
         const dpr__kernel *kernel = &dpr__kernels[i];
         if (kernel->class != DPR__ROWS || kernel->op != node->op ||
+            kernel->run.rows->takes_halves != has_halves(row, node) ||
             kernel->dtype != row->call.src[0].dtype || kernel->isa > step->context->isa ||
             !kernel->run.rows->accepts(&row->call) || dpr__shape_count(&node->shape) == 0)
             continue;

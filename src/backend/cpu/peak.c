@@ -8,6 +8,7 @@ enum { SIDE = 112, DEPTH = 256, REPEATS = 1000 }; /* rows: some multiple of ever
 
 struct peak {
     const dpr__kernel *kernel;
+    bool halves;   /* each float is a pair of bf16 */
     float *memory; /* for each member: a, b, c */
     size_t each;
     uint64_t ns[1024];
@@ -17,7 +18,7 @@ static void multiply(void *user, unsigned member) {
     struct peak *peak = user;
     float *a = peak->memory + member * peak->each, *b = a + SIDE * DEPTH;
     dpr__tile_call call = {.a = a,
-                           .a_chunk = SIDE * DPR__PANEL,
+                           .a_chunk = SIDE * (peak->halves ? DPR__PANEL / 2 : DPR__PANEL),
                            .b = b,
                            .m = SIDE,
                            .columns = DPR__PANEL,
@@ -33,8 +34,10 @@ static void multiply(void *user, unsigned member) {
 }
 
 dpr_status dpr_bench_peak(dpr_context *context, double *gflops) {
-    struct peak peak = {.kernel =
-                            dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, context->isa),
+    bool halves = context->precision == DPR__PRECISION_BF16;
+    struct peak peak = {.halves = halves,
+                        .kernel = dpr__kernel_find(halves ? DPR__HALF_TILE : DPR__TILE,
+                                                   DPR__OP_matmul, DPR_F32, context->isa),
                         .each = SIDE * DEPTH + DEPTH * DPR__PANEL + SIDE * DPR__PANEL};
     *gflops = 0;
     if (context->device == DPR__DEVICE_REF)
@@ -45,7 +48,7 @@ dpr_status dpr_bench_peak(dpr_context *context, double *gflops) {
     DPR_TRY(dpr__allocate_aligned(context, n * peak.each * sizeof(float), 64, &peak.memory));
     dpr__team_run(context->team, multiply, &peak);
     for (unsigned i = 0; i < n; i++)
-        *gflops += 2.0 * SIDE * DPR__PANEL * DEPTH / (double)peak.ns[i];
+        *gflops += (halves ? 4.0 : 2.0) * SIDE * DPR__PANEL * DEPTH / (double)peak.ns[i];
     dpr__free_aligned(context, peak.memory);
     return DPR_OK;
 }

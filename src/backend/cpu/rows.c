@@ -17,7 +17,7 @@ static void argmax(const dpr__call *call, int64_t first, int64_t last) {
         ((int32_t *)call->dst.data)[i] = at;
     }
 }
-const dpr__rows_kernel dpr__argmax_rows = {accepts_any, src_rows, argmax};
+const dpr__rows_kernel dpr__argmax_rows = {accepts_any, src_rows, argmax, false};
 
 static int64_t index_count(const dpr__call *call) {
     return dpr__shape_count(&call->src[1].shape);
@@ -34,7 +34,7 @@ static void gather(const dpr__call *call, int64_t first, int64_t last) {
                (const char *)pool->data + (size_t)from * bytes, bytes);
     }
 }
-const dpr__rows_kernel dpr__gather_rows = {accepts_plain, index_count, gather};
+const dpr__rows_kernel dpr__gather_rows = {accepts_plain, index_count, gather, false};
 
 static int64_t src_elements(const dpr__call *call) {
     return dpr__shape_count(&call->src[0].shape);
@@ -52,7 +52,7 @@ static void one_hot(const dpr__call *call, int64_t first, int64_t last) {
             piece_of(&y, i, index)[index % DPR__PANEL] = 1;
     }
 }
-const dpr__rows_kernel dpr__one_hot_rows = {accepts_any, src_elements, one_hot};
+const dpr__rows_kernel dpr__one_hot_rows = {accepts_any, src_elements, one_hot, false};
 
 /* ---- draws: four elements a block, as the reference kernel draws them ---- */
 
@@ -70,4 +70,4 @@ static void draw(const dpr__call *call, int64_t first, int64_t last) {
             dst[dpr__form_index(call->dst.form, &call->dst.shape, block * 4 + i)] = units[i];
     }
 }
-const dpr__rows_kernel dpr__draw_blocks = {accepts_any, draw_units, draw};
+const dpr__rows_kernel dpr__draw_blocks = {accepts_any, draw_units, draw, false};

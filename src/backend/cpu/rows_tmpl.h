@@ -105,7 +105,7 @@ static void softmax(const dpr__call *call, int64_t first, int64_t last) {
     else
         softmax_width(&x, &y, DPR__PANEL, first, last);
 }
-const dpr__rows_kernel ROWS_NAME(softmax) = {accepts_any, src_rows, softmax};
+const dpr__rows_kernel ROWS_NAME(softmax) = {accepts_any, src_rows, softmax, false};
 
 static void log_softmax(const dpr__call *call, int64_t first, int64_t last) {
     struct matrix x = matrix_of(&call->src[0]), y = matrix_of(&call->dst);
@@ -117,7 +117,7 @@ static void log_softmax(const dpr__call *call, int64_t first, int64_t last) {
                 piece_of(&y, i, c)[j] = piece_of(&x, i, c)[j] - maximum - total;
     }
 }
-const dpr__rows_kernel ROWS_NAME(log_softmax) = {accepts_any, src_rows, log_softmax};
+const dpr__rows_kernel ROWS_NAME(log_softmax) = {accepts_any, src_rows, log_softmax, false};
 
 /* −Σ t·log softmax(x). A target of 0 counts for nothing, also where the log-probability is −∞. */
 INLINE float cross_entropy_of(const struct matrix *x, const struct matrix *t, int64_t row,
@@ -142,7 +142,7 @@ static void cross_entropy(const dpr__call *call, int64_t first, int64_t last) {
         loss[i] = x.columns <= 16 ? cross_entropy_of(&x, &t, i, 16)
                                   : cross_entropy_of(&x, &t, i, DPR__PANEL);
 }
-const dpr__rows_kernel ROWS_NAME(cross_entropy) = {accepts_any, src_rows, cross_entropy};
+const dpr__rows_kernel ROWS_NAME(cross_entropy) = {accepts_any, src_rows, cross_entropy, false};
 
 /* ---- sums ---- */
 
@@ -175,7 +175,7 @@ static bool accepts_last(const dpr__call *call) {
     return reduces_last(call) && (call->src[0].form == DPR__PLAIN || reduced_axes(call) == 2) &&
            dst_is_row(call);
 }
-const dpr__rows_kernel ROWS_NAME(sum_last) = {accepts_last, dst_elements, sum_last};
+const dpr__rows_kernel ROWS_NAME(sum_last) = {accepts_last, dst_elements, sum_last, false};
 
 static bool accepts_first(const dpr__call *call) {
     uint32_t n = 0;
@@ -211,4 +211,25 @@ static void sum_first(const dpr__call *call, int64_t first, int64_t last) {
         memcpy((float *)call->dst.data + c, sum, (size_t)n * sizeof *sum);
     }
 }
-const dpr__rows_kernel ROWS_NAME(sum_first) = {accepts_first, panels_of_dst, sum_first};
+const dpr__rows_kernel ROWS_NAME(sum_first) = {accepts_first, panels_of_dst, sum_first, false};
+
+/* Of bf16 rows: a bias's gradient. */
+static bool accepts_first_of_halves(const dpr__call *call) {
+    return dpr__form_is_half(call->src[0].form) && call->src[0].form != DPR__HALF_PAIRS &&
+           reduced_axes(call) == 1 && dst_is_row(call);
+}
+
+static void sum_first_of_halves(const dpr__call *call, int64_t first, int64_t last) {
+    int64_t rows = call->src[0].shape.dim[0], columns = dst_elements(call);
+    for (int64_t p = first; p < last; p++) {
+        const uint16_t *x = (const uint16_t *)call->src[0].data + p * rows * DPR__PANEL;
+        float sum[DPR__PANEL] = {0};
+        for (int64_t i = 0; i < rows; i++, x += DPR__PANEL)
+            for (int j = 0; j < DPR__PANEL; j++)
+                sum[j] += dpr__from_bf16(x[j]);
+        int64_t left = columns - p * DPR__PANEL, n = left < DPR__PANEL ? left : DPR__PANEL;
+        memcpy((float *)call->dst.data + p * DPR__PANEL, sum, (size_t)n * sizeof *sum);
+    }
+}
+const dpr__rows_kernel ROWS_NAME(sum_first_halves) = {accepts_first_of_halves, panels_of_dst,
+                                                      sum_first_of_halves, true};

@@ -33,6 +33,7 @@ BINARY_SPAN(divide_f32, x / y)
 UNARY_SPAN(relu_f32, float, x < 0 ? 0 : x) /* NaN stays NaN */
 UNARY_SPAN(step_f32, float, x > 0 ? 1.0F : 0.0F)
 UNARY_SPAN(sqrt_f32, float, sqrtf(x))
+UNARY_SPAN(round_bf16_f32, float, dpr__from_bf16(dpr__to_bf16(x)))
 UNARY_SPAN(cast_u8, uint8_t, (float)x)
 UNARY_SPAN(cast_i32, int32_t, (float)x)
 

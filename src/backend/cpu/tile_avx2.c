@@ -9,6 +9,7 @@
 #define STORE(p, v) _mm256_storeu_ps(p, v)
 #define BROADCAST(p) _mm256_broadcast_ss(p)
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define CHUNK DPR__PANEL
 #define MR 6
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)

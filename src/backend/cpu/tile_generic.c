@@ -10,6 +10,7 @@ typedef float four_unaligned __attribute__((vector_size(16), aligned(4)));
 #define STORE(p, v) (*(four_unaligned *)(p) = (v))
 #define BROADCAST(p) ((four){*(p), *(p), *(p), *(p)})
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#define CHUNK DPR__PANEL
 #define MR 4
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4)

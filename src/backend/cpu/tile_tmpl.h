@@ -5,7 +5,9 @@
  *   ZERO(), LOAD(p), STORE(p, v), BROADCAST(p), MULTIPLY_ADD(a, b, c)
  *   MR, NV           most rows and vectors of a register block: MR × NV accumulators
  *   EACH_ROWS(X)     X(1) … X(MR)
- *   TURN(src, dst)   transposes 32 × 32 floats
+ *   CHUNK            of k that lies consecutive by rows: 32 floats, or 16 pairs of bf16
+ *   TURN(src, dst)   transposes 32 × 32 elements
+ * In bf16 a number of a or b is a pair of neighbours along k, in the place of a float, and k counts pairs.
  * A register block sums over k in order, so a result does not depend on how rows or columns are cut, nor on how k is. Both operands
  * are read where they lie (ir/form.h): b in vectors, a one number at a time, at constant distances from one pointer. */
 #include "backend/cpu/kernel.h"
@@ -21,8 +23,8 @@ static inline __attribute__((always_inline)) void block(int mr, int nv, bool by_
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++)
             sum[i][j] = call->add ? LOAD(c + i * DPR__PANEL + j * LANES) : ZERO();
-    for (int64_t l = 0; l < call->k; l += DPR__PANEL, a += call->a_chunk) {
-        int64_t n = call->k - l < DPR__PANEL ? call->k - l : DPR__PANEL;
+    for (int64_t l = 0; l < call->k; l += CHUNK, a += call->a_chunk) {
+        int64_t n = call->k - l < CHUNK ? call->k - l : CHUNK;
         const float *x = a;
         for (const float *end = b + n * DPR__PANEL; b < end; b += DPR__PANEL) {
             VECTOR y[NV];
@@ -31,7 +33,7 @@ static inline __attribute__((always_inline)) void block(int mr, int nv, bool by_
                 y[j] = LOAD(b + j * LANES);
 #pragma GCC unroll 16
             for (int i = 0; i < mr; i++) {
-                const VECTOR broadcast = BROADCAST(x + (by_columns ? i : i * DPR__PANEL));
+                const VECTOR broadcast = BROADCAST(x + (by_columns ? i : i * CHUNK));
 #pragma GCC unroll 4
                 for (int j = 0; j < nv; j++)
                     sum[i][j] = MULTIPLY_ADD(broadcast, y[j], sum[i][j]);
@@ -69,7 +71,7 @@ static void rows_of_blocks(const dpr__tile_call *call, int64_t first, int64_t m,
         int64_t row = first + m * i / n, rows = first + m * (i + 1) / n - row;
         const float *a = call->by_columns
                              ? call->a + row / DPR__PANEL * call->a_panel + row % DPR__PANEL
-                             : call->a + row * DPR__PANEL;
+                             : call->a + row * CHUNK;
         blocks[call->by_columns][nv - 1][rows](call, a, call->b + column,
                                                call->c + row * DPR__PANEL + column);
     }

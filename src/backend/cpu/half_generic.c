@@ -1,0 +1,28 @@
+/* kernel */
+/* Strips of floats to bf16 and back, one number at a time: the compiler makes vectors of what it can. */
+#include "backend/cpu/kernel.h"
+#include <string.h>
+
+static void store(const float *src, int64_t rows, int64_t columns, uint16_t *as_rows,
+                  uint16_t *as_pairs) {
+    for (int64_t i = 0; i < rows; i++) {
+        uint16_t row[DPR__PANEL];
+        for (int j = 0; j < DPR__PANEL; j++)
+            row[j] = j < columns ? dpr__to_bf16(src[i * DPR__PANEL + j]) : 0;
+        if (as_rows != NULL)
+            memcpy(as_rows + i * DPR__PANEL, row, sizeof row);
+        for (int j = 0; as_pairs != NULL && j < DPR__PANEL; j++) {
+            uint16_t *pair = as_pairs + i / 2 * (2 * DPR__PANEL) + 2 * j;
+            pair[i % 2] = row[j];
+            if (i + 1 == rows && i % 2 == 0)
+                pair[1] = 0;
+        }
+    }
+}
+
+static void load(const uint16_t *src, int64_t rows, float *dst) {
+    for (int64_t i = 0; i < rows * DPR__PANEL; i++)
+        dst[i] = dpr__from_bf16(src[i]);
+}
+
+const dpr__half_kernel dpr__halves_generic = {store, load};

@@ -1,0 +1,46 @@
+/* kernel */
+/* Strips of floats to bf16 and back in AVX-512; included once per ISA, which defines HALF_NAME and ROUND(low, high): 32 floats
+ * to 32 bf16. */
+#include "backend/cpu/kernel.h"
+#include <immintrin.h>
+
+/* A row, with 0 beyond its columns. */
+static inline __m512i rounded_row(const float *src, __mmask16 low, __mmask16 high) {
+    return ROUND(_mm512_maskz_loadu_ps(low, src), _mm512_maskz_loadu_ps(high, src + 16));
+}
+
+static void store(const float *src, int64_t rows, int64_t columns, uint16_t *as_rows,
+                  uint16_t *as_pairs) {
+    static const short INTERLEAVE[32] = {0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,
+                                         37, 6,  38, 7,  39, 8,  40, 9,  41, 10, 42,
+                                         11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
+    const __m512i first = _mm512_loadu_si512(INTERLEAVE);
+    const __m512i second = _mm512_add_epi16(first, _mm512_set1_epi16(16));
+    const uint32_t mask = columns >= 32 ? 0xffffffffU : (1U << columns) - 1;
+    const __mmask16 low = (__mmask16)mask, high = (__mmask16)(mask >> 16);
+    for (int64_t i = 0; i < rows; i += 2) {
+        const float *pair = src + i * DPR__PANEL;
+        bool both = i + 1 < rows;
+        const __m512i a = rounded_row(pair, low, high);
+        const __m512i b = both ? rounded_row(pair + DPR__PANEL, low, high) : _mm512_setzero_si512();
+        if (as_rows != NULL) {
+            _mm512_storeu_si512(as_rows + i * DPR__PANEL, a);
+            if (both)
+                _mm512_storeu_si512(as_rows + (i + 1) * DPR__PANEL, b);
+        }
+        if (as_pairs != NULL) {
+            _mm512_storeu_si512(as_pairs + i * DPR__PANEL, _mm512_permutex2var_epi16(a, first, b));
+            _mm512_storeu_si512(as_pairs + (i + 1) * DPR__PANEL,
+                                _mm512_permutex2var_epi16(a, second, b));
+        }
+    }
+}
+
+static void load(const uint16_t *src, int64_t rows, float *dst) {
+    for (int64_t i = 0; i < rows * DPR__PANEL; i += 16) {
+        __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(src + i)));
+        _mm512_storeu_ps(dst + i, _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16)));
+    }
+}
+
+const dpr__half_kernel HALF_NAME = {store, load};
