@@ -52,7 +52,7 @@ static void call_strip(const dpr__kernel *kernel) {
     static float *const output[] = {c, c, c};
     (void)kernel;
     for (int i = 0; i < 16; i++)
-        strip->run[strip_isa](&(dpr__strip_call){N / DPR__PANEL, a, memory, output, b});
+        strip->run[strip_isa](&(dpr__strip_call){a, memory, output, b}, 0, N / DPR__PANEL);
 }
 
 /* One set of arguments does for all row kernels but gather, one_hot and draw, which are bound by memory or by Philox. */

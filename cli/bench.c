@@ -118,13 +118,44 @@ static int run_rows(dpr_context *context, const struct settings *settings) {
     return EXIT_DONE;
 }
 
+/* bench --plan NET: the timed plan of a training step. */
+static int print_plan(dpr_context *context, const struct settings *settings) {
+    struct settings of_net = *settings;
+    dpr_model *model = NULL;
+    char *text;
+    of_net.net = settings->plan_net;
+    of_net.n_words = 0;
+    of_net.classes = settings->classes > 0 ? settings->classes : 10;
+    int status = open_net_or_model(context, &of_net, &model);
+    if (status != EXIT_DONE)
+        return status;
+    unsigned batch = settings->bench_batch > 0 ? settings->bench_batch : 128;
+    if (dpr_model_plan(model, batch, true, &text) == DPR_OK) {
+        if (settings->json) {
+            out_value *all = out_object();
+            out_set(all, "text", out_text(text));
+            out_print(all, stdout);
+        } else {
+            fputs(text, stdout);
+        }
+        dpr_text_destroy(context, text);
+    } else {
+        status = fail(context);
+    }
+    dpr_model_destroy(model);
+    return status;
+}
+
 int command_bench(const struct settings *settings) {
     dpr_context *context = NULL;
     int status = check_names(settings);
+    if (settings->plan_net != NULL && settings->n_words > 0)
+        return complain(EXIT_USAGE, "--plan takes a network; rows are for bench without it");
     if (status == EXIT_DONE)
         status = open_context(settings, NULL, &context);
     if (status == EXIT_DONE)
-        status = run_rows(context, settings);
+        status = settings->plan_net != NULL ? print_plan(context, settings)
+                                            : run_rows(context, settings);
     dpr_context_destroy(context);
     return status;
 }

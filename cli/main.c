@@ -101,8 +101,15 @@ static const struct option GRAPH[] = {
     END};
 
 static const struct option BENCH[] = {
-    COUNT("batch", bench_batch, 1, 65536, "N", "only rows of this batch", .otherwise = "all"),
-    MACHINE_OPTIONS, JSON_OPTION, END};
+    TEXT("plan", plan_net, "NET",
+         "instead: where the time of a training step of this network goes, row by row",
+         .otherwise = ""),
+    CLASSES_OPTION,
+    COUNT("batch", bench_batch, 1, 65536, "N", "only rows of this batch; of --plan: images a step",
+          .otherwise = "all rows; 128"),
+    MACHINE_OPTIONS,
+    JSON_OPTION,
+    END};
 
 static const struct option DATA_INFO[] = {JSON_OPTION, END};
 

@@ -329,7 +329,7 @@ dpr_status dpr_model_graph(const dpr_model *model, bool backward, dpr_graph **ou
 
 /* The plan of the model's training step with default options, one line a row: phase, kernel, what it computes, tiles, work,
  * memory. Freed with dpr_text_destroy. */
-dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, char **text);
+dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool timed, char **text);
 
 typedef struct dpr_evaluation {
     size_t size;

@@ -8,11 +8,12 @@
 
 /* One row of a plan as people see it. */
 typedef struct dpr__row_view {
-    const char *kernel;
+    const char *kernel, *chain; /* chain: how the elementwise ops run; may be empty */
     uint32_t group, phase;
     int64_t n_tiles;
     bool serial;
     uint64_t flops, bytes;
+    uint64_t ns; /* of all ticks since time_rows; 0: not timed */
 } dpr__row_view;
 
 typedef struct dpr__backend {
@@ -24,6 +25,7 @@ typedef struct dpr__backend {
     /* Runs up to `ticks`, looking at *stop (may be NULL) between two; *done counts them. DPR_E_NON_FINITE, without
      * a message and with the store as before the tick, when a guard speaks. */
     dpr_status (*run)(void *plan, uint64_t ticks, const volatile int *stop, uint64_t *done);
+    dpr_status (*time_rows)(void *plan);               /* from now on; NULL: cannot */
     const void *(*value)(void *plan, dpr_value value); /* memory of a stored value */
     size_t (*rows)(void *plan);
     dpr__row_view (*row)(void *plan, size_t i);

@@ -14,7 +14,9 @@ struct dpr_program {
     size_t n_roots;
 };
 
-/* The plan for people: a table with one line a row, then the memory (plan_text.c). */
-dpr_status dpr__program_plan_text(const dpr_program *program, char **out);
+/* The plan for people: a table with one line a row, then the memory (plan_text.c). After `ticks` timed ticks, when
+ * not 0, with the time of each row and its rate; tick_us: a tick without the clock between rows. */
+dpr_status dpr__program_plan_text(const dpr_program *program, uint64_t ticks, double tick_us,
+                                  char **out);
 
 #endif

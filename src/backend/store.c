@@ -11,7 +11,7 @@ enum { ALIGNMENT = 64 };
 dpr_status dpr__store_create(dpr_context *context, dpr_dtype real, dpr_store **out) {
     dpr_store *store;
     DPR_TRY(dpr__allocate(context, 1, sizeof *store, &store));
-    *store = (dpr_store){.context = context, .real = real};
+    *store = (dpr_store){.context = context, .real = real, .moves = 1};
     *out = store;
     return DPR_OK;
 }
@@ -97,6 +97,7 @@ static dpr_status resize_input(dpr_store *store, dpr__slot *slot, const dpr_shap
         DPR_TRY(dpr__allocate_aligned(store->context, bytes, ALIGNMENT, &data));
         release_data(store, slot);
         slot->version++;
+        store->moves++;
         slot->data = data;
         slot->borrowed = false;
         slot->bytes = slot->room = bytes;
@@ -140,6 +141,7 @@ dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint6
     store->n_parameters += made.kind == DPR_PARAMETER;
     *out = store->n_slots;
     store->slots[store->n_slots++] = made;
+    store->moves++; /* the array of slots may have, too */
     return DPR_OK;
 }
 
@@ -193,6 +195,7 @@ dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory
                         "leaf '%s' is no input; only inputs can be bound", leaf);
     release_data(store, slot);
     slot->version++;
+    store->moves++;
     slot->data = (void *)(uintptr_t)memory; /* borrowed slots are never written */
     slot->borrowed = true;
     return DPR_OK;

@@ -26,6 +26,7 @@ struct dpr_store {
     dpr__slot *slots;
     size_t n_slots, slots_capacity;
     size_t n_parameters;
+    uint64_t moves; /* raised when a slot is made, or its memory moves */
 };
 
 /* As dpr_store_create, with the type that f32 leaves are held in. */

@@ -3,7 +3,7 @@
 #include "ir/shape.h"
 #include <string.h>
 
-enum { HUGE_PAGE = 2 << 20, LINE = 64 };
+enum { LINE = 64 };
 
 static size_t rounded(size_t bytes) {
     return (bytes + LINE - 1) / LINE * LINE;
@@ -40,11 +40,25 @@ static bool is_shadowed(const dpr__values *values, dpr_value leaf) {
 
 static dpr_status make_shadows(dpr__values *values) {
     const dpr__step *step = values->step;
-    size_t bytes = 0;
-    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
-        if (is_shadowed(values, v))
+    size_t bytes = 0, n = step->graph->n_nodes;
+    DPR_TRY(dpr__allocate(step->context, n, sizeof *values->shadowed, &values->shadowed));
+    DPR_TRY(dpr__allocate(step->context, n, sizeof *values->assigned, &values->assigned));
+    for (dpr_value v = 1; v < n; v++) {
+        if (is_shadowed(values, v)) {
+            values->shadowed[values->n_shadowed++] = v;
             bytes += rounded(dpr__value_bytes(step, v));
-    return dpr__allocate_aligned(step->context, bytes, LINE, &values->shadows);
+        }
+        if (step->graph->nodes[v].op == DPR__OP_assign &&
+            !is_derived(values, dpr__source(step->graph, v, 0)))
+            values->assigned[values->n_assigned++] = values->slot[dpr__source(step->graph, v, 0)];
+    }
+    DPR_TRY(dpr__allocate_aligned(step->context, bytes, LINE, &values->shadows));
+    char *at = values->shadows;
+    for (size_t i = 0; i < values->n_shadowed; i++) {
+        values->memory[values->shadowed[i]] = at;
+        at += rounded(dpr__value_bytes(step, values->shadowed[i]));
+    }
+    return DPR_OK;
 }
 
 static void write_constants(const dpr__values *values) {
@@ -68,10 +82,7 @@ dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *sto
         dpr__allocate(context, step->graph->n_nodes, sizeof *values->version, &values->version));
     DPR_TRY(find_leaves(values));
     DPR_TRY(make_shadows(values));
-    DPR_TRY(dpr__allocate_aligned(context, step->arena_bytes,
-                                  step->arena_bytes >= HUGE_PAGE ? HUGE_PAGE : LINE,
-                                  &values->arena));
-    memset(values->arena, 0, step->arena_bytes); /* touched now, not in the first tick */
+    DPR_TRY(dpr__allocate_aligned(context, step->arena_bytes, LINE, &values->arena));
     dpr__values_enter(values);
     write_constants(values);
     return DPR_OK;
@@ -83,6 +94,8 @@ void dpr__values_release(dpr__values *values) {
     dpr_context *context = values->step->context;
     dpr__free(context, values->slot);
     dpr__free(context, values->version);
+    dpr__free(context, values->shadowed);
+    dpr__free(context, values->assigned);
     dpr__free(context, values->memory);
     dpr__free_aligned(context, values->arena);
     dpr__free_aligned(context, values->shadows);
@@ -104,47 +117,12 @@ static void fill_shadow(dpr__values *values, dpr_value leaf) {
     dpr__op_round_bf16.reference(&(dpr__call){NULL, &tensor, tensor});
 }
 
-static void enter_shadows(dpr__values *values) {
-    const dpr__step *step = values->step;
-    char *at = values->shadows;
-    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
-        if (!is_shadowed(values, v))
-            continue;
-        uint64_t version = values->store->slots[values->slot[v]].version + 1;
-        values->memory[v] = at;
-        if (values->version[v] != version)
-            fill_shadow(values, v);
-        values->version[v] = version;
-        at += rounded(dpr__value_bytes(step, v));
-    }
+static uint64_t slot_version(const dpr__values *values, dpr_value leaf) {
+    return values->store->slots[values->slot[leaf]].version + 1;
 }
 
-/* The slots of leaves that the step assigns have changed. Shadows of this program are as new as their slots then: a step
- * that assigns a master assigns its copy. */
-static void raise_versions(dpr__values *values) {
-    const dpr_graph *graph = values->step->graph;
-    for (dpr_value v = 1; v < graph->n_nodes; v++)
-        if (graph->nodes[v].op == DPR__OP_assign && !is_derived(values, dpr__source(graph, v, 0)))
-            values->store->slots[values->slot[dpr__source(graph, v, 0)]].version++;
-    for (dpr_value v = 1; v < graph->n_nodes; v++)
-        if (is_shadowed(values, v))
-            values->version[v] = values->store->slots[values->slot[v]].version + 1;
-}
-
-void dpr__values_leave(dpr__values *values) {
-    const dpr__step *step = values->step;
-    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
-        if (!is_shadowed(values, v) || is_derived(values, v))
-            continue;
-        dpr__slot *slot = &values->store->slots[values->slot[v]];
-        if (slot->kind != DPR_INPUT)
-            dpr__form_copy(slot->data, slot->form, values->memory[v], step->forms[v], &slot->shape,
-                           dpr__element_bytes(step, v));
-    }
-    raise_versions(values);
-}
-
-void dpr__values_enter(dpr__values *values) {
+/* Everything but the shadows, which stay where they are. */
+static void take_addresses(dpr__values *values) {
     const dpr__step *step = values->step;
     for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
         const dpr__placement *p = &step->placements[v];
@@ -152,7 +130,10 @@ void dpr__values_enter(dpr__values *values) {
         case DPR__HOME_NONE:
             break;
         case DPR__HOME_LEAF:
-            values->memory[v] = values->store->slots[values->slot[p->leaf]].data;
+            if (!is_shadowed(values, p->leaf))
+                values->memory[v] = values->store->slots[values->slot[p->leaf]].data;
+            else
+                values->memory[v] = values->memory[p->leaf];
             break;
         case DPR__HOME_ARENA:
         case DPR__HOME_CONSTANT:
@@ -160,12 +141,37 @@ void dpr__values_enter(dpr__values *values) {
             break;
         }
     }
-    enter_shadows(values);
-    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
-        const dpr__placement *p = &step->placements[v];
-        if (p->home == DPR__HOME_LEAF && is_shadowed(values, p->leaf))
-            values->memory[v] = values->memory[p->leaf];
+    values->moves = values->store->moves;
+}
+
+bool dpr__values_enter(dpr__values *values) {
+    bool moved = values->moves != values->store->moves;
+    if (moved)
+        take_addresses(values);
+    for (size_t i = 0; i < values->n_shadowed; i++) {
+        dpr_value leaf = values->shadowed[i];
+        if (values->version[leaf] != slot_version(values, leaf))
+            fill_shadow(values, leaf);
+        values->version[leaf] = slot_version(values, leaf);
     }
+    return moved;
+}
+
+/* The slots that the step assigns have changed; shadows of this program are as new as their slots then: a step that assigns a
+ * master assigns its copy. */
+void dpr__values_leave(dpr__values *values) {
+    const dpr__step *step = values->step;
+    for (size_t i = 0; i < values->n_shadowed; i++) {
+        dpr_value v = values->shadowed[i];
+        dpr__slot *slot = &values->store->slots[values->slot[v]];
+        if (!is_derived(values, v) && slot->kind != DPR_INPUT)
+            dpr__form_copy(slot->data, slot->form, values->memory[v], step->forms[v], &slot->shape,
+                           dpr__element_bytes(step, v));
+    }
+    for (size_t i = 0; i < values->n_assigned; i++)
+        values->store->slots[values->assigned[i]].version++;
+    for (size_t i = 0; i < values->n_shadowed; i++)
+        values->version[values->shadowed[i]] = slot_version(values, values->shadowed[i]);
 }
 
 void dpr__values_save(const dpr__values *values) {

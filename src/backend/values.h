@@ -12,6 +12,11 @@ typedef struct dpr__values {
     char *arena;
     char *
         shadows; /* leaves whose form here is not the store's, and derived ones, as they are here */
+    uint64_t moves;      /* of the store, when the addresses were taken up */
+    dpr_value *shadowed; /* leaves that lie in shadows */
+    size_t n_shadowed;
+    size_t *assigned; /* slots that the step writes */
+    size_t n_assigned;
     uint64_t *version; /* (nodes) of the slot that a shadow was last taken from, + 1 */
     size_t *
         slot; /* (nodes) index in store->slots of each leaf node; of a derived one, of its master */
@@ -23,7 +28,7 @@ dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *sto
 void dpr__values_release(dpr__values *values);
 /* Before a run: takes up the leaves' present addresses, which may have been bound anew since the last one, and fills
  * the shadows whose leaf has changed. After it: gives what shadows hold back to the store, and says what changed. */
-void dpr__values_enter(dpr__values *values);
+bool dpr__values_enter(dpr__values *values); /* whether addresses are new */
 void dpr__values_leave(dpr__values *values);
 /* Before a tick: saves leaves whose old value is committed to others. After it: gives leaves that could
  * not be written in place their new values. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *call_hook(dpr_context *context, void *memory, size_t bytes) {
     return context->options.allocate(context->options.allocate_user, memory, bytes);
@@ -29,15 +30,27 @@ void dpr__free(dpr_context *context, void *memory) {
         call_hook(context, memory, 0);
 }
 
-/* The hook's block is kept just below the aligned address. */
+/* The hook's block is kept just below the aligned address. Large memory begins at a huge page and asks for such: walking weights of
+ * megabytes by pages of 4 KB, a program waits for address translation, and each of them is a fault when first touched. */
 dpr_status dpr__allocate_aligned(dpr_context *context, size_t bytes, size_t alignment, void *out) {
+    enum { HUGE_PAGE = 2 << 20 };
+    bool large = bytes >= HUGE_PAGE / 2;
     void *block = NULL;
-    if (bytes > SIZE_MAX - alignment - sizeof block)
+    if (large)
+        alignment = HUGE_PAGE;
+    if (bytes > SIZE_MAX - 2 * (size_t)HUGE_PAGE - sizeof block)
         return out_of_memory(context, bytes, 1);
-    DPR_TRY(dpr__allocate(context, bytes + alignment + sizeof block, 1, &block));
+    size_t length = large ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
+    block = call_hook(context, NULL, length + alignment + sizeof block);
+    if (block == NULL)
+        return out_of_memory(context, bytes, 1);
     uintptr_t address = ((uintptr_t)block + sizeof block + alignment - 1) & ~(alignment - 1);
-    memcpy((char *)address - sizeof block, &block, sizeof block);
-    memcpy(out, &address, sizeof address);
+    char *memory = (char *)block + (address - (uintptr_t)block);
+    if (large)
+        (void)madvise(memory, length, MADV_HUGEPAGE); /* before it is touched; a wish */
+    memset(memory, 0, bytes);
+    memcpy(memory - sizeof block, &block, sizeof block);
+    memcpy(out, &memory, sizeof memory);
     return DPR_OK;
 }
 

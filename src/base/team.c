@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #if defined(__x86_64__)
@@ -22,16 +23,18 @@ typedef struct gate {
     _Atomic uint32_t sleepers;
 } gate;
 
+enum { ROUNDS = 10 }; /* of a barrier: 2¹⁰ members */
+
 struct member {
+    gate signals[ROUNDS];               /* how often this member was signalled in each round */
+    _Alignas(64) uint32_t seen[ROUNDS]; /* of them */
     struct dpr__team *team;
     pthread_t thread;
     unsigned index;
 };
 
 struct dpr__team {
-    gate order;                            /* generation of the work order */
-    gate barrier;                          /* generation of the barrier */
-    _Alignas(64) _Atomic uint32_t arrived; /* at the barrier */
+    gate order; /* generation of the work order */
     dpr_context *context;
     unsigned n, started, spins;
     bool quit;
@@ -76,14 +79,15 @@ static void open_gate(gate *g) {
         futex_wake_all(&g->value);
 }
 
+/* Dissemination (Hensgen, Finkel & Manber 1988, "Two algorithms for barrier synchronization"): in round r member i signals member
+ * i + 2^r and waits for member i − 2^r, so two members hand one cache line each way, at the same time. A member that runs ahead into the
+ * next barrier signals once more; counting keeps them apart, since nobody is ahead by two. */
 void dpr__team_barrier(dpr__team *team, unsigned member) {
-    (void)member;
-    uint32_t generation = atomic_load_explicit(&team->barrier.value, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 == team->n) {
-        atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
-        open_gate(&team->barrier);
-    } else {
-        wait_while(&team->barrier, generation, team->spins);
+    struct member *self = &team->members[member];
+    for (unsigned round = 0, distance = 1; distance < team->n; round++, distance *= 2) {
+        uint32_t seen = self->seen[round]++;
+        open_gate(&team->members[(member + distance) % team->n].signals[round]);
+        wait_while(&self->signals[round], seen, team->spins);
     }
 }
 
@@ -170,7 +174,8 @@ static dpr_status start_members(dpr__team *team) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (team->started = 1; team->started < team->n && error == 0; team->started++) {
         struct member *member = &team->members[team->started];
-        *member = (struct member){.team = team, .index = team->started};
+        member->team = team;
+        member->index = team->started;
         error = pthread_create(&member->thread, NULL, live, member);
         if (error != 0)
             break;
@@ -193,7 +198,10 @@ dpr_status dpr__team_create(dpr_context *context, unsigned n, dpr__team **out) {
     team->n = n;
     team->started = 1;
     team->spins = n <= dpr__usable_cores() ? SPINS : 0;
-    dpr_status status = dpr__allocate(context, n, sizeof *team->members, &team->members);
+    dpr_status status = dpr__allocate_aligned(context, n * sizeof *team->members,
+                                              _Alignof(struct member), &team->members);
+    if (status == DPR_OK)
+        memset(team->members, 0, n * sizeof *team->members);
     if (status == DPR_OK)
         status = start_members(team);
     if (status != DPR_OK) {
@@ -214,6 +222,6 @@ void dpr__team_destroy(dpr__team *team) {
     open_gate(&team->order);
     for (unsigned i = 1; i < team->started; i++)
         pthread_join(team->members[i].thread, NULL);
-    dpr__free(context, team->members);
+    dpr__free_aligned(context, team->members);
     dpr__free_aligned(context, team);
 }

@@ -271,9 +271,10 @@ static dpr_status compare_precision(const struct resuming *r) {
         there = "float32"; /* of a run that knew no other */
     if (strcmp(there, here) == 0)
         return DPR_OK;
-    return DPR_FAIL(r->context, DPR_E_MISMATCH,
-                    "precision is %s here, but %.32s in the run of '%s'; resume with --precision %.32s",
-                    here, there, r->path, there);
+    return DPR_FAIL(
+        r->context, DPR_E_MISMATCH,
+        "precision is %s here, but %.32s in the run of '%s'; resume with --precision %.32s", here,
+        there, r->path, there);
 }
 
 static dpr_status compare(const struct resuming *r, const struct kept *kept) {

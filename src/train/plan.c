@@ -1,29 +1,85 @@
-/* The plan of a model's training step, to be looked at: compiled over a store of its own, never run. */
+/* The plan of a model's training step, to be looked at: compiled over a store of its own; timed over made-up images when asked. */
 #include "backend/program.h"
+#include "base/clock.h"
 #include "base/context.h"
+#include "ir/shape.h"
+#include "train/model.h"
 #include "train/step_graph.h"
+#include <string.h>
 
-enum { STEPS = 100 }; /* of a made-up epoch: only the size of the rates' table depends on it */
+enum {
+    STEPS = 100,
+    WARM_UP = 100,
+    LEAST = 200
+}; /* of a made-up epoch; ticks that are run, and are timed at least */
 
-static dpr_status plan_text(const dpr_model *model, const dpr__step_graph *step, unsigned batch,
-                            char **text) {
+struct planning {
+    const dpr_model *model;
+    const dpr__step_graph *step;
     dpr_store *store;
     dpr_program *program;
-    dpr_program_options options = dpr_program_options_default();
-    options.batch = batch;
-    options.train = true;
-    DPR_TRY(dpr_store_create(model->context, &store));
-    dpr_status status =
-        dpr_program_create(step->graph, store, step->roots, step->n_roots, &options, &program);
-    if (status == DPR_OK) {
-        status = dpr__program_plan_text(program, text);
-        dpr_program_destroy(program);
+};
+
+/* Bytes and labels of some pattern, and a rate that moves no weight far. */
+static dpr_status fill_inputs(const struct planning *p) {
+    for (size_t i = 0; i < p->store->n_slots; i++) {
+        dpr__slot *slot = &p->store->slots[i];
+        size_t n = slot->bytes / dpr__dtype_bytes(slot->dtype);
+        for (size_t k = 0; slot->kind == DPR_INPUT && k < n; k++) {
+            if (slot->dtype == DPR_U8)
+                ((uint8_t *)slot->data)[k] = (uint8_t)(k * 2654435761U >> 13);
+            else if (slot->dtype == DPR_I32)
+                ((int32_t *)slot->data)[k] = (int32_t)(k % p->model->info.n_classes);
+            else
+                ((float *)slot->data)[k] = 1e-3F;
+        }
+        slot->version++;
     }
-    dpr_store_destroy(store);
-    return status;
+    return DPR_OK;
 }
 
-dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, char **text) {
+/* An epoch's ticks at a time, from its first image on. */
+static dpr_status run_ticks(const struct planning *p, uint64_t ticks) {
+    int32_t zero = 0;
+    for (; ticks > 0; ticks -= ticks < STEPS ? ticks : STEPS) {
+        DPR_TRY(dpr_store_write(p->store, "batch", &zero, sizeof zero));
+        DPR_TRY(dpr_program_run(p->program, ticks < STEPS ? ticks : STEPS, NULL, NULL));
+    }
+    return DPR_OK;
+}
+
+/* About a second of ticks, after some that warm the caches; *ticks counts the timed ones. */
+static dpr_status time_ticks(const struct planning *p, uint64_t *ticks, double *tick_us) {
+    DPR_TRY(fill_inputs(p));
+    uint64_t begin = dpr__now_ns();
+    DPR_TRY(run_ticks(p, WARM_UP));
+    uint64_t each = (dpr__now_ns() - begin) / WARM_UP + 1;
+    *ticks = 1000000000 / each > LEAST ? 1000000000 / each : LEAST;
+    if (p->program->backend->time_rows == NULL)
+        return DPR_FAIL(p->model->context, DPR_E_UNSUPPORTED, "the %s device times no rows",
+                        p->program->backend->name);
+    begin = dpr__now_ns();
+    DPR_TRY(run_ticks(p, *ticks)); /* once without the clock between rows */
+    *tick_us = (double)(dpr__now_ns() - begin) / 1000 / (double)*ticks;
+    DPR_TRY(p->program->backend->time_rows(p->program->plan));
+    return run_ticks(p, *ticks);
+}
+
+static dpr_status plan_text(struct planning *p, unsigned batch, bool timed, char **text) {
+    dpr_program_options options = dpr_program_options_default();
+    uint64_t ticks = 0;
+    double tick_us = 0;
+    options.batch = batch;
+    options.train = true;
+    DPR_TRY(dpr_store_create(p->model->context, &p->store));
+    DPR_TRY(dpr_program_create(p->step->graph, p->store, p->step->roots, p->step->n_roots, &options,
+                               &p->program));
+    if (timed)
+        DPR_TRY(time_ticks(p, &ticks, &tick_us));
+    return dpr__program_plan_text(p->program, ticks, tick_us, text);
+}
+
+dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool timed, char **text) {
     dpr__step_plan plan = {.n = (int64_t)batch * STEPS,
                            .steps = STEPS,
                            .optimizer = {.kind = DPR__OPTIMIZER_NESTEROV, .momentum = 0.9}};
@@ -31,7 +87,10 @@ dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, char **text) {
     if (batch < 1)
         return DPR_FAIL(model->context, DPR_E_ARGUMENT, "a plan needs a batch of at least 1");
     DPR_TRY(dpr__step_graph_create(model, &plan, &step));
-    dpr_status status = plan_text(model, &step, batch, text);
+    struct planning planning = {.model = model, .step = &step};
+    dpr_status status = plan_text(&planning, batch, timed, text);
+    dpr_program_destroy(planning.program);
+    dpr_store_destroy(planning.store);
     dpr__step_graph_release(&step);
     return status;
 }

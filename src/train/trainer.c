@@ -30,6 +30,7 @@ static dpr_status clear_leaves(dpr_store *store) {
         if (!slot->borrowed)
             dpr__free_aligned(store->context, slot->data);
         slot->data = NULL;
+        store->moves++;
         slot->borrowed = false;
         slot->bytes = slot->room = 0;
         slot->shape.dim[0] = 0;

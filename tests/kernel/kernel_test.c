@@ -421,7 +421,9 @@ static void test_strip(const dpr__strip *strip, int isa, int64_t rows) {
         set_guarded(got[o], MOST);
         results[o] = got[o] + GUARD;
     }
-    strip->run[isa](&(dpr__strip_call){rows, tile, operands, results, constants});
+    const dpr__strip_call call = {tile, operands, results, constants};
+    strip->run[isa](&call, 0, rows / 2);
+    strip->run[isa](&call, rows / 2, rows - rows / 2);
     r = (struct reading){.at = strip->text,
                          .tile = tile,
                          .constants = constants,

@@ -2,7 +2,7 @@
 #include "backend/cpu/chain.h"
 #include <string.h>
 
-enum { SPAN = 256, MOST = 64 }; /* elements of a span; memory operands of a chain */
+enum { SPAN = 256, MOST = DPR__CHAIN_MOST };
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -48,7 +48,7 @@ static void run_span(const dpr__chain *chain, const void *const *memory, float *
         reg[i + 1] = dst;
     }
     for (uint32_t o = 0; o < chain->n_outputs; o++)
-        if (!chain->outputs[o].direct)
+        if (!chain->outputs[o].direct && output[o] != NULL)
             memcpy(output[o] + at, reg[chain->outputs[o].reg], (size_t)n * sizeof(float));
 }
 
@@ -128,11 +128,11 @@ static void run(const dpr__chain *chain, const void *const *memory, float *const
     int64_t whole = 0;
     if (chain->strip != NULL && n >= DPR__PANEL) {
         whole = n / DPR__PANEL * DPR__PANEL;
-        chain->strip(&(dpr__strip_call){.rows = n / DPR__PANEL,
-                                        .tile = tile,
+        chain->strip(&(dpr__strip_call){.tile = tile,
                                         .memory = (const float *const *)memory,
                                         .output = output,
-                                        .constant = chain->constants});
+                                        .constant = chain->constants},
+                     0, n / DPR__PANEL);
     }
     if (whole == n)
         return;
@@ -143,7 +143,7 @@ static void run(const dpr__chain *chain, const void *const *memory, float *const
                       ? (const char *)memory[k] + (size_t)whole * chain->memory[k].bytes
                       : memory[k];
     for (uint32_t o = 0; o < chain->n_outputs; o++)
-        rest_output[o] = output[o] + whole;
+        rest_output[o] = output[o] == NULL ? NULL : output[o] + whole;
     run_spans(chain, rest, rest_output, tile == NULL ? NULL : tile + whole, scratch, n - whole);
 }
 
@@ -167,24 +167,49 @@ static void put_output(const dpr__chain *chain, const dpr__output *output, char 
     chain->halves->store(src, rows, n, as_rows, as_pairs);
 }
 
-void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
-                    const float *tile, int64_t row, int64_t rows, int64_t panel) {
-    const void *memory[MOST];
-    float *output[MOST];
+void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *scratch,
+                     const float *tile, int64_t row, int64_t rows, int64_t panel,
+                     dpr__chain_tile *open) {
     for (uint32_t k = 0; k < chain->n_memory; k++)
-        memory[k] = panel_operand(chain, &chain->memory[k], values->memory[chain->memory[k].value],
-                                  scratch, row, rows, panel);
+        open->memory[k] =
+            panel_operand(chain, &chain->memory[k], values->memory[chain->memory[k].value], scratch,
+                          row, rows, panel);
     for (uint32_t o = 0; o < chain->n_outputs; o++) {
         const dpr__output *out = &chain->outputs[o];
-        output[o] = out->staged ? scratch + out->stage
-                                : (float *)values->memory[out->value] +
-                                      (panel * chain->rows + row) * DPR__PANEL;
+        open->output[o] = out->same_as >= 0 ? NULL
+                          : out->staged     ? scratch + out->stage
+                                            : (float *)values->memory[out->value] +
+                                              (panel * chain->rows + row) * DPR__PANEL;
     }
-    run(chain, memory, output, tile, scratch, rows * DPR__PANEL);
+    open->call = (dpr__strip_call){.tile = tile,
+                                   .memory = (const float *const *)open->memory,
+                                   .output = open->output,
+                                   .constant = chain->constants};
+    open->row = row;
+    open->rows = rows;
+    open->panel = panel;
+}
+
+void dpr__chain_compute(const dpr__chain *chain, float *scratch, const dpr__chain_tile *open) {
+    run(chain, open->memory, open->output, open->call.tile, scratch, open->rows * DPR__PANEL);
+}
+
+void dpr__chain_close(const dpr__chain *chain, const dpr__values *values,
+                      const dpr__chain_tile *open) {
     for (uint32_t o = 0; o < chain->n_outputs; o++)
         if (chain->outputs[o].staged)
             put_output(chain, &chain->outputs[o], values->memory[chain->outputs[o].value],
-                       output[o], row, rows, panel);
+                       chain->outputs[o].same_as >= 0 ? open->output[chain->outputs[o].same_as]
+                                                      : open->output[o],
+                       open->row, open->rows, open->panel);
+}
+
+void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
+                    const float *tile, int64_t row, int64_t rows, int64_t panel) {
+    dpr__chain_tile open;
+    dpr__chain_open(chain, values, scratch, tile, row, rows, panel, &open);
+    dpr__chain_compute(chain, scratch, &open);
+    dpr__chain_close(chain, values, &open);
 }
 
 /* ---- flat ---- */

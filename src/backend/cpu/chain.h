@@ -36,6 +36,7 @@ typedef struct dpr__output {
     uint16_t reg;
     bool direct; /* its instruction writes it at once */
     bool staged; /* no panels of floats, from a chain in panels */
+    int same_as; /* the output in panels that holds the same numbers, of which this one is rounded; −1: none */
     size_t stage;
     dpr__form form;
     size_t pairs_at; /* bytes to the pairs of bf16 */
@@ -68,7 +69,22 @@ enum { DPR__FLAT_TILE = 8192 }; /* most elements of a flat chain's tile: some 32
 dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dpr__group *group,
                               dpr_value anchor, int64_t tile_rows, dpr__chain *chain,
                               bool *supported);
-/* Rows row … row + rows − 1 of panel `panel`; tile: rows of 32, or NULL. */
+/* The operands of one tile, resolved: rows row … row + rows − 1 of panel `panel`; tile: rows of 32, or NULL. Between open and close every
+ * row is computed once, by dpr__chain_compute or by the strip with `call`. */
+enum { DPR__CHAIN_MOST = 64 }; /* memory operands, registers */
+typedef struct dpr__chain_tile {
+    const void *memory[DPR__CHAIN_MOST];
+    float *output[DPR__CHAIN_MOST];
+    dpr__strip_call call;
+    int64_t row, rows, panel;
+} dpr__chain_tile;
+void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *scratch,
+                     const float *tile, int64_t row, int64_t rows, int64_t panel,
+                     dpr__chain_tile *open);
+void dpr__chain_compute(const dpr__chain *chain, float *scratch, const dpr__chain_tile *open);
+void dpr__chain_close(const dpr__chain *chain, const dpr__values *values,
+                      const dpr__chain_tile *open);
+/* All three. */
 void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
                     const float *tile, int64_t row, int64_t rows, int64_t panel);
 /* Elements first … first + n − 1 of a flat chain. */

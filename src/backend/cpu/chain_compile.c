@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { SPAN = 256, MOST_OPERANDS = 64 };
+enum { SPAN = 256, MOST_OPERANDS = DPR__CHAIN_MOST };
 
 struct compiling {
     const dpr__step *step;
@@ -121,8 +121,8 @@ static void set_direct(struct compiling *c) {
     for (uint32_t o = 0; o < c->chain->n_outputs; o++) {
         dpr__output *output = &c->chain->outputs[o];
         uint32_t from = output->reg == 0 ? 0 : output->reg - 1U;
-        output->direct = output->reg != 0 && c->chain->instructions[from].output < 0 &&
-                         !read_later(c, from, output);
+        output->direct = output->same_as < 0 && output->reg != 0 &&
+                         c->chain->instructions[from].output < 0 && !read_later(c, from, output);
         if (output->direct)
             c->chain->instructions[from].output = (int)o;
     }
@@ -148,6 +148,15 @@ static void choose_space(struct compiling *c) {
     chain->rows = dpr__rows_of(c->space);
 }
 
+/* A master beside its rounded copy: the copy is made of what was just stored. */
+static int twin_of(const struct compiling *c, uint32_t o) {
+    for (uint32_t i = 0; i < c->chain->n_outputs; i++)
+        if (i != o && c->chain->outputs[i].reg == c->chain->outputs[o].reg &&
+            c->step->forms[c->chain->outputs[i].value] == DPR__PANELS)
+            return (int)i;
+    return -1;
+}
+
 static void place_scratch(struct compiling *c, int64_t tile_rows) {
     dpr__chain *chain = c->chain;
     size_t tile = chain->in_panels ? (size_t)tile_rows * DPR__PANEL : DPR__FLAT_TILE;
@@ -170,7 +179,8 @@ static void place_scratch(struct compiling *c, int64_t tile_rows) {
         output->form = c->step->forms[output->value];
         output->pairs_at = dpr__form_pairs_at(output->form, &node_of(c, output->value)->shape);
         output->staged = chain->in_panels && output->form != DPR__PANELS;
-        if (output->staged)
+        output->same_as = output->staged && dpr__form_is_half(output->form) ? twin_of(c, o) : -1;
+        if (output->staged && output->same_as < 0)
             output->stage = take(chain, tile);
     }
 }
@@ -209,7 +219,9 @@ static void write_text(struct compiling *c, dpr__text *text) {
         dpr__text_add(text, ")");
     }
     for (uint32_t o = 0; o < chain->n_outputs; o++)
-        dpr__text_add(text, "%sSTORE(%u,R(%u))", i + o > 0 ? " " : "", o, chain->outputs[o].reg);
+        if (chain->outputs[o].same_as < 0)
+            dpr__text_add(text, "%sSTORE(%u,R(%u))", i + o > 0 ? " " : "", o,
+                          chain->outputs[o].reg);
 }
 
 static void take_constants(struct compiling *c) {
@@ -293,9 +305,9 @@ dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dp
     }
     chain->halves =
         dpr__kernel_find(DPR__HALVES, DPR__OP_round_bf16, DPR_F32, step->context->isa)->run.halves;
-    set_direct(&c);
     choose_space(&c);
     place_scratch(&c, tile_rows);
+    set_direct(&c);
     take_constants(&c);
     count(&c);
     *supported = c.supported;

@@ -101,8 +101,16 @@ static const float *operand(const dpr__values *values, const dpr__factor *f) {
     return (const float *)(const void *)(memory + f->offset);
 }
 
+/* The chain's panels beside the product itself: weights and their state in an update, the layer's output in a mask. */
+static void set_ahead(const dpr__chain *chain, const dpr__chain_tile *open, dpr__tile_call *call) {
+    for (uint32_t k = 0; k < chain->n_memory && call->n_ahead < DPR__MOST_AHEAD; k++)
+        if (chain->memory[k].pattern == DPR__FULL && !chain->memory[k].staged)
+            call->ahead[call->n_ahead++] = open->memory[k];
+}
+
+/* The chain's strip runs on each block of rows in the last block of k. */
 static void multiply(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
-                     float *scratch) {
+                     float *scratch, const dpr__chain_tile *open) {
     const float *a = operand(values, &row->a), *b = operand(values, &row->b);
     int64_t left = row->chain.columns - tile->panel * DPR__PANEL;
     dpr__tile_call call = {.m = tile->rows,
@@ -111,6 +119,11 @@ static void multiply(const dpr__row *row, const dpr__values *values, const dpr__
     for (int64_t l = 0; l < row->k || l == 0; l += BLOCK_K) {
         call.k = row->k - l < BLOCK_K ? row->k - l : BLOCK_K;
         call.add = l > 0;
+        if (l + call.k >= row->k) {
+            call.strip = row->chain.strip;
+            call.strip_call = &open->call;
+            set_ahead(&row->chain, open, &call);
+        }
         set_a(row, a, tile, l, scratch, &call);
         call.b = b + tile->panel * row->b.panel + l * DPR__PANEL;
         if (row->b.packed) {
@@ -125,9 +138,13 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
                 int64_t last) {
     for (int64_t t = first; t < last; t++) {
         dpr__tile tile = dpr__cpu_tile(row, t);
-        multiply(row, values, &tile, scratch);
-        dpr__chain_run(&row->chain, values, scratch, scratch + row->tile_at, tile.row, tile.rows,
-                       tile.panel);
+        dpr__chain_tile open;
+        dpr__chain_open(&row->chain, values, scratch, scratch + row->tile_at, tile.row, tile.rows,
+                        tile.panel, &open);
+        multiply(row, values, &tile, scratch, &open);
+        if (row->chain.strip == NULL)
+            dpr__chain_compute(&row->chain, scratch, &open);
+        dpr__chain_close(&row->chain, values, &open);
     }
 }
 

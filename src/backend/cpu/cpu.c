@@ -1,6 +1,7 @@
 /* The cpu backend: one persistent team walks the plan in lockstep. A barrier stands between two phases where one
  * of them is shared; phases that are too small to share run on the caller alone. */
 #include "backend/cpu/cpu.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include <math.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static void destroy(void *p) {
     dpr__free(context, plan->rows);
     dpr__free(context, plan->phase_serial);
     dpr__free(context, plan->phase_end);
+    dpr__free(context, plan->row_ns);
     dpr__arena_release(&plan->arena);
     dpr__free(context, plan);
 }
@@ -72,18 +74,17 @@ static dpr_status compile(dpr__step *step, dpr_store *store, void **out) {
         destroy(plan);
         return status;
     }
+    uint64_t work = 0;
+    for (size_t i = 0; i < plan->n_rows; i++)
+        work += plan->rows[i].flops + plan->rows[i].bytes;
+    dpr__pace_init(&plan->pace, plan->serial ? 1 : dpr__team_size(step->context->team), work);
     *out = plan;
     return DPR_OK;
 }
 
 /* ---- running ---- */
 
-static void run_row(dpr__cpu_plan *plan, const dpr__row *row, unsigned member) {
-    if (row->op == &dpr__op_guard) {
-        if (member == 0 && !isfinite(*(const float *)row->call.src[0].data))
-            atomic_store_explicit(&plan->failed, true, memory_order_relaxed);
-        return;
-    }
+static void run_row(dpr__cpu_plan *plan, dpr__row *row, unsigned member) {
     int64_t first = 0, last = row->n_tiles;
     if (row->serial) {
         if (member != 0)
@@ -92,79 +93,120 @@ static void run_row(dpr__cpu_plan *plan, const dpr__row *row, unsigned member) {
         first = row->n_tiles * member / plan->members;
         last = row->n_tiles * (member + 1) / plan->members;
     }
-    if (first < last)
+    if (first == last)
+        return;
+    uint64_t begin = plan->timed ? dpr__now_ns() : 0;
+    if (row->op != &dpr__op_guard)
         row->run(row, &plan->values, plan->scratch[member], first, last);
+    else if (!isfinite(*(const float *)row->call.src[0].data))
+        atomic_store_explicit(&plan->failed, true, memory_order_relaxed);
+    if (plan->timed)
+        plan->row_ns[(size_t)(row - plan->rows) * plan->n_scratch + member] +=
+            dpr__now_ns() - begin;
 }
 
-/* One tick by one member. Once a guard spoke no row runs any more, but all barriers are kept. */
-static void run_tick(dpr__cpu_plan *plan, unsigned member) {
-    const dpr__step *step = plan->values.step;
-    size_t i = 0;
-    for (uint32_t phase = 0; phase < step->n_phases; phase++) {
-        /* Two phases that member 0 runs alone need no barrier between them. */
-        if (phase > 0 && plan->members > 1 &&
-            !(plan->phase_serial[phase] && plan->phase_serial[phase - 1]))
-            dpr__team_barrier(step->context->team, member);
-        if (!atomic_load_explicit(&plan->failed, memory_order_relaxed))
-            for (; i < plan->phase_end[phase]; i++)
-                run_row(plan, &plan->rows[i], member);
-        i = plan->phase_end[phase];
-    }
+/* The rows of a phase. Once a guard spoke no row runs any more, but all barriers are kept. */
+static void run_phase(dpr__cpu_plan *plan, uint32_t phase, unsigned member) {
+    if (atomic_load_explicit(&plan->failed, memory_order_relaxed))
+        return;
+    for (size_t i = phase == 0 ? 0 : plan->phase_end[phase - 1]; i < plan->phase_end[phase]; i++)
+        run_row(plan, &plan->rows[i], member);
 }
 
-/* Member 0 ends the tick: new values for leaves, and whether there is another. */
+/* Member 0, when all rows of a tick are done: new values for leaves, and whether there is another tick. */
 static void finish_tick(dpr__cpu_plan *plan) {
     bool failed = atomic_load_explicit(&plan->failed, memory_order_relaxed);
     if (!failed) {
         dpr__values_commit(&plan->values);
         plan->done++;
     }
-    bool ended = failed || plan->done == plan->ticks || (plan->stop != NULL && *plan->stop != 0);
-    atomic_store_explicit(&plan->ended, ended, memory_order_relaxed);
-    if (!ended)
+    plan->ended = failed || plan->done == plan->ticks || (plan->stop != NULL && *plan->stop != 0);
+    if (!plan->ended)
         dpr__values_save(&plan->values);
 }
 
+/* Two phases that member 0 runs alone need no barrier between them. It ends a tick and begins the next, with the phases that it runs alone, before the others hear of it: so a tick has one
+ * barrier beside those between phases. */
 static void work(void *user, unsigned member) {
     dpr__cpu_plan *plan = user;
     dpr__team *team = plan->values.step->context->team;
-    while (!atomic_load_explicit(&plan->ended, memory_order_relaxed)) {
-        run_tick(plan, member);
-        if (plan->members > 1)
-            dpr__team_barrier(team, member);
-        if (member == 0)
-            finish_tick(plan);
-        if (plan->members > 1)
-            dpr__team_barrier(team, member);
+    uint32_t alone = 0; /* phases at the beginning that member 0 runs alone */
+    while (alone < plan->values.step->n_phases && plan->phase_serial[alone])
+        alone++;
+    for (bool first = true;; first = false) {
+        if (member == 0) {
+            if (!first)
+                finish_tick(plan);
+            for (uint32_t phase = 0; phase < alone && !plan->ended; phase++)
+                run_phase(plan, phase, 0);
+        }
+        dpr__team_barrier(team, member);
+        if (plan->ended)
+            return;
+        for (uint32_t phase = alone; phase < plan->values.step->n_phases; phase++) {
+            if (phase > alone && !(plan->phase_serial[phase] && plan->phase_serial[phase - 1]))
+                dpr__team_barrier(team, member);
+            run_phase(plan, phase, member);
+        }
+        dpr__team_barrier(team, member);
+    }
+}
+
+static void work_alone(void *user, unsigned member) {
+    dpr__cpu_plan *plan = user;
+    while (!plan->ended) {
+        for (uint32_t phase = 0; phase < plan->values.step->n_phases; phase++)
+            run_phase(plan, phase, member);
+        finish_tick(plan);
     }
 }
 
 /* Leaves may have moved since the last run; so may what calls of row kernels point at. */
 static void enter(dpr__cpu_plan *plan) {
-    dpr__values_enter(&plan->values);
+    if (!dpr__values_enter(&plan->values))
+        return;
     for (size_t i = 0; i < plan->n_rows; i++)
         if (plan->rows[i].node != 0)
             dpr__cpu_refresh_node(plan, &plan->rows[i]);
 }
 
+/* Up to `ticks` more, by so many members. */
+static void run_slice(dpr__cpu_plan *plan, uint64_t ticks, unsigned members) {
+    plan->members = members;
+    plan->ticks = plan->done + ticks;
+    plan->ended = false;
+    dpr__values_save(&plan->values);
+    if (members == 1)
+        dpr__team_run_alone(work_alone, plan);
+    else
+        dpr__team_run(plan->values.step->context->team, work, plan);
+}
+
 static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_t *done) {
     dpr__cpu_plan *plan = p;
-    enter(plan);
-    plan->ticks = ticks;
     plan->done = 0;
     plan->stop = stop;
     atomic_store(&plan->failed, false);
-    atomic_store(&plan->ended, ticks == 0 || (stop != NULL && *stop != 0));
-    dpr__values_save(&plan->values);
-    dpr__team *team = plan->values.step->context->team;
-    plan->members = plan->serial ? 1 : dpr__team_size(team);
-    if (plan->members == 1)
-        dpr__team_run_alone(work, plan);
-    else
-        dpr__team_run(team, work, plan);
+    enter(plan);
+    while (plan->done < ticks && (stop == NULL || *stop == 0) && !atomic_load(&plan->failed)) {
+        unsigned members;
+        uint64_t slice = dpr__pace_choose(&plan->pace, ticks - plan->done, &members);
+        uint64_t before = plan->done, begin = dpr__now_ns();
+        run_slice(plan, slice, members);
+        dpr__pace_learn(&plan->pace, plan->done - before, dpr__now_ns() - begin);
+    }
     dpr__values_leave(&plan->values);
     *done = plan->done;
     return atomic_load(&plan->failed) ? DPR_E_NON_FINITE : DPR_OK;
+}
+
+static dpr_status time_rows(void *p) {
+    dpr__cpu_plan *plan = p;
+    dpr_context *context = plan->values.step->context;
+    DPR_TRY(dpr__allocate(context, plan->n_rows * plan->n_scratch, sizeof *plan->row_ns,
+                          &plan->row_ns));
+    plan->timed = true;
+    return DPR_OK;
 }
 
 /* ---- looking in ---- */
@@ -178,8 +220,16 @@ static size_t rows(void *p) {
 }
 
 static dpr__row_view row_view(void *p, size_t i) {
-    const dpr__row *row = &((dpr__cpu_plan *)p)->rows[i];
+    const dpr__cpu_plan *plan = p;
+    const dpr__row *row = &plan->rows[i];
+    uint64_t ns = 0; /* of the slowest member */
+    for (unsigned m = 0; plan->timed && m < plan->n_scratch; m++) {
+        uint64_t own = plan->row_ns[i * plan->n_scratch + m];
+        ns = own > ns ? own : ns;
+    }
     return (dpr__row_view){.kernel = row->kernel,
+                           .chain = row->chain_name,
+                           .ns = ns,
                            .group = row->group,
                            .phase = row->phase,
                            .n_tiles = row->n_tiles,
@@ -193,6 +243,7 @@ const dpr__backend dpr__backend_cpu = {.name = "cpu",
                                        .compile = compile,
                                        .destroy = destroy,
                                        .run = run,
+                                       .time_rows = time_rows,
                                        .value = value_of,
                                        .rows = rows,
                                        .row = row_view};

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/chain.h"
+#include "backend/cpu/pace.h"
 #include "base/team.h"
 #include <stdatomic.h>
 
@@ -68,7 +69,11 @@ typedef struct dpr__cpu_plan {
     unsigned members;
     uint64_t ticks, done;
     const volatile int *stop;
-    atomic_bool failed, ended;
+    atomic_bool failed;
+    bool ended; /* written by member 0, read by others after a barrier */
+    dpr__pace pace;
+    bool timed;
+    uint64_t *row_ns; /* (rows × members), when timed */
 } dpr__cpu_plan;
 
 /* Makes the row of a group. */

@@ -14,6 +14,9 @@ typedef void dpr__span_kernel(const void *param, const void *a, const void *b, f
  * by columns,  at a[(i / 32)·a_panel + l·32 + i % 32]: the transpose of one (a_chunk is 32·32 then).
  * Each element of c is summed over l in order, wherever tiles and calls begin. Columns beyond the last are
  * computed, too, from whatever b holds there. */
+enum { DPR__MOST_AHEAD = 4 };
+typedef struct dpr__strip_call dpr__strip_call;
+typedef void dpr__strip_kernel(const dpr__strip_call *call, int64_t first, int64_t rows);
 typedef struct dpr__tile_call {
     const float *a;
     int64_t a_chunk, a_panel;
@@ -22,6 +25,12 @@ typedef struct dpr__tile_call {
     int64_t m, columns, k;
     float *c;
     bool add;
+    dpr__strip_kernel *
+        strip; /* runs on rows of c as soon as they are done, while they are at hand; NULL: nothing does */
+    const dpr__strip_call *strip_call;
+    const float *ahead
+        [DPR__MOST_AHEAD]; /* panels that the strip will read: fetched while the sums are made */
+    uint32_t n_ahead;
 } dpr__tile_call;
 typedef struct dpr__tile_kernel {
     void (*multiply)(const dpr__tile_call *call);
@@ -40,16 +49,14 @@ typedef struct dpr__half_kernel {
     void (*load)(const uint16_t *src, int64_t rows, float *dst);
 } dpr__half_kernel;
 
-/* STRIP: a chain of elementwise ops over rows × 32 floats, in registers. `memory` and `output` are as the chain's text numbers
+/* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). */
-typedef struct dpr__strip_call {
-    int64_t rows;
+struct dpr__strip_call {
     const float *tile; /* R(0): rows of 32 */
     const float *const *memory;
     float *const *output;
     const float *constant;
-} dpr__strip_call;
-typedef void dpr__strip_kernel(const dpr__strip_call *call);
+};
 
 /* ROWS: any other op, cut into units that are computed alone: rows, columns, elements. */
 typedef struct dpr__rows_kernel {

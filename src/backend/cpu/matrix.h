@@ -8,6 +8,7 @@
 
 struct matrix {
     float *data;
+    bool in_panels;
     int64_t columns, row, panel; /* element (r, c) at (c / 32)·panel + r·row + c % 32 */
 };
 
@@ -18,9 +19,9 @@ static inline int64_t columns_of(const dpr_shape *shape) {
 static inline struct matrix matrix_of(const dpr__tensor *tensor) {
     int64_t columns = columns_of(&tensor->shape);
     if (tensor->form == DPR__PANELS)
-        return (struct matrix){tensor->data, columns, DPR__PANEL,
+        return (struct matrix){tensor->data, true, columns, DPR__PANEL,
                                DPR__PANEL * tensor->shape.dim[0]};
-    return (struct matrix){tensor->data, columns, columns, DPR__PANEL};
+    return (struct matrix){tensor->data, false, columns, columns, DPR__PANEL};
 }
 
 static inline float *piece_of(const struct matrix *m, int64_t row, int64_t column) {

@@ -32,11 +32,25 @@ INLINE float exponential(float x) {
     return x < -87.3F ? 0 : p * power;
 }
 
-/* n ≤ width numbers, then `rest`. */
-INLINE void load_lanes(const float *src, int64_t n, int width, float rest, float *lanes) {
+/* n ≤ width numbers, then `rest`. A panel's rows have 32 lanes that may be read, whatever the last hold. */
+INLINE void load_lanes(const struct matrix *m, const float *src, int64_t n, int width, float rest,
+                       float *lanes) {
+    if (m->in_panels) {
+        for (int j = 0; j < width; j++)
+            lanes[j] = j < n ? src[j] : rest;
+        return;
+    }
     for (int j = 0; j < width; j++)
         lanes[j] = rest;
     memcpy(lanes, src, (size_t)n * sizeof *lanes);
+}
+
+INLINE void store_lanes(const struct matrix *m, const float *lanes, int64_t n, int width,
+                        float *dst) {
+    if (m->in_panels)
+        memcpy(dst, lanes, (size_t)width * sizeof *lanes);
+    else
+        memcpy(dst, lanes, (size_t)n * sizeof *lanes);
 }
 
 INLINE float tree(float *lanes) {
@@ -59,14 +73,20 @@ INLINE int64_t lanes_at(const struct matrix *m, int64_t column) {
 
 /* ---- softmax and its kin ---- */
 
-INLINE float maximum_of(const struct matrix *x, int64_t row) {
-    float maximum = -INFINITY;
+/* NaN counts for nothing here; what is made of the row shows it. */
+INLINE float maximum_of(const struct matrix *x, int64_t row, int width) {
+    float lanes[DPR__PANEL], maximum[16];
+    for (int j = 0; j < 16; j++)
+        maximum[j] = -INFINITY;
     for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
-        const float *piece = piece_of(x, row, c);
-        for (int64_t j = 0; j < lanes_at(x, c); j++)
-            maximum = piece[j] > maximum ? piece[j] : maximum;
+        load_lanes(x, piece_of(x, row, c), lanes_at(x, c), width, -INFINITY, lanes);
+        for (int j = 0; j < width; j++)
+            maximum[j % 16] = lanes[j] > maximum[j % 16] ? lanes[j] : maximum[j % 16];
     }
-    return maximum;
+    for (int half = 8; half > 0; half /= 2)
+        for (int j = 0; j < half; j++)
+            maximum[j] = maximum[j + half] > maximum[j] ? maximum[j + half] : maximum[j];
+    return maximum[0];
 }
 
 /* Σ exp(x − maximum), and the terms into y where it is not NULL. */
@@ -76,12 +96,12 @@ INLINE float sum_of_powers(const struct matrix *x, int64_t row, float maximum, i
     for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
         float lanes[DPR__PANEL];
         int64_t n = lanes_at(x, c);
-        load_lanes(piece_of(x, row, c), n, width, -INFINITY, lanes);
+        load_lanes(x, piece_of(x, row, c), n, width, -INFINITY, lanes);
         for (int j = 0; j < width; j++)
             lanes[j] = exponential(lanes[j] - maximum);
         fold(lanes, width, sum);
         if (y != NULL)
-            memcpy(piece_of(y, row, c), lanes, (size_t)n * sizeof *lanes);
+            store_lanes(y, lanes, n, width, piece_of(y, row, c));
     }
     return tree(sum);
 }
@@ -89,11 +109,13 @@ INLINE float sum_of_powers(const struct matrix *x, int64_t row, float maximum, i
 INLINE void softmax_width(const struct matrix *x, const struct matrix *y, int width, int64_t first,
                           int64_t last) {
     for (int64_t i = first; i < last; i++) {
-        float sum = sum_of_powers(x, i, maximum_of(x, i), width, y);
+        float sum = sum_of_powers(x, i, maximum_of(x, i, width), width, y);
         for (int64_t c = 0; c < y->columns; c += DPR__PANEL) {
-            float *piece = piece_of(y, i, c);
-            for (int64_t j = 0; j < lanes_at(y, c); j++)
-                piece[j] /= sum;
+            float lanes[DPR__PANEL];
+            load_lanes(y, piece_of(y, i, c), lanes_at(y, c), width, 0, lanes);
+            for (int j = 0; j < width; j++)
+                lanes[j] /= sum;
+            store_lanes(y, lanes, lanes_at(y, c), width, piece_of(y, i, c));
         }
     }
 }
@@ -110,7 +132,7 @@ const dpr__rows_kernel ROWS_NAME(softmax) = {accepts_any, src_rows, softmax, fal
 static void log_softmax(const dpr__call *call, int64_t first, int64_t last) {
     struct matrix x = matrix_of(&call->src[0]), y = matrix_of(&call->dst);
     for (int64_t i = first; i < last; i++) {
-        float maximum = maximum_of(&x, i);
+        float maximum = maximum_of(&x, i, DPR__PANEL);
         float total = logf(sum_of_powers(&x, i, maximum, DPR__PANEL, NULL));
         for (int64_t c = 0; c < x.columns; c += DPR__PANEL)
             for (int64_t j = 0; j < lanes_at(&x, c); j++)
@@ -122,12 +144,12 @@ const dpr__rows_kernel ROWS_NAME(log_softmax) = {accepts_any, src_rows, log_soft
 /* −Σ t·log softmax(x). A target of 0 counts for nothing, also where the log-probability is −∞. */
 INLINE float cross_entropy_of(const struct matrix *x, const struct matrix *t, int64_t row,
                               int width) {
-    float maximum = maximum_of(x, row), sum[16] = {0};
+    float maximum = maximum_of(x, row, width), sum[16] = {0};
     float total = logf(sum_of_powers(x, row, maximum, width, NULL));
     for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
         float lanes[DPR__PANEL], targets[DPR__PANEL];
-        load_lanes(piece_of(x, row, c), lanes_at(x, c), width, 0, lanes);
-        load_lanes(piece_of(t, row, c), lanes_at(x, c), width, 0, targets);
+        load_lanes(x, piece_of(x, row, c), lanes_at(x, c), width, 0, lanes);
+        load_lanes(t, piece_of(t, row, c), lanes_at(x, c), width, 0, targets);
         for (int j = 0; j < width; j++)
             lanes[j] = targets[j] != 0 ? targets[j] * (lanes[j] - maximum - total) : 0;
         fold(lanes, width, sum);
@@ -163,7 +185,7 @@ static void sum_last(const dpr__call *call, int64_t first, int64_t last) {
         float sum[16] = {0};
         for (int64_t c = 0; c < x.columns; c += DPR__PANEL) {
             float lanes[DPR__PANEL];
-            load_lanes(piece_of(&x, i, c), lanes_at(&x, c), DPR__PANEL, 0, lanes);
+            load_lanes(&x, piece_of(&x, i, c), lanes_at(&x, c), DPR__PANEL, 0, lanes);
             fold(lanes, DPR__PANEL, sum);
         }
         ((float *)call->dst.data)[i] = tree(sum);

@@ -22,8 +22,8 @@
 
 #define STRIP(name, text)                                                                          \
     dpr__strip_kernel STRIP_NAME(name);                                                            \
-    void STRIP_NAME(name)(const dpr__strip_call *call) {                                           \
-        for (int64_t i = 0; i < call->rows; i++)                                                   \
+    void STRIP_NAME(name)(const dpr__strip_call *call, int64_t first, int64_t rows) {              \
+        for (int64_t i = first; i < first + rows; i++)                                             \
             for (int64_t j = 0; j < DPR__PANEL; j += LANES) {                                      \
                 const int64_t at = i * DPR__PANEL + j;                                             \
                 text                                                                               \

@@ -63,17 +63,30 @@ EACH_ROWS(BLOCKS)
 #define BLOCKS(mr) BLOCK(mr, 1, 0) BLOCK(mr, 2, 0) BLOCK(mr, 1, 1) BLOCK(mr, 2, 1)
 static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
 
+/* What the strip will read of these rows, towards the first-level cache. */
+static void fetch_ahead(const dpr__tile_call *call, int64_t row, int64_t rows) {
+    for (uint32_t k = 0; k < call->n_ahead; k++)
+        for (int64_t i = row; i < row + rows; i++) {
+            __builtin_prefetch(call->ahead[k] + i * DPR__PANEL, 1);
+            __builtin_prefetch(call->ahead[k] + i * DPR__PANEL + 16, 1);
+        }
+}
+
 /* Rows first … first + m − 1 of the tile in blocks that differ by one row at most. */
 static void rows_of_blocks(const dpr__tile_call *call, int64_t first, int64_t m, int64_t column,
-                           int nv) {
+                           int nv, bool last) {
     int64_t n = (m + MR - 1) / MR;
     for (int64_t i = 0; i < n; i++) {
         int64_t row = first + m * i / n, rows = first + m * (i + 1) / n - row;
         const float *a = call->by_columns
                              ? call->a + row / DPR__PANEL * call->a_panel + row % DPR__PANEL
                              : call->a + row * CHUNK;
+        if (column == 0)
+            fetch_ahead(call, row, rows);
         blocks[call->by_columns][nv - 1][rows](call, a, call->b + column,
                                                call->c + row * DPR__PANEL + column);
+        if (last && call->strip != NULL)
+            call->strip(call->strip_call, row, rows);
     }
 }
 
@@ -83,7 +96,8 @@ static void multiply(const dpr__tile_call *call) {
     for (int64_t j = 0; j < call->columns; j += NV * LANES) {
         int nv = (int)((call->columns - j + LANES - 1) / LANES);
         for (int64_t i = 0; i < call->m; i += step)
-            rows_of_blocks(call, i, call->m - i < step ? call->m - i : step, j, nv < NV ? nv : NV);
+            rows_of_blocks(call, i, call->m - i < step ? call->m - i : step, j, nv < NV ? nv : NV,
+                           j + NV * LANES >= call->columns);
     }
 }
 

@@ -70,6 +70,7 @@ static size_t rows(void *p) {
 static dpr__row_view row(void *p, size_t i) {
     const dpr__step *step = ((struct plan *)p)->values.step;
     return (dpr__row_view){.kernel = "reference",
+                           .chain = "",
                            .group = (uint32_t)i,
                            .phase = step->groups[i].phase,
                            .n_tiles = 1,
