@@ -405,7 +405,7 @@ static void test_strip(const dpr__strip *strip, int isa, int64_t rows) {
     static float memory[MEMORY][MOST], outputs[OUTPUTS][MOST], tile[MOST];
     static float got[OUTPUTS][MOST + 2 * GUARD];
     static struct reading r;
-    float constants[] = {0.9F, -1, 0.25F, 0.99F, 1e-3F, 0.5F};
+    float constants[DPR__STRIP_LEAST] = {0.9F, -1, 0.25F, 0.99F, 1e-3F, 0.5F};
     const float *operands[MEMORY];
     float *results[OUTPUTS];
     for (int m = 0; m < MEMORY; m++) {

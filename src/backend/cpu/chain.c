@@ -181,10 +181,14 @@ void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *
                                             : (float *)values->memory[out->value] +
                                               (panel * chain->rows + row) * DPR__PANEL;
     }
+    for (uint32_t o = chain->n_outputs; o < DPR__STRIP_OUTPUTS; o++)
+        open->output[o] = NULL;
     open->call = (dpr__strip_call){.tile = tile,
                                    .memory = (const float *const *)open->memory,
                                    .output = open->output,
                                    .constant = chain->constants};
+    for (uint32_t k = chain->n_memory; k < DPR__STRIP_LEAST; k++)
+        open->memory[k] = chain->constants;
     open->row = row;
     open->rows = rows;
     open->panel = panel;
@@ -238,7 +242,11 @@ void dpr__chain_run_flat(const dpr__chain *chain, const dpr__values *values, flo
         else if (m->pattern == DPR__FULL)
             memory[k] = (const char *)memory[k] + (size_t)first * m->bytes;
     }
+    for (uint32_t k = chain->n_memory; k < DPR__STRIP_LEAST; k++)
+        memory[k] = chain->constants;
     for (uint32_t o = 0; o < chain->n_outputs; o++)
         output[o] = (float *)values->memory[chain->outputs[o].value] + first;
+    for (uint32_t o = chain->n_outputs; o < DPR__STRIP_OUTPUTS; o++)
+        output[o] = NULL;
     run(chain, memory, output, NULL, scratch, n);
 }

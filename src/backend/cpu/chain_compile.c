@@ -146,6 +146,12 @@ static void choose_space(struct compiling *c) {
         chain->in_panels |= lies_in_panels(c, chain->outputs[o].value);
     chain->columns = dpr__columns(c->space);
     chain->rows = dpr__rows_of(c->space);
+    for (uint32_t k = 0; k < chain->n_memory; k++) { /* in one row, a bias is both */
+        dpr__memory *m = &chain->memory[k];
+        if (chain->in_panels && chain->rows == 1 && m->lies == DPR__FULL &&
+            !lies_in_panels(c, m->value))
+            m->lies = DPR__ROW;
+    }
 }
 
 /* A master beside its rounded copy: the copy is made of what was just stored. */
@@ -277,7 +283,8 @@ dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dp
     chain->instructions = dpr__arena_allocate(arena, n * sizeof *chain->instructions);
     chain->memory = dpr__arena_allocate(arena, (MOST_OPERANDS + 2) * sizeof *chain->memory);
     chain->outputs = dpr__arena_allocate(arena, n * sizeof *chain->outputs);
-    chain->constants = dpr__arena_allocate(arena, n * sizeof *chain->constants);
+    chain->constants =
+        dpr__arena_allocate(arena, (n + DPR__STRIP_LEAST) * sizeof *chain->constants);
     if (chain->instructions == NULL || chain->memory == NULL || chain->outputs == NULL ||
         chain->constants == NULL)
         return DPR_E_MEMORY;

@@ -7,6 +7,7 @@ enum {
     TILE_ROWS = 128,   /* a tile's sums: 16 KB */
     TURNED_ROWS = 512, /* where b is packed for each tile: packed once for more rows */
     LEAST_ROWS = 16,
+    LEAST_AHEAD = 8,   /* of k: else the sums are made before anything could come */
     BLOCK_K = 256,     /* b's block: 32 KB; b and the sums stay near */
     IN_L2 = 512 << 10, /* bytes of a that stay in L2 while all panels pass */
 };
@@ -122,7 +123,8 @@ static void multiply(const dpr__row *row, const dpr__values *values, const dpr__
         if (l + call.k >= row->k) {
             call.strip = row->chain.strip;
             call.strip_call = &open->call;
-            set_ahead(&row->chain, open, &call);
+            if (call.k >= LEAST_AHEAD)
+                set_ahead(&row->chain, open, &call);
         }
         set_a(row, a, tile, l, scratch, &call);
         call.b = b + tile->panel * row->b.panel + l * DPR__PANEL;

@@ -45,7 +45,8 @@ struct dpr__row {
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
     dpr_value pool, index;
     int64_t entry_rows, n_entries;
-    size_t pool_bytes; /* of an element */
+    size_t pool_bytes;      /* of an element */
+    dpr__span_kernel *cast; /* bytes to floats */
     /* nodes: row kernels and reference kernels */
     void (*rows_run)(const dpr__call *call, int64_t first, int64_t last);
     const dpr__op *op;

@@ -7,15 +7,6 @@
 
 enum { TILE_ROWS = 32 };
 
-static void take_bytes(const uint8_t *src, float *dst, int64_t n) {
-    if (n == DPR__PANEL) /* a count that the compiler knows */
-        for (int64_t j = 0; j < DPR__PANEL; j++)
-            dst[j] = (float)src[j];
-    else
-        for (int64_t j = 0; j < n; j++)
-            dst[j] = (float)src[j];
-}
-
 static void take(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
                  float *dst) {
     const int32_t *index = values->memory[row->index];
@@ -26,7 +17,7 @@ static void take(const dpr__row *row, const dpr__values *values, const dpr__tile
         from = from < 0 ? 0 : from >= row->n_entries ? row->n_entries - 1 : from;
         int64_t at = (from * row->entry_rows + i % row->entry_rows) * row->chain.columns + column;
         if (row->pool_bytes == 1)
-            take_bytes((const uint8_t *)values->memory[row->pool] + at, dst, n);
+            row->cast(NULL, (const uint8_t *)values->memory[row->pool] + at, NULL, dst, (size_t)n);
         else
             memcpy(dst, (const float *)values->memory[row->pool] + at, (size_t)n * sizeof *dst);
     }
@@ -39,6 +30,17 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         take(row, values, &tile, scratch + row->tile_at);
         dpr__chain_run(&row->chain, values, scratch, scratch + row->tile_at, tile.row, tile.rows,
                        tile.panel);
+    }
+}
+
+/* Nothing is computed: rows go where they belong. */
+static void run_plain(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                      int64_t last) {
+    (void)scratch;
+    float *dst = values->memory[row->chain.outputs[0].value];
+    for (int64_t t = first; t < last; t++) {
+        dpr__tile tile = dpr__cpu_tile(row, t);
+        take(row, values, &tile, dst + (tile.panel * row->chain.rows + tile.row) * DPR__PANEL);
     }
 }
 
@@ -59,6 +61,9 @@ dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group,
     row->bytes =
         row->chain.bytes + (uint64_t)(row->chain.rows * row->chain.columns) * row->pool_bytes;
     row->run = run;
+    if (row->chain.n == 0 && row->chain.n_outputs == 1 && !row->chain.outputs[0].staged)
+        row->run = run_plain;
+    row->cast = dpr__kernel_find(DPR__SPAN, DPR__OP_cast, DPR_U8, step->context->isa)->run.span;
     row->kernel = dpr__cpu_chosen(plan, node->dtype == DPR_U8 ? "gather_u8" : "gather_f32", node);
     dpr__cpu_cut_panels(row);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;

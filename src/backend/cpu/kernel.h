@@ -51,6 +51,10 @@ typedef struct dpr__half_kernel {
 
 /* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). */
+enum {
+    DPR__STRIP_LEAST = 8,
+    DPR__STRIP_OUTPUTS = 3
+}; /* entries of `memory` and `constant`, and of `output`, that can be read, used or not */
 struct dpr__strip_call {
     const float *tile; /* R(0): rows of 32 */
     const float *const *memory;

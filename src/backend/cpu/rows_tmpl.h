@@ -1,5 +1,5 @@
-/* Row kernels that compute with floats, in loops of 16 or 32 lanes that the compiler turns into vectors; included once per ISA with
- * ROWS_NAME(name). Lanes are added in one fixed tree, so every ISA gives the same bits. */
+/* Row kernels that compute with floats, in loops of lanes that the compiler turns into vectors; included once per ISA with
+ * ROWS_NAME(name). Sums are made in one fixed order, so every ISA gives the same bits. */
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/matrix.h"
 #include "ir/shape.h"
@@ -32,137 +32,161 @@ INLINE float exponential(float x) {
     return x < -87.3F ? 0 : p * power;
 }
 
-/* n ≤ width numbers, then `rest`. A panel's rows have 32 lanes that may be read, whatever the last hold. */
-INLINE void load_lanes(const struct matrix *m, const float *src, int64_t n, int width, float rest,
-                       float *lanes) {
-    if (m->in_panels) {
-        for (int j = 0; j < width; j++)
-            lanes[j] = j < n ? src[j] : rest;
-        return;
-    }
-    for (int j = 0; j < width; j++)
-        lanes[j] = rest;
-    memcpy(lanes, src, (size_t)n * sizeof *lanes);
+/* ln x for normal x > 0, some 2 units in the last place. x = m·2ᵉ, √½ ≤ m < √2, and a polynomial for ln m (coefficients: Moshier, Cephes,
+ * logf). */
+INLINE float logarithm(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t shifted = bits - 0x3f3504f3U; /* √½ */
+    float e = (float)((int32_t)shifted >> 23), m;
+    bits = (shifted & 0x7fffffU) + 0x3f3504f3U;
+    memcpy(&m, &bits, sizeof m);
+    m = m - 1;
+    float z = m * m, p = 7.0376836292e-2F;
+    p = p * m - 1.1514610310e-1F;
+    p = p * m + 1.1676998740e-1F;
+    p = p * m - 1.2420140846e-1F;
+    p = p * m + 1.4249322787e-1F;
+    p = p * m - 1.6668057665e-1F;
+    p = p * m + 2.0000714765e-1F;
+    p = p * m - 2.4999993993e-1F;
+    p = p * m + 3.3333331174e-1F;
+    p = p * m * z + e * -2.12194440e-4F - 0.5F * z;
+    return x < INFINITY ? m + p + e * 0.693359375F : x; /* NaN and ∞ as they came */
 }
 
-INLINE void store_lanes(const struct matrix *m, const float *lanes, int64_t n, int width,
-                        float *dst) {
-    if (m->in_panels)
-        memcpy(dst, lanes, (size_t)width * sizeof *lanes);
-    else
-        memcpy(dst, lanes, (size_t)n * sizeof *lanes);
-}
+/* Row kernels take sixteen rows at a time, one a lane: what is added or compared along a row is so for sixteen at once, column by
+ * column. A piece is 32 columns of them, turned; lanes of rows that are not there hold zeros. */
+enum { LANES = 16 };
+typedef float piece[DPR__PANEL][LANES];
 
-INLINE float tree(float *lanes) {
-    for (int half = 8; half > 0; half /= 2)
-        for (int j = 0; j < half; j++)
-            lanes[j] += lanes[j + half];
-    return lanes[0];
-}
-
-INLINE void fold(const float *lanes, int width, float *sum) {
-    for (int j = 0; j < 16; j++)
-        sum[j] += lanes[j];
-    for (int j = 16; j < width; j++)
-        sum[j - 16] += lanes[j];
-}
-
-INLINE int64_t lanes_at(const struct matrix *m, int64_t column) {
+INLINE int64_t piece_columns(const struct matrix *m, int64_t column) {
     return m->columns - column < DPR__PANEL ? m->columns - column : DPR__PANEL;
+}
+
+INLINE void load_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
+                       piece out) {
+    int64_t n = piece_columns(m, column);
+    if (rows < LANES)
+        memset(out, 0, sizeof(piece));
+    for (int64_t i = 0; i < rows; i++) {
+        const float *src = piece_of(m, row + i, column);
+        for (int64_t j = 0; j < n; j++)
+            out[j][i] = src[j];
+    }
+}
+
+INLINE void store_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
+                        piece in) {
+    int64_t n = piece_columns(m, column);
+    for (int64_t i = 0; i < rows; i++) {
+        float *dst = piece_of(m, row + i, column);
+        for (int64_t j = 0; j < n; j++)
+            dst[j] = in[j][i];
+    }
 }
 
 /* ---- softmax and its kin ---- */
 
 /* NaN counts for nothing here; what is made of the row shows it. */
-INLINE float maximum_of(const struct matrix *x, int64_t row, int width) {
-    float lanes[DPR__PANEL], maximum[16];
-    for (int j = 0; j < 16; j++)
-        maximum[j] = -INFINITY;
-    for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
-        load_lanes(x, piece_of(x, row, c), lanes_at(x, c), width, -INFINITY, lanes);
-        for (int j = 0; j < width; j++)
-            maximum[j % 16] = lanes[j] > maximum[j % 16] ? lanes[j] : maximum[j % 16];
-    }
-    for (int half = 8; half > 0; half /= 2)
-        for (int j = 0; j < half; j++)
-            maximum[j] = maximum[j + half] > maximum[j] ? maximum[j + half] : maximum[j];
-    return maximum[0];
+INLINE void raise_maximum(piece x, int64_t n, float *maximum) {
+    for (int64_t j = 0; j < n; j++)
+        for (int i = 0; i < LANES; i++)
+            maximum[i] = x[j][i] > maximum[i] ? x[j][i] : maximum[i];
 }
 
-/* Σ exp(x − maximum), and the terms into y where it is not NULL. */
-INLINE float sum_of_powers(const struct matrix *x, int64_t row, float maximum, int width,
-                           const struct matrix *y) {
-    float sum[16] = {0};
-    for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
-        float lanes[DPR__PANEL];
-        int64_t n = lanes_at(x, c);
-        load_lanes(x, piece_of(x, row, c), n, width, -INFINITY, lanes);
-        for (int j = 0; j < width; j++)
-            lanes[j] = exponential(lanes[j] - maximum);
-        fold(lanes, width, sum);
-        if (y != NULL)
-            store_lanes(y, lanes, n, width, piece_of(y, row, c));
-    }
-    return tree(sum);
-}
-
-INLINE void softmax_width(const struct matrix *x, const struct matrix *y, int width, int64_t first,
-                          int64_t last) {
-    for (int64_t i = first; i < last; i++) {
-        float sum = sum_of_powers(x, i, maximum_of(x, i, width), width, y);
-        for (int64_t c = 0; c < y->columns; c += DPR__PANEL) {
-            float lanes[DPR__PANEL];
-            load_lanes(y, piece_of(y, i, c), lanes_at(y, c), width, 0, lanes);
-            for (int j = 0; j < width; j++)
-                lanes[j] /= sum;
-            store_lanes(y, lanes, lanes_at(y, c), width, piece_of(y, i, c));
+INLINE void add_powers(piece x, int64_t n, const float *maximum, float *sum) {
+    for (int64_t j = 0; j < n; j++)
+        for (int i = 0; i < LANES; i++) {
+            x[j][i] = exponential(x[j][i] - maximum[i]);
+            sum[i] += x[j][i];
         }
+}
+
+/* The maximum of each row, and Σ exp(x − maximum). */
+INLINE void measure_rows(const struct matrix *x, int64_t row, int64_t rows, float *maximum,
+                         float *sum) {
+    piece lanes;
+    for (int i = 0; i < LANES; i++) {
+        maximum[i] = -INFINITY;
+        sum[i] = 0;
+    }
+    for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
+        load_piece(x, row, rows, c, lanes);
+        raise_maximum(lanes, piece_columns(x, c), maximum);
+    }
+    for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
+        if (x->columns > DPR__PANEL) /* else it is still there */
+            load_piece(x, row, rows, c, lanes);
+        add_powers(lanes, piece_columns(x, c), maximum, sum);
     }
 }
 
 static void softmax(const dpr__call *call, int64_t first, int64_t last) {
     struct matrix x = matrix_of(&call->src[0]), y = matrix_of(&call->dst);
-    if (x.columns <= 16)
-        softmax_width(&x, &y, 16, first, last);
-    else
-        softmax_width(&x, &y, DPR__PANEL, first, last);
+    for (int64_t row = first; row < last; row += LANES) {
+        int64_t rows = last - row < LANES ? last - row : LANES;
+        float maximum[LANES], sum[LANES], unused[LANES];
+        piece lanes;
+        measure_rows(&x, row, rows, maximum, sum);
+        for (int64_t c = 0; c < x.columns; c += DPR__PANEL) {
+            int64_t n = piece_columns(&x, c);
+            load_piece(&x, row, rows, c, lanes);
+            add_powers(lanes, n, maximum, unused);
+            for (int64_t j = 0; j < n; j++)
+                for (int i = 0; i < LANES; i++)
+                    lanes[j][i] /= sum[i];
+            store_piece(&y, row, rows, c, lanes);
+        }
+    }
 }
 const dpr__rows_kernel ROWS_NAME(softmax) = {accepts_any, src_rows, softmax, false};
 
+/* ln Σ exp(x − maximum) of each row. */
+INLINE void totals_of_rows(const struct matrix *x, int64_t row, int64_t rows, float *maximum,
+                           float *total) {
+    measure_rows(x, row, rows, maximum, total);
+    for (int i = 0; i < LANES; i++)
+        total[i] = logarithm(total[i]);
+}
+
 static void log_softmax(const dpr__call *call, int64_t first, int64_t last) {
     struct matrix x = matrix_of(&call->src[0]), y = matrix_of(&call->dst);
-    for (int64_t i = first; i < last; i++) {
-        float maximum = maximum_of(&x, i, DPR__PANEL);
-        float total = logf(sum_of_powers(&x, i, maximum, DPR__PANEL, NULL));
-        for (int64_t c = 0; c < x.columns; c += DPR__PANEL)
-            for (int64_t j = 0; j < lanes_at(&x, c); j++)
-                piece_of(&y, i, c)[j] = piece_of(&x, i, c)[j] - maximum - total;
+    for (int64_t row = first; row < last; row += LANES) {
+        int64_t rows = last - row < LANES ? last - row : LANES;
+        float maximum[LANES], total[LANES];
+        piece lanes;
+        totals_of_rows(&x, row, rows, maximum, total);
+        for (int64_t c = 0; c < x.columns; c += DPR__PANEL) {
+            load_piece(&x, row, rows, c, lanes);
+            for (int64_t j = 0; j < piece_columns(&x, c); j++)
+                for (int i = 0; i < LANES; i++)
+                    lanes[j][i] = lanes[j][i] - maximum[i] - total[i];
+            store_piece(&y, row, rows, c, lanes);
+        }
     }
 }
 const dpr__rows_kernel ROWS_NAME(log_softmax) = {accepts_any, src_rows, log_softmax, false};
 
 /* −Σ t·log softmax(x). A target of 0 counts for nothing, also where the log-probability is −∞. */
-INLINE float cross_entropy_of(const struct matrix *x, const struct matrix *t, int64_t row,
-                              int width) {
-    float maximum = maximum_of(x, row, width), sum[16] = {0};
-    float total = logf(sum_of_powers(x, row, maximum, width, NULL));
-    for (int64_t c = 0; c < x->columns; c += DPR__PANEL) {
-        float lanes[DPR__PANEL], targets[DPR__PANEL];
-        load_lanes(x, piece_of(x, row, c), lanes_at(x, c), width, 0, lanes);
-        load_lanes(t, piece_of(t, row, c), lanes_at(x, c), width, 0, targets);
-        for (int j = 0; j < width; j++)
-            lanes[j] = targets[j] != 0 ? targets[j] * (lanes[j] - maximum - total) : 0;
-        fold(lanes, width, sum);
-    }
-    return -tree(sum);
-}
-
 static void cross_entropy(const dpr__call *call, int64_t first, int64_t last) {
     struct matrix x = matrix_of(&call->src[0]), t = matrix_of(&call->src[1]);
-    float *loss = call->dst.data;
-    for (int64_t i = first; i < last; i++)
-        loss[i] = x.columns <= 16 ? cross_entropy_of(&x, &t, i, 16)
-                                  : cross_entropy_of(&x, &t, i, DPR__PANEL);
+    for (int64_t row = first; row < last; row += LANES) {
+        int64_t rows = last - row < LANES ? last - row : LANES;
+        float maximum[LANES], total[LANES], loss[LANES] = {0};
+        piece lanes, targets;
+        totals_of_rows(&x, row, rows, maximum, total);
+        for (int64_t c = 0; c < x.columns; c += DPR__PANEL) {
+            load_piece(&x, row, rows, c, lanes);
+            load_piece(&t, row, rows, c, targets);
+            for (int64_t j = 0; j < piece_columns(&x, c); j++)
+                for (int i = 0; i < LANES; i++) {
+                    float term = targets[j][i] * (lanes[j][i] - maximum[i] - total[i]);
+                    loss[i] -= targets[j][i] != 0 ? term : 0;
+                }
+        }
+        memcpy((float *)call->dst.data + row, loss, (size_t)rows * sizeof *loss);
+    }
 }
 const dpr__rows_kernel ROWS_NAME(cross_entropy) = {accepts_any, src_rows, cross_entropy, false};
 
@@ -176,19 +200,42 @@ static bool reduces_last(const dpr__call *call) {
     return reduced_axes(call) == (1U << rank) - (1U << kept);
 }
 
+/* Long rows in sixteen partial sums and a tree. */
+static float sum_of_row(const float *x, int64_t n) {
+    float partial[LANES] = {0};
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        for (int l = 0; l < LANES; l++)
+            partial[l] += x[j + l];
+    for (int l = 0; j < n; j++, l++)
+        partial[l] += x[j];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            partial[l] += partial[l + half];
+    return partial[0];
+}
+
 static void sum_last(const dpr__call *call, int64_t first, int64_t last) {
     struct matrix x = matrix_of(&call->src[0]);
+    float *dst = call->dst.data;
     x.columns = dpr__shape_count(&call->src[0].shape) / dst_elements(call);
-    if (call->src[0].form == DPR__PLAIN)
-        x.row = x.columns;
-    for (int64_t i = first; i < last; i++) {
-        float sum[16] = {0};
+    if (!x.in_panels && x.columns > DPR__PANEL) {
+        for (int64_t i = first; i < last; i++)
+            dst[i] = sum_of_row(x.data + i * x.columns, x.columns);
+        return;
+    }
+    x.row = x.in_panels ? x.row : x.columns;
+    for (int64_t row = first; row < last; row += LANES) {
+        int64_t rows = last - row < LANES ? last - row : LANES;
+        float sum[LANES] = {0};
+        piece lanes;
         for (int64_t c = 0; c < x.columns; c += DPR__PANEL) {
-            float lanes[DPR__PANEL];
-            load_lanes(&x, piece_of(&x, i, c), lanes_at(&x, c), DPR__PANEL, 0, lanes);
-            fold(lanes, DPR__PANEL, sum);
+            load_piece(&x, row, rows, c, lanes);
+            for (int64_t j = 0; j < piece_columns(&x, c); j++)
+                for (int i = 0; i < LANES; i++)
+                    sum[i] += lanes[j][i];
         }
-        ((float *)call->dst.data)[i] = tree(sum);
+        memcpy(dst + row, sum, (size_t)rows * sizeof *sum);
     }
 }
 
@@ -220,15 +267,15 @@ static void sum_first(const dpr__call *call, int64_t first, int64_t last) {
     int64_t rows = dpr__shape_count(&call->src[0].shape) / x.columns;
     for (int64_t c = first * DPR__PANEL; c < x.columns && c < last * DPR__PANEL; c += DPR__PANEL) {
         float sum[DPR__PANEL] = {0};
-        int64_t n = lanes_at(&x, c);
+        int64_t n = piece_columns(&x, c);
         for (int64_t i = 0; i < rows; i++) {
-            const float *piece = piece_of(&x, i, c);
+            const float *src = piece_of(&x, i, c);
             if (n == DPR__PANEL || call->src[0].form == DPR__PANELS)
                 for (int j = 0; j < DPR__PANEL; j++)
-                    sum[j] += piece[j];
+                    sum[j] += src[j];
             else
                 for (int64_t j = 0; j < n; j++)
-                    sum[j] += piece[j];
+                    sum[j] += src[j];
         }
         memcpy((float *)call->dst.data + c, sum, (size_t)n * sizeof *sum);
     }
