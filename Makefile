@@ -19,11 +19,11 @@ ctest = ctest --test-dir build/$(1) --output-on-failure --no-tests=error -j $(JO
     exit $$status
 clang = -DCMAKE_C_COMPILER=clang
 
-.PHONY: help build demo test test-long asan tsan fuzz bench clang format lint install info clean
+.PHONY: help build demo test test-long asan tsan fuzz bench bench-peers clang format lint install info clean
 .NOTPARALLEL:
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "  SETUP=no: install nothing. CMAKE_FLAGS=…: options for CMake (see make info)."
 
 build: ## build the libraries and the command, build/release/deeper
@@ -72,6 +72,12 @@ bench: build ## run the benchmarks of bench/
 	@$(call compile,release) benches
 	@for bench in build/release/benches/*; do \
 	    [ -x "$$bench" ] || { echo "no benchmarks in bench/"; exit 1; }; "$$bench" || exit 1; done
+
+bench-peers: build ## time PyTorch and ONNX Runtime beside deeper; MNIST=DIR runs whole trainings, too
+	@tools/setup build bench-peers
+	@[ -x build/peers/bin/python ] || python3 -m venv build/peers
+	@build/peers/bin/pip install --quiet --requirement bench/peers/requirements.txt
+	@build/peers/bin/python bench/peers/compare.py $(if $(MNIST),--data "$(MNIST)") --markdown docs/performance.md
 
 clang: ## build everything with clang, warnings as errors
 	@tools/setup build test sanitize

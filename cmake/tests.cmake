@@ -44,6 +44,12 @@ function(deeper_test_properties test kind name)
         SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
 endfunction()
 
+# A test that includes a kernel is compiled as that kernel is.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    get_source_file_property(amx ${CMAKE_SOURCE_DIR}/src/backend/cpu/tile_half_amx.c COMPILE_OPTIONS)
+    set_source_files_properties(tests/kernel/amx_emulated_test.c PROPERTIES COMPILE_OPTIONS "${amx}")
+endif()
+
 foreach(kind unit grad kernel golden hostile threads cli docs)
     file(GLOB sources CONFIGURE_DEPENDS tests/${kind}/*_test.c)
     file(GLOB helpers CONFIGURE_DEPENDS tests/${kind}/*.c)
@@ -69,6 +75,19 @@ foreach(kind unit grad kernel golden hostile threads cli docs)
         deeper_test_properties(${kind}/${name} ${kind} ${name})
     endforeach()
 endforeach()
+
+# The engine once more with AMX's tile instructions played by plain C, for machines that have none.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    add_library(deeper-emulated OBJECT EXCLUDE_FROM_ALL ${core_sources})
+    target_link_libraries(deeper-emulated PRIVATE deeper-flags Threads::Threads)
+    target_compile_definitions(deeper-emulated PRIVATE DPR_EMULATE_TILES)
+    deeper_program(tests kernel-amx_engine_test tests/unit/engine_random_threads_test.c)
+    set_target_properties(kernel-amx_engine_test PROPERTIES OUTPUT_NAME amx_engine_test)
+    target_link_libraries(kernel-amx_engine_test PRIVATE deeper-test-flags deeper-emulated
+        Threads::Threads ${deeper_sanitize_flags} m)
+    add_test(NAME kernel/amx_engine_test COMMAND kernel-amx_engine_test)
+    deeper_test_properties(kernel/amx_engine_test kernel amx_engine_test)
+endif()
 
 # Rules about the sources and the built libraries; each is also tried on mistakes made on purpose.
 file(GLOB checks CONFIGURE_DEPENDS tools/check-*)

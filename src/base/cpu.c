@@ -50,6 +50,9 @@ dpr__isa dpr__isa_detect(void) {
     __get_cpuid_count(7, 1, &a71, &rest, &rest, &rest);
     if (!(a71 & AVX512_BF16))
         return DPR__ISA_AVX512;
+#ifdef DPR_EMULATE_TILES /* of a test: backend/cpu/amx.h plays them */
+    return DPR__ISA_AMX;
+#endif
     const unsigned tiles = AMX_TILE | AMX_BF16;
     bool amx = (d7 & tiles) == tiles && (saved & TILES) == TILES && tiles_permitted();
     return amx ? DPR__ISA_AMX : DPR__ISA_AVX512BF16;

@@ -2,6 +2,7 @@
  * Operands that lie as the kernel wants them are read in place; others are packed, a block at a time. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
+#include <string.h>
 
 enum {
     TILE_ROWS = 128,   /* a tile's sums: 16 KB */
@@ -77,16 +78,39 @@ static void pack_b(const dpr__row *row, const float *memory, int64_t panel, int6
         pack_b_row(row, memory, panel * DPR__PANEL, n, l + i, dst + i * DPR__PANEL);
 }
 
+/* Rows of a transpose for a kernel that takes them by rows only: all of k, once for all panels. */
+static int64_t turned_rows(const dpr__row *row) {
+    return dpr__ceil_divide(row->tile_rows, DPR__PANEL) * DPR__PANEL;
+}
+
+static void turn_a(const dpr__row *row, const float *memory, const dpr__tile *tile, float *dst) {
+    const dpr__factor *a = &row->a;
+    float last[DPR__PANEL / 2 * DPR__PANEL];
+    for (int64_t l = 0; l < row->k; l += row->chunk)
+        for (int64_t i = 0; i < tile->rows; i += DPR__PANEL) {
+            const float *src = memory + (tile->row + i) / DPR__PANEL * a->panel + l * DPR__PANEL;
+            if (row->k - l < row->chunk) { /* zeros beyond the last pair */
+                memset(last, 0, sizeof last);
+                memcpy(last, src, (size_t)((row->k - l) * DPR__PANEL) * sizeof *last);
+                src = last;
+            }
+            row->tile->turn_rows(src, dst + l * turned_rows(row) + i * row->chunk);
+        }
+}
+
 /* ---- running ---- */
 
 static void set_a(const dpr__row *row, const float *memory, const dpr__tile *tile, int64_t l,
                   float *scratch, dpr__tile_call *call) {
     const dpr__factor *a = &row->a;
-    call->by_columns = a->transposed && !a->packed;
+    call->by_columns = a->transposed && !a->packed && !row->turns_a;
     if (a->packed) {
         pack_a(a, memory, tile->row, tile->rows, l, call->k, scratch + a->stage);
         call->a = scratch + a->stage;
         call->a_chunk = tile->rows * DPR__PANEL;
+    } else if (row->turns_a) {
+        call->a = scratch + a->stage + l * turned_rows(row);
+        call->a_chunk = turned_rows(row) * row->chunk;
     } else if (a->transposed) {
         call->a = memory + tile->row / DPR__PANEL * a->panel + l * DPR__PANEL;
         call->a_panel = a->panel;
@@ -138,9 +162,13 @@ static void multiply(const dpr__row *row, const dpr__values *values, const dpr__
 
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
+    int64_t turned = -1; /* row of the tile whose a is turned */
     for (int64_t t = first; t < last; t++) {
         dpr__tile tile = dpr__cpu_tile(row, t);
         dpr__chain_tile open;
+        if (row->turns_a && tile.row != turned)
+            turn_a(row, operand(values, &row->a), &tile, scratch + row->a.stage);
+        turned = tile.row;
         dpr__chain_open(&row->chain, values, scratch, scratch + row->tile_at, tile.row, tile.rows,
                         tile.panel, &open);
         multiply(row, values, &tile, scratch, &open);
@@ -202,6 +230,9 @@ static void place_scratch(dpr__row *row) {
     at += row->b.packed ? (size_t)BLOCK_K * DPR__PANEL : 0;
     row->a.stage = at;
     at += row->a.packed ? (size_t)row->tile_rows * BLOCK_K : 0;
+    if (row->turns_a)
+        at +=
+            (size_t)turned_rows(row) * (size_t)(dpr__ceil_divide(row->k, row->chunk) * row->chunk);
     row->scratch_floats = at;
 }
 
@@ -223,11 +254,12 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     const dpr__kernel *kernel = dpr__kernel_find(row->halves ? DPR__HALF_TILE : DPR__TILE, node->op,
                                                  DPR_F32, step->context->isa);
     row->tile = kernel->run.tile;
+    row->turns_a = row->halves && row->a.transposed && row->tile->turn_rows != NULL;
     row->tile_rows = rows_of_tile(row, node->shape.dim[0], node->shape.dim[1]);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, product, row->tile_rows, &row->chain,
                                supported));
     uint64_t a_bytes = dpr__value_bytes(step, row->a.value);
-    row->down_first = row->b.packed || a_bytes <= IN_L2;
+    row->down_first = !row->turns_a && (row->b.packed || a_bytes <= IN_L2);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->flops = row->chain.flops +

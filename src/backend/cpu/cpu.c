@@ -40,6 +40,8 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
         plan->phase_end[plan->rows[i].phase] = i + 1;
         plan->phase_serial[plan->rows[i].phase] &= plan->rows[i].serial;
         plan->serial &= plan->rows[i].serial;
+        if (plan->rows[i].tile != NULL && plan->rows[i].tile->enter != NULL)
+            plan->tiles = plan->rows[i].tile;
     }
     return DPR_OK;
 }
@@ -127,8 +129,7 @@ static void finish_tick(dpr__cpu_plan *plan) {
 
 /* Two phases that member 0 runs alone need no barrier between them. It ends a tick and begins the next, with the phases that it runs alone, before the others hear of it: so a tick has one
  * barrier beside those between phases. */
-static void work(void *user, unsigned member) {
-    dpr__cpu_plan *plan = user;
+static void work_together(dpr__cpu_plan *plan, unsigned member) {
     dpr__team *team = plan->values.step->context->team;
     uint32_t alone = 0; /* phases at the beginning that member 0 runs alone */
     while (alone < plan->values.step->n_phases && plan->phase_serial[alone])
@@ -152,13 +153,24 @@ static void work(void *user, unsigned member) {
     }
 }
 
-static void work_alone(void *user, unsigned member) {
-    dpr__cpu_plan *plan = user;
+static void work_alone(dpr__cpu_plan *plan) {
     while (!plan->ended) {
         for (uint32_t phase = 0; phase < plan->values.step->n_phases; phase++)
-            run_phase(plan, phase, member);
+            run_phase(plan, phase, 0);
         finish_tick(plan);
     }
+}
+
+static void work(void *user, unsigned member) {
+    dpr__cpu_plan *plan = user;
+    if (plan->tiles != NULL)
+        plan->tiles->enter();
+    if (plan->members > 1)
+        work_together(plan, member);
+    else
+        work_alone(plan);
+    if (plan->tiles != NULL)
+        plan->tiles->leave();
 }
 
 /* Leaves may have moved since the last run; so may what calls of row kernels point at. */
@@ -177,7 +189,7 @@ static void run_slice(dpr__cpu_plan *plan, uint64_t ticks, unsigned members) {
     plan->ended = false;
     dpr__values_save(&plan->values);
     if (members == 1)
-        dpr__team_run_alone(work_alone, plan);
+        dpr__team_run_alone(work, plan);
     else
         dpr__team_run(plan->values.step->context->team, work, plan);
 }

@@ -41,6 +41,7 @@ struct dpr__row {
     const dpr__tile_kernel *tile;
     dpr__factor a, b;
     bool halves;      /* the kernel multiplies pairs of bf16 */
+    bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
     dpr_value pool, index;
@@ -60,9 +61,10 @@ typedef struct dpr__cpu_plan {
     dpr__values values;
     dpr__row *rows;
     size_t n_rows;
-    dpr__arena arena; /* chains, operands */
-    bool serial;      /* no row is worth a second thread */
-    float **scratch;  /* one for each member */
+    dpr__arena arena;              /* chains, operands */
+    bool serial;                   /* no row is worth a second thread */
+    const dpr__tile_kernel *tiles; /* whose enter and leave threads call; NULL: none */
+    float **scratch;               /* one for each member */
     unsigned n_scratch;
     bool *phase_serial; /* (phases) */
     size_t *phase_end;  /* (phases) index after the last row */

@@ -36,6 +36,11 @@ typedef struct dpr__tile_kernel {
     void (*multiply)(const dpr__tile_call *call);
     /* dst[j][i] = src[i][j], 32 × 32 floats, rows 32 apart. */
     void (*turn)(const float *src, float *dst);
+    /* Where the kernel wants a by rows only: dst[i][l] = src[l][i], 32 rows of sixteen pairs. NULL: it takes both. */
+    void (*turn_rows)(const float *src, float *dst);
+    /* On each thread before its first call and after its last; NULL: nothing to do. */
+    void (*enter)(void);
+    void (*leave)(void);
 } dpr__tile_kernel;
 
 /* HALF_TILE: the same of bf16: a and b are pairs of neighbours along k, each in the place of a float, and k counts pairs. By rows a

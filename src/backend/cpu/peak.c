@@ -24,13 +24,18 @@ static void multiply(void *user, unsigned member) {
                            .columns = DPR__PANEL,
                            .k = DEPTH,
                            .c = b + DEPTH * DPR__PANEL};
+    const dpr__tile_kernel *kernel = peak->kernel->run.tile;
     peak->ns[member] = UINT64_MAX;
+    if (kernel->enter != NULL)
+        kernel->enter();
     for (int i = 0; i < REPEATS; i++) {
         uint64_t begin = dpr__now_ns();
-        peak->kernel->run.tile->multiply(&call);
+        kernel->multiply(&call);
         uint64_t ns = dpr__now_ns() - begin;
         peak->ns[member] = ns < peak->ns[member] ? ns : peak->ns[member];
     }
+    if (kernel->leave != NULL)
+        kernel->leave();
 }
 
 dpr_status dpr_bench_peak(dpr_context *context, double *gflops) {

@@ -105,4 +105,4 @@ static void turn(const float *src, float *dst) {
     TURN(src, dst);
 }
 
-const dpr__tile_kernel TILE_NAME = {multiply, turn};
+const dpr__tile_kernel TILE_NAME = {.multiply = multiply, .turn = turn};
