@@ -46,6 +46,7 @@ typedef struct dpr__output {
 typedef struct dpr__chain {
     const char *name;         /* of the kernel, for people */
     dpr__strip_kernel *strip; /* NULL: spans */
+    dpr__strip_id strip_id;
     const dpr__half_kernel *halves;
     bool in_panels; /* rows × columns in panels; else `columns` elements in one row */
     int64_t rows, columns;

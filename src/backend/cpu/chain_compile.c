@@ -256,6 +256,7 @@ static dpr_status find_strip(struct compiling *c) {
         while (isa > 0 && dpr__strips[i].run[isa] == NULL)
             isa--;
         c->chain->strip = dpr__strips[i].run[isa];
+        c->chain->strip_id = (dpr__strip_id)i;
         c->chain->name = dpr__strips[i].name;
     }
     if (c->chain->strip == NULL && c->chain->n > 0)

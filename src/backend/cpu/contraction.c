@@ -146,6 +146,7 @@ static void multiply(const dpr__row *row, const dpr__values *values, const dpr__
         call.add = l > 0;
         if (l + call.k >= row->k) {
             call.strip = row->chain.strip;
+            call.strip_id = row->chain.strip_id;
             call.strip_call = &open->call;
             if (call.k >= LEAST_AHEAD)
                 set_ahead(&row->chain, open, &call);

@@ -14,6 +14,15 @@ typedef void dpr__span_kernel(const void *param, const void *a, const void *b, f
  * by columns,  at a[(i / 32)·a_panel + l·32 + i % 32]: the transpose of one (a_chunk is 32·32 then).
  * Each element of c is summed over l in order, wherever tiles and calls begin. Columns beyond the last are
  * computed, too, from whatever b holds there. */
+typedef enum dpr__strip_id {
+#define STRIP(name, text) DPR__STRIP_##name,
+#define UPDATE STRIP
+#include "backend/cpu/strips.def"
+#undef STRIP
+#undef UPDATE
+    DPR__N_STRIPS
+} dpr__strip_id;
+
 enum { DPR__MOST_AHEAD = 4 };
 typedef struct dpr__strip_call dpr__strip_call;
 typedef void dpr__strip_kernel(const dpr__strip_call *call, int64_t first, int64_t rows);
@@ -26,8 +35,10 @@ typedef struct dpr__tile_call {
     float *c;
     bool add;
     dpr__strip_kernel *
-        strip; /* runs on rows of c as soon as they are done, while they are at hand; NULL: nothing does */
+        strip; /* runs on rows of c as soon as they are done, while they are at hand, or in
+                                 registers: then c holds nothing. NULL: nothing does */
     const dpr__strip_call *strip_call;
+    dpr__strip_id strip_id;
     const float *ahead
         [DPR__MOST_AHEAD]; /* panels that the strip will read: fetched while the sums are made */
     uint32_t n_ahead;
@@ -110,7 +121,7 @@ typedef struct dpr__strip {
     const char *name, *text;
     dpr__strip_kernel *run[DPR__N_ISAS];
 } dpr__strip;
-extern const dpr__strip dpr__strips[];
+extern const dpr__strip dpr__strips[]; /* by dpr__strip_id */
 extern const size_t dpr__n_strips;
 
 #endif

@@ -38,6 +38,7 @@ const dpr__kernel *dpr__kernel_find(dpr__kernel_class class, dpr__op_id op, dpr_
 
 #define STRIP(name, text)                                                                          \
     dpr__strip_kernel dpr__##name##_generic, dpr__##name##_avx2, dpr__##name##_avx512;
+#define UPDATE STRIP
 #include "backend/cpu/strips.def"
 #undef STRIP
 
@@ -51,5 +52,6 @@ const dpr__strip dpr__strips[] = {
 #include "backend/cpu/strips.def"
 };
 #undef STRIP
+#undef UPDATE
 
 const size_t dpr__n_strips = sizeof dpr__strips / sizeof *dpr__strips;

@@ -1,15 +1,15 @@
 /* kernel */
 /* Matrix tiles of bf16 pairs for AVX2: each half of a pair becomes a float, and is multiplied as one. */
-#include <immintrin.h>
+#include "backend/cpu/vector_avx2.h"
 #define TILE_NAME dpr__matmul_bf16_avx2
-#define LANES 8
-#define VECTOR __m256
 #define ZERO() _mm256_setzero_ps()
 #define LOAD(p) _mm256_loadu_ps(p)
-#define STORE(p, v) _mm256_storeu_ps(p, v)
+#define STORE_SUM(p, v) _mm256_storeu_ps(p, v)
 #define BROADCAST(p) _mm256_castsi256_ps(_mm256_set1_epi32(*(const int *)(const void *)(p)))
 #define MULTIPLY_ADD(a, b, c) dot(a, b, c)
 #define CHUNK (DPR__PANEL / 2)
+#define EACH_FUSED(X, name) \
+    X(name, 4, 1) X(name, 4, 2)
 #define MR 4
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4)

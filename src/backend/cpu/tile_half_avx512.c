@@ -1,16 +1,16 @@
 /* kernel */
 /* Matrix tiles of bf16 pairs for AVX-512 without bf16 instructions: each half of a pair becomes a float, and is multiplied
  * as one. */
-#include <immintrin.h>
+#include "backend/cpu/vector_avx512.h"
 #define TILE_NAME dpr__matmul_bf16_avx512
-#define LANES 16
-#define VECTOR __m512
 #define ZERO() _mm512_setzero_ps()
 #define LOAD(p) _mm512_loadu_ps(p)
-#define STORE(p, v) _mm512_storeu_ps(p, v)
+#define STORE_SUM(p, v) _mm512_storeu_ps(p, v)
 #define BROADCAST(p) _mm512_castsi512_ps(_mm512_set1_epi32(*(const int *)(const void *)(p)))
 #define MULTIPLY_ADD(a, b, c) dot(a, b, c)
 #define CHUNK (DPR__PANEL / 2)
+#define EACH_FUSED(X, name) \
+    X(name, 8, 1) X(name, 8, 2)
 #define MR 10
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10)

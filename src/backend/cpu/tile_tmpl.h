@@ -2,27 +2,32 @@
 /* The product of matrix tiles, included once per ISA, which defines:
  *   TILE_NAME        the kernel's name
  *   LANES, VECTOR    floats in a vector and its type
- *   ZERO(), LOAD(p), STORE(p, v), BROADCAST(p), MULTIPLY_ADD(a, b, c)
+ *   ZERO(), LOAD(p), STORE_SUM(p, v), BROADCAST(p), MULTIPLY_ADD(a, b, c)
  *   MR, NV           most rows and vectors of a register block: MR × NV accumulators
  *   EACH_ROWS(X)     X(1) … X(MR)
  *   CHUNK            of k that lies consecutive by rows: 32 floats, or 16 pairs of bf16
+ *   EACH_FUSED(X, name) X(name, rows, vectors) for what 32 rows are cut into: blocks in which updates run on the sums
  *   TURN(src, dst)   transposes 32 × 32 elements
  * In bf16 a number of a or b is a pair of neighbours along k, in the place of a float, and k counts pairs.
  * A register block sums over k in order, so a result does not depend on how rows or columns are cut, nor on how k is. Both operands
  * are read where they lie (ir/form.h): b in vectors, a one number at a time, at constant distances from one pointer. */
+#include "backend/cpu/chain_text.h"
 #include "backend/cpu/kernel.h"
 
 typedef void block_function(const dpr__tile_call *call, const float *a, const float *b, float *c);
 
-static inline __attribute__((always_inline)) void block(int mr, int nv, bool by_columns,
-                                                        const dpr__tile_call *call, const float *a,
-                                                        const float *b, float *c) {
-    VECTOR sum[MR][NV];
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void begin_sums(int mr, int nv, bool add, const float *c, VECTOR sum[MR][NV]) {
 #pragma GCC unroll 16
     for (int i = 0; i < mr; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++)
-            sum[i][j] = call->add ? LOAD(c + i * DPR__PANEL + j * LANES) : ZERO();
+            sum[i][j] = add ? LOAD(c + i * DPR__PANEL + j * LANES) : ZERO();
+}
+
+INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *call,
+                         const float *a, const float *b, VECTOR sum[MR][NV]) {
     for (int64_t l = 0; l < call->k; l += CHUNK, a += call->a_chunk) {
         int64_t n = call->k - l < CHUNK ? call->k - l : CHUNK;
         const float *x = a;
@@ -41,11 +46,18 @@ static inline __attribute__((always_inline)) void block(int mr, int nv, bool by_
             x += by_columns ? DPR__PANEL : 1;
         }
     }
+}
+
+INLINE void block(int mr, int nv, bool by_columns, const dpr__tile_call *call, const float *a,
+                  const float *b, float *c) {
+    VECTOR sum[MR][NV];
+    begin_sums(mr, nv, call->add, c, sum);
+    add_products(mr, nv, by_columns, call, a, b, sum);
 #pragma GCC unroll 16
     for (int i = 0; i < mr; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++)
-            STORE(c + i * DPR__PANEL + j * LANES, sum[i][j]);
+            STORE_SUM(c + i * DPR__PANEL + j * LANES, sum[i][j]);
 }
 
 #define BLOCK(mr, nv, by_columns)                                                                  \
@@ -62,6 +74,56 @@ EACH_ROWS(BLOCKS)
 #define BLOCK(mr, nv, by_columns) [by_columns][nv - 1][mr] = block_##mr##_##nv##_##by_columns,
 #define BLOCKS(mr) BLOCK(mr, 1, 0) BLOCK(mr, 2, 0) BLOCK(mr, 1, 1) BLOCK(mr, 2, 1)
 static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
+
+/* ---- updates on sums in registers: blocks by columns whose strip is listed as an UPDATE ---- */
+
+#ifdef EACH_FUSED
+#define STRIP(name, text)
+#define UPDATE(name, text)                                                                         \
+    INLINE void name##_of_sums(int mr, int nv, const dpr__strip_call *strip, int64_t first,        \
+                               int64_t column, VECTOR sum[MR][NV]) {                               \
+        CHAIN_OPERANDS                                                                             \
+        _Pragma("GCC unroll 16") for (int i = 0; i < mr; i++)                                      \
+            _Pragma("GCC unroll 4") for (int j = 0; j < nv; j++) {                                 \
+            const VECTOR r0 = sum[i][j];                                                           \
+            const int64_t at = (first + i) * DPR__PANEL + column + j * LANES;                      \
+            text                                                                                   \
+        }                                                                                          \
+    }
+#include "backend/cpu/strips.def"
+#undef UPDATE
+
+#define FUSED(name, mr, nv)                                                                        \
+    static void name##_##mr##_##nv(const dpr__tile_call *call, const float *a, const float *b,     \
+                                   float *c) {                                                     \
+        VECTOR sum[MR][NV];                                                                        \
+        begin_sums(mr, nv, call->add, c, sum);                                                     \
+        add_products(mr, nv, true, call, a, b, sum);                                               \
+        name##_of_sums(mr, nv, call->strip_call, (c - call->c) / DPR__PANEL,                       \
+                       (c - call->c) % DPR__PANEL, sum);                                           \
+    }
+#define UPDATE(name, text) EACH_FUSED(FUSED, name)
+#include "backend/cpu/strips.def"
+#undef UPDATE
+
+/* [strip][vectors − 1][rows]; NULL where there is none */
+#define ENTRY(name, mr, nv) [nv - 1][mr] = name##_##mr##_##nv,
+#define UPDATE(name, text) [DPR__STRIP_##name] = {EACH_FUSED(ENTRY, name)},
+static block_function *const fused[DPR__N_STRIPS][NV][MR + 1] = {
+#include "backend/cpu/strips.def"
+};
+#undef UPDATE
+#undef STRIP
+
+static block_function *fused_block(const dpr__tile_call *call, int nv, int64_t rows) {
+    return call->strip != NULL && call->by_columns ? fused[call->strip_id][nv - 1][rows] : NULL;
+}
+#else
+static block_function *fused_block(const dpr__tile_call *call, int nv, int64_t rows) {
+    (void)call, (void)nv, (void)rows;
+    return NULL;
+}
+#endif
 
 /* What the strip will read of these rows, towards the first-level cache. */
 static void fetch_ahead(const dpr__tile_call *call, int64_t row, int64_t rows) {
@@ -83,9 +145,11 @@ static void rows_of_blocks(const dpr__tile_call *call, int64_t first, int64_t m,
                              : call->a + row * CHUNK;
         if (column == 0)
             fetch_ahead(call, row, rows);
-        blocks[call->by_columns][nv - 1][rows](call, a, call->b + column,
-                                               call->c + row * DPR__PANEL + column);
-        if (last && call->strip != NULL)
+        block_function *update = fused_block(call, nv, rows);
+        block_function *product = blocks[call->by_columns][nv - 1][rows];
+        (update != NULL ? update : product)(call, a, call->b + column,
+                                            call->c + row * DPR__PANEL + column);
+        if (last && update == NULL && call->strip != NULL)
             call->strip(call->strip_call, row, rows);
     }
 }
