@@ -48,7 +48,8 @@ static void run_span(const dpr__chain *chain, const void *const *memory, float *
         reg[i + 1] = dst;
     }
     for (uint32_t o = 0; o < chain->n_outputs; o++)
-        if (!chain->outputs[o].direct && output[o] != NULL)
+        if (!chain->outputs[o].direct && output[o] != NULL &&
+            output[o] + at != reg[chain->outputs[o].reg])
             memcpy(output[o] + at, reg[chain->outputs[o].reg], (size_t)n * sizeof(float));
 }
 
@@ -167,6 +168,16 @@ static void put_output(const dpr__chain *chain, const dpr__output *output, char 
     chain->halves->store(src, rows, n, as_rows, as_pairs);
 }
 
+/* Where the chain writes an output; NULL: it is made of another. What is the tile itself stays there until it is put where it belongs. */
+static float *output_of(const dpr__chain *chain, const dpr__output *out, const dpr__values *values,
+                        float *scratch, const float *tile, int64_t row, int64_t panel) {
+    if (out->same_as >= 0)
+        return NULL;
+    if (out->staged)
+        return out->reg == 0 ? (float *)(uintptr_t)tile : scratch + out->stage;
+    return (float *)values->memory[out->value] + (panel * chain->rows + row) * DPR__PANEL;
+}
+
 void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *scratch,
                      const float *tile, int64_t row, int64_t rows, int64_t panel,
                      dpr__chain_tile *open) {
@@ -176,10 +187,7 @@ void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *
                           row, rows, panel);
     for (uint32_t o = 0; o < chain->n_outputs; o++) {
         const dpr__output *out = &chain->outputs[o];
-        open->output[o] = out->same_as >= 0 ? NULL
-                          : out->staged     ? scratch + out->stage
-                                            : (float *)values->memory[out->value] +
-                                              (panel * chain->rows + row) * DPR__PANEL;
+        open->output[o] = output_of(chain, out, values, scratch, tile, row, panel);
     }
     for (uint32_t o = chain->n_outputs; o < DPR__STRIP_OUTPUTS; o++)
         open->output[o] = NULL;

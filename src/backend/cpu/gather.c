@@ -18,6 +18,8 @@ static void take(const dpr__row *row, const dpr__values *values, const dpr__tile
         int64_t at = (from * row->entry_rows + i % row->entry_rows) * row->chain.columns + column;
         if (row->pool_bytes == 1)
             row->cast(NULL, (const uint8_t *)values->memory[row->pool] + at, NULL, dst, (size_t)n);
+        else if (n == DPR__PANEL) /* a length that the compiler knows */
+            memcpy(dst, (const float *)values->memory[row->pool] + at, DPR__PANEL * sizeof *dst);
         else
             memcpy(dst, (const float *)values->memory[row->pool] + at, (size_t)n * sizeof *dst);
     }
