@@ -34,8 +34,8 @@ typedef struct dpr__tile_call {
     int64_t m, columns, k;
     float *c;
     bool add;
-    dpr__strip_kernel *
-        strip; /* runs on rows of c as soon as they are done, while they are at hand, or in
+    dpr__strip_kernel
+        *strip; /* runs on rows of c as soon as they are done, while they are at hand, or in
                                  registers: then c holds nothing. NULL: nothing does */
     const dpr__strip_call *strip_call;
     dpr__strip_id strip_id;

@@ -8,8 +8,7 @@
 #define BROADCAST(p) _mm256_broadcast_ss(p)
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define CHUNK DPR__PANEL
-#define EACH_FUSED(X, name) \
-    X(name, 5, 1) X(name, 5, 2) X(name, 6, 1) X(name, 6, 2)
+#define EACH_FUSED(X, name) X(name, 5, 1) X(name, 5, 2) X(name, 6, 1) X(name, 6, 2)
 #define MR 6
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)

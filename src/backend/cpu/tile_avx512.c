@@ -8,7 +8,7 @@
 #define BROADCAST(p) _mm512_set1_ps(*(p))
 #define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define CHUNK DPR__PANEL
-#define EACH_FUSED(X, name) \
+#define EACH_FUSED(X, name)                                                                        \
     X(name, 8, 1) X(name, 8, 2) X(name, 10, 1) X(name, 10, 2) X(name, 11, 1) X(name, 11, 2)
 #define MR 14
 #define NV 2

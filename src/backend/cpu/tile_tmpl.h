@@ -106,17 +106,17 @@ static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
 #include "backend/cpu/strips.def"
 #undef UPDATE
 
-/* [strip][vectors − 1][rows]; NULL where there is none */
-#define ENTRY(name, mr, nv) [nv - 1][mr] = name##_##mr##_##nv,
-#define UPDATE(name, text) [DPR__STRIP_##name] = {EACH_FUSED(ENTRY, name)},
-static block_function *const fused[DPR__N_STRIPS][NV][MR + 1] = {
+/* [rows][vectors][strip]; NULL where there is none */
+#define NAMED(name, mr, nv) [mr][nv][DPR__STRIP_##name] = name##_##mr##_##nv,
+#define UPDATE(name, text) EACH_FUSED(NAMED, name)
+static block_function *const fused[MR + 1][NV + 1][DPR__N_STRIPS] = {
 #include "backend/cpu/strips.def"
 };
 #undef UPDATE
 #undef STRIP
 
 static block_function *fused_block(const dpr__tile_call *call, int nv, int64_t rows) {
-    return call->strip != NULL && call->by_columns ? fused[call->strip_id][nv - 1][rows] : NULL;
+    return call->strip != NULL && call->by_columns ? fused[rows][nv][call->strip_id] : NULL;
 }
 #else
 static block_function *fused_block(const dpr__tile_call *call, int nv, int64_t rows) {
