@@ -91,7 +91,7 @@ int main(void) {
             print(kernel, time_of(call_span, kernel),
                   16.0 * N * sizeof(float) * (1.0 + dpr__op_arity[kernel->op]), "GB/s");
         else if (kernel->op != DPR__OP_gather && kernel->op != DPR__OP_one_hot &&
-                 kernel->op != DPR__OP_draw)
+                 kernel->op != DPR__OP_draw && kernel->op != DPR__OP_order)
             print(kernel, time_of(call_rows, kernel), ROWS * COLUMNS, "elements/ns");
     }
     for (size_t s = 0; s < dpr__n_strips; s++)

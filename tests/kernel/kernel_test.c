@@ -455,7 +455,7 @@ static void strips(void **state) {
 
 struct rows_case {
     dpr__call call;
-    dpr__tensor src[2];
+    dpr__tensor src[3];
     const void *param;
 };
 
@@ -465,6 +465,8 @@ static uint64_t seed = 99, tick = 1234567890123U;
 static dpr__sum_param sum_param;
 static dpr__one_hot_param one_hot_param = {.classes = 5};
 static dpr__draw_param draw_param;
+static dpr__order_param order_param;
+static int32_t batch_number;
 
 /* Arguments for the kernel over rows × columns; false where it does not take them. */
 static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, bool last,
@@ -504,6 +506,15 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         c->src[0] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN};
         c->src[1] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick, DPR__PLAIN};
         c->call.param = &draw_param;
+        break;
+    case DPR__OP_order:
+        order_param = (dpr__order_param){.n = columns, .shuffle = true, .batch = rows};
+        c->src[0] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN};
+        c->src[1] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick, DPR__PLAIN};
+        c->src[2] = (dpr__tensor){DPR_I32, dpr_scalar_shape(), &batch_number, DPR__PLAIN};
+        batch_number = columns > rows ? 1 : 0; /* the last batch may go past the end */
+        c->call.param = &order_param;
+        c->call.dst = (dpr__tensor){DPR_I32, dpr_shape_of(rows), NULL, DPR__PLAIN};
         break;
     default:
         break;

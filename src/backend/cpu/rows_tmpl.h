@@ -2,6 +2,7 @@
  * ROWS_NAME(name). Sums are made in one fixed order, so every ISA gives the same bits. */
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/matrix.h"
+#include "base/random.h"
 #include "ir/shape.h"
 #include <math.h>
 #include <string.h>
@@ -302,3 +303,84 @@ static void sum_first_of_halves(const dpr__call *call, int64_t first, int64_t la
 }
 const dpr__rows_kernel ROWS_NAME(sum_first_halves) = {accepts_first_of_halves, panels_of_dst,
                                                       sum_first_of_halves, true};
+
+/* ---- the order of an epoch ---- */
+
+/* The first word of Philox4x32-10 for sixteen counters (index, 2³¹, stream, SHUFFLE); base/random.c has the algorithm. */
+INLINE void philox_lanes(uint64_t seed, uint32_t stream, const uint32_t *index, uint32_t *word) {
+    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int i = 0; i < LANES; i++) {
+        c0[i] = index[i];
+        c1[i] = 0x80000000U;
+        c2[i] = stream;
+        c3[i] = DPR__PURPOSE_SHUFFLE;
+    }
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9U, k1 += 0xBB67AE85U)
+        for (int i = 0; i < LANES; i++) {
+            uint64_t p0 = (uint64_t)0xD2511F53U * c0[i], p1 = (uint64_t)0xCD9E8D57U * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c1[i] = (uint32_t)p1;
+            c3[i] = (uint32_t)p0;
+        }
+    memcpy(word, c0, sizeof c0);
+}
+
+/* dpr__permute for sixteen positions below n ≤ 2³¹: lanes walk until the last of them is below n. */
+INLINE void permute_lanes(uint64_t seed, uint32_t stream, uint32_t n, uint32_t *position) {
+    unsigned half = 1;
+    while ((1ULL << 2 * half) < n)
+        half++;
+    const uint32_t mask = (1U << half) - 1;
+    uint32_t left[LANES], right[LANES], index[LANES], word[LANES];
+    bool walking = true;
+    for (bool first = true; walking; first = false) {
+        for (int i = 0; i < LANES; i++) {
+            left[i] = position[i] >> half;
+            right[i] = position[i] & mask;
+        }
+        for (uint32_t round = 0; round < 4; round++) {
+            for (int i = 0; i < LANES; i++)
+                index[i] = right[i] << 3 | round;
+            philox_lanes(seed, stream, index, word);
+            for (int i = 0; i < LANES; i++) {
+                uint32_t next = left[i] ^ (word[i] & mask);
+                left[i] = right[i];
+                right[i] = next;
+            }
+        }
+        walking = false;
+        for (int i = 0; i < LANES; i++) {
+            uint32_t walked = left[i] << half | right[i];
+            position[i] = first || position[i] >= n ? walked : position[i];
+            walking |= position[i] >= n;
+        }
+    }
+}
+
+static bool accepts_order(const dpr__call *call) {
+    const dpr__order_param *param = call->param;
+    return param->shuffle && param->n < INT32_MAX; /* images are numbered in i32 */
+}
+
+static void order(const dpr__call *call, int64_t first, int64_t last) {
+    const dpr__order_param *param = call->param;
+    uint64_t seed = *(const uint64_t *)call->src[0].data;
+    uint32_t epoch = (uint32_t) * (const uint64_t *)call->src[1].data;
+    int64_t begin = *(const int32_t *)call->src[2].data * param->batch;
+    for (int64_t row = first; row < last; row += LANES) {
+        uint32_t position[LANES];
+        for (int i = 0; i < LANES; i++) {
+            int64_t p = begin + row + i;
+            position[i] = p >= 0 && p < param->n ? (uint32_t)p : 0;
+        }
+        permute_lanes(seed, epoch, (uint32_t)param->n, position);
+        for (int64_t i = 0; i < LANES && row + i < last; i++) {
+            int64_t p = begin + row + i;
+            ((int32_t *)call->dst.data)[row + i] =
+                p >= 0 && p < param->n ? (int32_t)position[i] : 0; /* past the end: image 0 */
+        }
+    }
+}
+const dpr__rows_kernel ROWS_NAME(order) = {accepts_order, dst_elements, order, false};
