@@ -92,7 +92,7 @@ static void print_row(const struct bench_row *row, const dpr_bench_result *r, do
 
 static int run_rows(dpr_context *context, const struct settings *settings) {
     double peak;
-    if (dpr_bench_peak(context, &peak) != DPR_OK)
+    if (dpr_bench_peak(context, dpr_context_precision(context), &peak) != DPR_OK)
         return fail(context);
     if (!settings->json)
         printf("%s, %u threads, %s; peak %.0f GF/s\n\n%-4s %-17s %-8s %5s %10s %10s %12s "

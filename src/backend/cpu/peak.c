@@ -3,8 +3,14 @@
 #include "backend/cpu/cpu.h"
 #include "base/clock.h"
 #include "base/context.h"
+#include <string.h>
 
-enum { SIDE = 112, DEPTH = 256, REPEATS = 1000 }; /* rows: some multiple of every register block */
+enum {
+    SIDE = 112,
+    DEPTH = 256,
+    REPEATS = 1000,
+    LONGEST_NS = 5000000
+}; /* rows: some multiple of every register block */
 
 struct peak {
     const dpr__kernel *kernel;
@@ -28,8 +34,11 @@ static void multiply(void *user, unsigned member) {
     peak->ns[member] = UINT64_MAX;
     if (kernel->enter != NULL)
         kernel->enter();
+    uint64_t end = dpr__now_ns() + LONGEST_NS;
     for (int i = 0; i < REPEATS; i++) {
         uint64_t begin = dpr__now_ns();
+        if (i > 2 && begin > end)
+            break;
         kernel->multiply(&call);
         uint64_t ns = dpr__now_ns() - begin;
         peak->ns[member] = ns < peak->ns[member] ? ns : peak->ns[member];
@@ -38,8 +47,8 @@ static void multiply(void *user, unsigned member) {
         kernel->leave();
 }
 
-dpr_status dpr_bench_peak(dpr_context *context, double *gflops) {
-    bool halves = context->precision == DPR__PRECISION_BF16;
+dpr_status dpr_bench_peak(dpr_context *context, const char *precision, double *gflops) {
+    bool halves = strcmp(precision, "bf16") == 0;
     struct peak peak = {.halves = halves,
                         .kernel = dpr__kernel_find(halves ? DPR__HALF_TILE : DPR__TILE,
                                                    DPR__OP_matmul, DPR_F32, context->isa),
