@@ -1,10 +1,18 @@
-/* The trained weights are the same bits with 1, 2 and 3 threads, for every optimiser; and contexts
+/* The trained weights are the same bits with 1, 2 and 3 threads, for every optimiser, precision and
+ * instruction set; and contexts
  * in two threads of the caller's never meet. */
+#include "base/cpu.h"
 #include "train_support.h"
 #include <pthread.h>
 
-static void train(unsigned threads, const char *optimizer, const char *net, char hex[65]) {
-    dpr_context *context = make_context("cpu", threads);
+static void train(unsigned threads, const char *precision, const char *isa, const char *optimizer,
+                  const char *net, char hex[65]) {
+    dpr_context *context;
+    dpr_context_options machine = dpr_context_options_default();
+    machine.threads = threads;
+    machine.precision = precision;
+    machine.cpu_isa = isa;
+    assert_int_equal(dpr_context_create(&machine, &context), DPR_OK);
     struct sample *sample = calloc(1, sizeof *sample);
     assert_non_null(sample);
     dpr_data *data = make_data(context, sample, 300, 5);
@@ -34,21 +42,25 @@ static void same_bits_for_any_number_of_threads(void **state) {
         "input 6 6 1, linear classes",
         "input 6 6 1, linear 200, relu, dropout 0.2, linear 70, gelu, linear classes"};
     static const char *const optimizers[] = {"nesterov", "adamw"};
-    for (size_t n = 0; n < 2; n++)
-        for (size_t o = 0; o < 2; o++) {
+    static const char *const precisions[] = {"float32", "bf16"};
+    for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
+        for (size_t way = 0; way < 8; way++) {
+            const char *word = dpr__isa_name((dpr__isa)isa), *precision = precisions[way & 1];
+            const char *optimizer = optimizers[way >> 1 & 1], *net = nets[way >> 2];
             char one[65], more[65];
-            train(1, optimizers[o], nets[n], one);
+            train(1, precision, word, optimizer, net, one);
             for (unsigned threads = 2; threads <= 3; threads++) {
-                train(threads, optimizers[o], nets[n], more);
+                train(threads, precision, word, optimizer, net, more);
                 if (strcmp(one, more) != 0)
-                    fail_msg("%u threads: %s, one thread: %s (%s, %s)", threads, more, one,
-                             optimizers[o], nets[n]);
+                    fail_msg("%u threads: %s, one thread: %s (%s, %s, %s, %s)", threads, more, one,
+                             precision, word, optimizer, net);
             }
         }
 }
 
 static void *train_beside(void *hex) {
-    train(2, "nesterov", "input 6 6 1, linear 40, relu, dropout 0.2, linear classes", hex);
+    train(2, "float32", NULL, "nesterov",
+          "input 6 6 1, linear 40, relu, dropout 0.2, linear classes", hex);
     return NULL;
 }
 
