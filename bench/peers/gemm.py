@@ -38,7 +38,7 @@ def peers(m, k, n, precision):
 
 def compiled(layer, a):
     """oneDNN's inner product with the weights in the layout that it prefers."""
-    packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().to_mkldnn(), a.shape[0])
+    packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), a.shape[0])
     return lambda: torch.ops.mkldnn._linear_pointwise(a, packed, None, "none", [], "")
 
 

@@ -50,6 +50,7 @@ static void test_product(int64_t m, int64_t n, int64_t k) {
                            .columns = n,
                            .k = (k + 1) / 2,
                            .c = got,
+                           .c_stride = DPR__PANEL,
                            .strip = count_rows};
     dpr__matmul_bf16_emulated.multiply(&call);
     assert_int_equal(n_strips, m);

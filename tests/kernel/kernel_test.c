@@ -161,7 +161,8 @@ static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k
                           {DPR_F32, dpr_shape_of(k, n), b, DPR__PLAIN}};
     dpr__op_matmul.reference(
         &(dpr__call){&param, src, {DPR_F32, dpr_shape_of(m, n), want, DPR__PLAIN}});
-    dpr__tile_call call = {.b = b_panel + 1, .m = m, .columns = n, .k = k, .c = got + GUARD};
+    dpr__tile_call call = {
+        .b = b_panel + 1, .m = m, .columns = n, .k = k, .c = got + GUARD, .c_stride = DPR__PANEL};
     float *operand = tile_operand(a, m, k, by_columns, &call);
     kernel->run.tile->multiply(&call);
     for (int64_t i = 0; i < m; i++)
@@ -220,7 +221,8 @@ static void test_half_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int6
                           .m = m,
                           .columns = n,
                           .k = pairs,
-                          .c = got + GUARD});
+                          .c = got + GUARD,
+                          .c_stride = DPR__PANEL});
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++)
             expect_near(kernel->name, got[GUARD + i * DPR__PANEL + j], want[i * n + j],

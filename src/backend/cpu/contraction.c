@@ -133,32 +133,46 @@ static void set_ahead(const dpr__chain *chain, const dpr__chain_tile *open, dpr_
             call->ahead[call->n_ahead++] = open->memory[k];
 }
 
-/* The chain's strip runs on each block of rows in the last block of k. */
+/* Into call->c. The chain's strip runs on each block of rows in the last block of k; open is NULL where there is no chain. */
 static void multiply(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
-                     float *scratch, const dpr__chain_tile *open) {
+                     float *scratch, const dpr__chain_tile *open, dpr__tile_call *call) {
     const float *a = operand(values, &row->a), *b = operand(values, &row->b);
     int64_t left = row->chain.columns - tile->panel * DPR__PANEL;
-    dpr__tile_call call = {.m = tile->rows,
-                           .columns = left < DPR__PANEL ? left : DPR__PANEL,
-                           .c = scratch + row->tile_at};
+    call->m = tile->rows;
+    call->columns = left < DPR__PANEL ? left : DPR__PANEL;
     for (int64_t l = 0; l < row->k || l == 0; l += BLOCK_K) {
-        call.k = row->k - l < BLOCK_K ? row->k - l : BLOCK_K;
-        call.add = l > 0;
-        if (l + call.k >= row->k) {
-            call.strip = row->chain.strip;
-            call.strip_id = row->chain.strip_id;
-            call.strip_call = &open->call;
-            if (call.k >= LEAST_AHEAD)
-                set_ahead(&row->chain, open, &call);
+        call->k = row->k - l < BLOCK_K ? row->k - l : BLOCK_K;
+        call->add = l > 0;
+        if (open != NULL && l + call->k >= row->k) {
+            call->strip = row->chain.strip;
+            call->strip_id = row->chain.strip_id;
+            call->strip_call = &open->call;
+            if (call->k >= LEAST_AHEAD)
+                set_ahead(&row->chain, open, call);
         }
-        set_a(row, a, tile, l, scratch, &call);
-        call.b = b + tile->panel * row->b.panel + l * DPR__PANEL;
+        set_a(row, a, tile, l, scratch, call);
+        call->b = b + tile->panel * row->b.panel + l * DPR__PANEL;
         if (row->b.packed) {
-            pack_b(row, b, tile->panel, l, call.k, scratch + row->b.stage);
-            call.b = scratch + row->b.stage;
+            pack_b(row, b, tile->panel, l, call->k, scratch + row->b.stage);
+            call->b = scratch + row->b.stage;
         }
-        row->tile->multiply(&call);
+        row->tile->multiply(call);
     }
+}
+
+/* Sums that are the result as they are go to their place at once, but for the columns of a last panel that is not whole. */
+static bool stays_as_it_is(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
+                           dpr__tile_call *call) {
+    const dpr__chain *chain = &row->chain;
+    if (!row->bare || (tile->panel + 1) * DPR__PANEL > chain->columns)
+        return false;
+    call->c = values->memory[chain->outputs[0].value];
+    if (chain->outputs[0].form == DPR__PLAIN) {
+        call->c += tile->row * chain->columns + tile->panel * DPR__PANEL;
+        call->c_stride = chain->columns;
+    } else
+        call->c += (tile->panel * chain->rows + tile->row) * DPR__PANEL;
+    return true;
 }
 
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
@@ -166,17 +180,28 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     int64_t turned = -1; /* row of the tile whose a is turned */
     for (int64_t t = first; t < last; t++) {
         dpr__tile tile = dpr__cpu_tile(row, t);
+        dpr__tile_call call = {.c = scratch + row->tile_at, .c_stride = DPR__PANEL};
         dpr__chain_tile open;
         if (row->turns_a && tile.row != turned)
             turn_a(row, operand(values, &row->a), &tile, scratch + row->a.stage);
         turned = tile.row;
-        dpr__chain_open(&row->chain, values, scratch, scratch + row->tile_at, tile.row, tile.rows,
-                        tile.panel, &open);
-        multiply(row, values, &tile, scratch, &open);
+        if (stays_as_it_is(row, values, &tile, &call)) {
+            multiply(row, values, &tile, scratch, NULL, &call);
+            continue;
+        }
+        dpr__chain_open(&row->chain, values, scratch, call.c, tile.row, tile.rows, tile.panel,
+                        &open);
+        multiply(row, values, &tile, scratch, &open, &call);
         if (row->chain.strip == NULL)
             dpr__chain_compute(&row->chain, scratch, &open);
         dpr__chain_close(&row->chain, values, &open);
     }
+}
+
+/* The product is the group's only member, and floats: the chain would copy it. */
+static bool is_bare(const dpr__chain *chain) {
+    return chain->n == 0 && chain->strip == NULL && chain->n_outputs == 1 &&
+           chain->outputs[0].reg == 0 && !dpr__form_is_half(chain->outputs[0].form);
 }
 
 /* ---- compiling ---- */
@@ -261,6 +286,7 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
                                supported));
     uint64_t a_bytes = dpr__value_bytes(step, row->a.value);
     row->down_first = !row->turns_a && (row->b.packed || a_bytes <= IN_L2);
+    row->bare = is_bare(&row->chain);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->flops = row->chain.flops +

@@ -41,6 +41,7 @@ struct dpr__row {
     const dpr__tile_kernel *tile;
     dpr__factor a, b;
     bool halves;      /* the kernel multiplies pairs of bf16 */
+    bool bare;        /* the sums are the result: no chain runs */
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */

@@ -33,14 +33,14 @@ typedef struct dpr__tile_call {
     const float *b;
     int64_t m, columns, k;
     float *c;
+    int64_t c_stride; /* of its rows: 32 where there is a strip */
     bool add;
-    dpr__strip_kernel
-        *strip; /* runs on rows of c as soon as they are done, while they are at hand, or in
-                                 registers: then c holds nothing. NULL: nothing does */
+    /* Runs on rows of c as soon as they are done, while they are at hand, or in registers: then c holds nothing. NULL: nothing does. */
+    dpr__strip_kernel *strip;
     const dpr__strip_call *strip_call;
     dpr__strip_id strip_id;
-    const float *ahead
-        [DPR__MOST_AHEAD]; /* panels that the strip will read: fetched while the sums are made */
+    /* Panels that the strip will read: fetched while the sums are made. */
+    const float *ahead[DPR__MOST_AHEAD];
     uint32_t n_ahead;
 } dpr__tile_call;
 typedef struct dpr__tile_kernel {

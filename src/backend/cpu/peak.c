@@ -29,7 +29,8 @@ static void multiply(void *user, unsigned member) {
                            .m = SIDE,
                            .columns = DPR__PANEL,
                            .k = DEPTH,
-                           .c = b + DEPTH * DPR__PANEL};
+                           .c = b + DEPTH * DPR__PANEL,
+                           .c_stride = DPR__PANEL};
     const dpr__tile_kernel *kernel = peak->kernel->run.tile;
     peak->ns[member] = UINT64_MAX;
     if (kernel->enter != NULL)

@@ -33,7 +33,7 @@ static inline void step(bool both, const float *a, const float *b) {
 /* `tail`: the last pairs of b with zeros below them, where k is no multiple of sixteen; a's are there, and zero. */
 static void block(const dpr__tile_call *call, bool both, const float *a, const float *tail,
                   float *c) {
-    const int64_t stride = DPR__PANEL * sizeof *c;
+    const int64_t stride = call->c_stride * (int64_t)sizeof *c;
     if (call->add) {
         TILE_LOAD(0, c, stride);
         TILE_LOAD(1, c + 16, stride);
@@ -42,8 +42,8 @@ static void block(const dpr__tile_call *call, bool both, const float *a, const f
         TILE_ZERO(1);
     }
     if (both && call->add) {
-        TILE_LOAD(2, c + TILE_ROWS * DPR__PANEL, stride);
-        TILE_LOAD(3, c + TILE_ROWS * DPR__PANEL + 16, stride);
+        TILE_LOAD(2, c + TILE_ROWS * call->c_stride, stride);
+        TILE_LOAD(3, c + TILE_ROWS * call->c_stride + 16, stride);
     } else if (both) {
         TILE_ZERO(2);
         TILE_ZERO(3);
@@ -56,8 +56,8 @@ static void block(const dpr__tile_call *call, bool both, const float *a, const f
     TILE_STORE(0, c, stride);
     TILE_STORE(1, c + 16, stride);
     if (both) {
-        TILE_STORE(2, c + TILE_ROWS * DPR__PANEL, stride);
-        TILE_STORE(3, c + TILE_ROWS * DPR__PANEL + 16, stride);
+        TILE_STORE(2, c + TILE_ROWS * call->c_stride, stride);
+        TILE_STORE(3, c + TILE_ROWS * call->c_stride + 16, stride);
     }
 }
 
@@ -72,7 +72,7 @@ static void multiply_rows(const dpr__tile_call *call) {
     while (call->m - i >= TILE_ROWS) {
         bool both = call->m - i >= 2 * TILE_ROWS;
         int64_t rows = both ? 2 * TILE_ROWS : TILE_ROWS;
-        block(call, both, call->a + i * CHUNK, tail, call->c + i * DPR__PANEL);
+        block(call, both, call->a + i * CHUNK, tail, call->c + i * call->c_stride);
         if (call->strip != NULL)
             call->strip(call->strip_call, i, rows);
         i += rows;
@@ -82,7 +82,7 @@ static void multiply_rows(const dpr__tile_call *call) {
     dpr__tile_call left = *call;
     left.m -= i;
     left.a += i * CHUNK;
-    left.c += i * DPR__PANEL;
+    left.c += i * call->c_stride;
     left.strip = NULL;
     left.n_ahead = 0;
     dpr__matmul_bf16_avx512bf16.multiply(&left);

@@ -18,12 +18,13 @@ typedef void block_function(const dpr__tile_call *call, const float *a, const fl
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void begin_sums(int mr, int nv, bool add, const float *c, VECTOR sum[MR][NV]) {
+INLINE void begin_sums(int mr, int nv, const dpr__tile_call *call, const float *c,
+                       VECTOR sum[MR][NV]) {
 #pragma GCC unroll 16
     for (int i = 0; i < mr; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++)
-            sum[i][j] = add ? LOAD(c + i * DPR__PANEL + j * LANES) : ZERO();
+            sum[i][j] = call->add ? LOAD(c + i * call->c_stride + j * LANES) : ZERO();
 }
 
 INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *call,
@@ -51,13 +52,13 @@ INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *
 INLINE void block(int mr, int nv, bool by_columns, const dpr__tile_call *call, const float *a,
                   const float *b, float *c) {
     VECTOR sum[MR][NV];
-    begin_sums(mr, nv, call->add, c, sum);
+    begin_sums(mr, nv, call, c, sum);
     add_products(mr, nv, by_columns, call, a, b, sum);
 #pragma GCC unroll 16
     for (int i = 0; i < mr; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++)
-            STORE_SUM(c + i * DPR__PANEL + j * LANES, sum[i][j]);
+            STORE_SUM(c + i * call->c_stride + j * LANES, sum[i][j]);
 }
 
 #define BLOCK(mr, nv, by_columns)                                                                  \
@@ -97,7 +98,7 @@ static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
     static void name##_##mr##_##nv(const dpr__tile_call *call, const float *a, const float *b,     \
                                    float *c) {                                                     \
         VECTOR sum[MR][NV];                                                                        \
-        begin_sums(mr, nv, call->add, c, sum);                                                     \
+        begin_sums(mr, nv, call, c, sum);                                                          \
         add_products(mr, nv, true, call, a, b, sum);                                               \
         name##_of_sums(mr, nv, call->strip_call, (c - call->c) / DPR__PANEL,                       \
                        (c - call->c) % DPR__PANEL, sum);                                           \
@@ -148,7 +149,7 @@ static void rows_of_blocks(const dpr__tile_call *call, int64_t first, int64_t m,
         block_function *update = fused_block(call, nv, rows);
         block_function *product = blocks[call->by_columns][nv - 1][rows];
         (update != NULL ? update : product)(call, a, call->b + column,
-                                            call->c + row * DPR__PANEL + column);
+                                            call->c + row * call->c_stride + column);
         if (last && update == NULL && call->strip != NULL)
             call->strip(call->strip_call, row, rows);
     }
