@@ -31,6 +31,7 @@ struct member {
     struct dpr__team *team;
     pthread_t thread;
     unsigned index;
+    int core; /* that it is pinned to; the caller's: the one left for it. −1: none */
 };
 
 struct dpr__team {
@@ -91,6 +92,42 @@ void dpr__team_barrier(dpr__team *team, unsigned member) {
     }
 }
 
+/* ---- cores ---- */
+
+/* Members are pinned to cores of their own where there are enough; the caller's thread is not ours to pin, so they keep out of its way. */
+static void share_cores(dpr__team *team) {
+    cpu_set_t mask;
+    bool enough = sched_getaffinity(0, sizeof mask, &mask) == 0 && (int)team->n <= CPU_COUNT(&mask);
+    int core = 0;
+    for (unsigned i = 0; i < team->n; i++, core++) {
+        while (enough && !CPU_ISSET((size_t)core, &mask))
+            core++;
+        team->members[i].core = enough ? core : -1;
+    }
+}
+
+static void pin(const struct member *member) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)member->core, &one);
+    pthread_setaffinity_np(member->thread, sizeof one, &one);
+}
+
+/* A member on the core where the caller is now would take turns with it for milliseconds, until the kernel moves one: it gets the core
+ * that was left for the caller. */
+static void leave_core_of_caller(dpr__team *team) {
+    struct member *caller = &team->members[0];
+    int here = caller->core < 0 ? -1 : sched_getcpu();
+    if (here < 0 || here == caller->core)
+        return;
+    for (unsigned i = 1; i < team->n; i++)
+        if (team->members[i].core == here) {
+            team->members[i].core = caller->core;
+            caller->core = here;
+            pin(&team->members[i]);
+        }
+}
+
 /* ---- working ---- */
 
 /* Subnormals cost a hundred cycles each on some CPUs; all members treat them alike. */
@@ -136,8 +173,10 @@ void dpr__team_run(dpr__team *team, void (*work)(void *user, unsigned member), v
     unsigned modes = flush_subnormals();
     team->work = work;
     team->user = user;
-    if (team->n > 1)
+    if (team->n > 1) {
+        leave_core_of_caller(team);
         open_gate(&team->order);
+    }
     work(user, 0);
     if (team->n > 1)
         dpr__team_barrier(team, 0);
@@ -150,26 +189,11 @@ unsigned dpr__team_size(const dpr__team *team) {
 
 /* ---- life ---- */
 
-/* Pins member i to the i-th core of the process's mask, where there is one for each. */
-static void pin(const dpr__team *team, const struct member *member, const cpu_set_t *mask) {
-    if ((int)team->n > CPU_COUNT(mask))
-        return;
-    unsigned seen = 0;
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, mask) && seen++ == member->index) {
-            cpu_set_t one;
-            CPU_ZERO(&one);
-            CPU_SET(cpu, &one);
-            pthread_setaffinity_np(member->thread, sizeof one, &one);
-        }
-}
-
 /* Signals are the caller's: members take none. */
 static dpr_status start_members(dpr__team *team) {
     sigset_t all, before;
-    cpu_set_t mask;
     int error = 0;
-    bool pinned = sched_getaffinity(0, sizeof mask, &mask) == 0;
+    share_cores(team);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (team->started = 1; team->started < team->n && error == 0; team->started++) {
@@ -179,8 +203,8 @@ static dpr_status start_members(dpr__team *team) {
         error = pthread_create(&member->thread, NULL, live, member);
         if (error != 0)
             break;
-        if (pinned)
-            pin(team, member, &mask);
+        if (member->core >= 0)
+            pin(member);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0)

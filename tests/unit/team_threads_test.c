@@ -2,6 +2,8 @@
  * than cores, too. */
 #include "base/context.h"
 #include "base/team.h"
+#include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -89,8 +91,42 @@ static void subnormals_are_flushed_alike(void **state) {
 #endif
 }
 
+static void note_core(void *user, unsigned member) {
+    ((struct shared *)user)->cell[member] = (uint64_t)sched_getcpu();
+}
+
+/* Wherever the caller's thread goes, no member stays on its core. */
+static void members_keep_off_the_core_of_the_caller(void **state) {
+    (void)state;
+    cpu_set_t mask;
+    assert_int_equal(sched_getaffinity(0, sizeof mask, &mask), 0);
+    if (CPU_COUNT(&mask) < 2) {
+        print_message("skipped: one core\n");
+        return;
+    }
+    dpr_context *context;
+    assert_int_equal(dpr_context_create(NULL, &context), DPR_OK);
+    struct shared s = {.n = 2};
+    assert_int_equal(dpr__team_create(context, 2, &s.team), DPR_OK);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        cpu_set_t one;
+        if (!CPU_ISSET(cpu, &mask))
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        assert_int_equal(pthread_setaffinity_np(pthread_self(), sizeof one, &one), 0);
+        dpr__team_run(s.team, note_core, &s);
+        assert_int_equal(s.cell[0], cpu);
+        assert_int_not_equal(s.cell[1], cpu);
+    }
+    assert_int_equal(pthread_setaffinity_np(pthread_self(), sizeof mask, &mask), 0);
+    dpr__team_destroy(s.team);
+    dpr_context_destroy(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(barriers_hold),
-                                       cmocka_unit_test(subnormals_are_flushed_alike)};
+                                       cmocka_unit_test(subnormals_are_flushed_alike),
+                                       cmocka_unit_test(members_keep_off_the_core_of_the_caller)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
