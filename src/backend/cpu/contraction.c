@@ -8,6 +8,7 @@ enum {
     TILE_ROWS = 128,   /* a tile's sums: 16 KB */
     TURNED_ROWS = 512, /* where b is packed for each tile: packed once for more rows */
     LEAST_ROWS = 16,
+    NEAR_ROWS = 64,    /* where more rows of a would not stay in L2 */
     LEAST_AHEAD = 8,   /* of k: else the sums are made before anything could come */
     BLOCK_K = 256,     /* b's block: 32 KB; b and the sums stay near */
     IN_L2 = 512 << 10, /* bytes of a that stay in L2 while all panels pass */
@@ -238,6 +239,8 @@ static int64_t rows_of_tile(const dpr__row *row, int64_t rows, int64_t columns) 
     int64_t most = row->b.packed ? TURNED_ROWS : TILE_ROWS,
             least = by_columns ? DPR__PANEL : LEAST_ROWS;
     int64_t tile = rows < most ? (rows > 1 ? rows : 1) : most;
+    while (tile > NEAR_ROWS && tile * row->k * (int64_t)sizeof(float) > IN_L2)
+        tile = dpr__ceil_divide(tile, 2);
     while (n_tiles(rows, tile, columns) < 4 && tile > least)
         tile = dpr__ceil_divide(tile, 2);
     int64_t multiple = by_columns ? DPR__PANEL : 2; /* whole pairs of rows are stored */
