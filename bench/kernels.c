@@ -37,6 +37,7 @@ static void call_span(const dpr__kernel *kernel) {
 static void call_tile(const dpr__kernel *kernel) {
     kernel->run.tile->multiply(&(dpr__tile_call){.a = a,
                                                  .a_chunk = TILE * DPR__PANEL,
+                                                 .a_row = DPR__PANEL,
                                                  .b = b,
                                                  .m = TILE,
                                                  .columns = DPR__PANEL,

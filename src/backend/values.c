@@ -128,6 +128,7 @@ static void take_addresses(dpr__values *values) {
         const dpr__placement *p = &step->placements[v];
         switch (p->home) {
         case DPR__HOME_NONE:
+        case DPR__HOME_ENTRY: /* its gather knows */
             break;
         case DPR__HOME_LEAF:
             if (!is_shadowed(values, p->leaf))

@@ -12,6 +12,16 @@ static bool bytes_meet(const dpr__placement *a, const dpr__placement *b) {
            b->offset < a->offset + a->bytes;
 }
 
+/* What lies in a pool lives as long as nothing writes the pool. */
+static dpr_status check_entry(const dpr__step *step, dpr_value entry) {
+    dpr_value pool = dpr__owner(step->graph, dpr__source(step->graph, entry, 0));
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        if (step->graph->nodes[v].op == DPR__OP_assign && dpr__source(step->graph, v, 0) == pool)
+            return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                            "plan: entry %u lies in a pool that node %u writes", entry, v);
+    return DPR_OK;
+}
+
 /* A value read in `phase` by group g must be stored, complete, and still there. */
 static dpr_status check_read(const dpr__step *step, dpr_value value, uint32_t g, uint32_t phase) {
     dpr_value owner = dpr__owner(step->graph, value);
@@ -29,6 +39,8 @@ static dpr_status check_read(const dpr__step *step, dpr_value value, uint32_t g,
     if (in_arena(p) && (p->first_phase > phase || p->last_phase < phase))
         return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read after its life",
                         owner);
+    if (p->home == DPR__HOME_ENTRY)
+        DPR_TRY(check_entry(step, owner));
     if (p->bytes != dpr__value_bytes(step, owner))
         return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u has the wrong size", owner);
     return DPR_OK;

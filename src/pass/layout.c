@@ -17,6 +17,36 @@ static void mark_plain(const dpr__step *step, bool *plain) {
     }
 }
 
+static bool is_fixed_input(const dpr_graph *graph, dpr_value leaf) {
+    const dpr__node *node = dpr__node_of(graph, leaf);
+    if (node->op != DPR__OP_leaf || ((const dpr__leaf_param *)node->param)->kind != DPR_INPUT)
+        return false;
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        if (graph->nodes[v].op == DPR__OP_assign && dpr__source(graph, v, 0) == leaf)
+            return false;
+    return true;
+}
+
+bool dpr__is_entry(const dpr__step *step, dpr_value value) {
+    const dpr_graph *graph = step->graph;
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (step->per_node || step->leaves_are_f64 || node->op != DPR__OP_gather ||
+        !dpr__form_fits_panels(node->dtype, &node->shape) ||
+        dpr__node_of(graph, dpr__source(graph, value, 1))->shape.rank != 0 ||
+        !is_fixed_input(graph, dpr__owner(graph, dpr__source(graph, value, 0))))
+        return false;
+    for (size_t i = 0; i < step->n_roots; i++)
+        if (dpr__owner(graph, step->roots[i]) == value)
+            return false;
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        for (uint32_t i = 0; i < graph->nodes[v].n_src; i++)
+            if (dpr__owner(graph, dpr__source(graph, v, i)) == value &&
+                (graph->nodes[v].op != DPR__OP_matmul || i != 0 ||
+                 dpr__source(graph, v, i) != value))
+                return false;
+    return true;
+}
+
 /* What products and others want of a rounded matrix: rows as the left operand, pairs along the rows as the right one, and the other way
  * round of its transpose; a right transpose is turned from pairs. Whoever else reads it reads rows. */
 static dpr__form half_form(const dpr__step *step, dpr_value value) {
@@ -62,7 +92,9 @@ static dpr__form form_of(const dpr__step *step, dpr_value value) {
             return step->forms[assigned_leaf(step->graph, value)];
         return half_form(step, value);
     default:
-        return dpr__form_fits_panels(node->dtype, &node->shape) ? DPR__PANELS : DPR__PLAIN;
+        return dpr__form_fits_panels(node->dtype, &node->shape) && !dpr__is_entry(step, value)
+                   ? DPR__PANELS
+                   : DPR__PLAIN;
     }
 }
 

@@ -28,6 +28,7 @@ typedef enum dpr__home {
     DPR__HOME_LEAF,     /* the store's memory of leaf `leaf` */
     DPR__HOME_ARENA,    /* arena + offset */
     DPR__HOME_CONSTANT, /* arena + offset, for ever; written once, when the plan is made */
+    DPR__HOME_ENTRY, /* in its pool: a gather of one entry that is not copied, but found in each tick */
 } dpr__home;
 
 /* Where a node's value lies. A view's entry is its owner's. */
@@ -105,6 +106,9 @@ dpr_status dpr__check_memory(const dpr__step *step);
 
 /* The node whose memory a value lies in: behind views and guards, and the value of an assign. */
 dpr_value dpr__owner(const dpr_graph *graph, dpr_value value);
+
+/* Whether value is a gather that need not copy: one entry of an input, which only left operands of products read. */
+bool dpr__is_entry(const dpr__step *step, dpr_value value);
 
 /* How an operand lies in the 2-D iteration space of a group: columns = last dimension, rows = the rest. */
 typedef enum dpr__pattern {

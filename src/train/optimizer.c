@@ -109,8 +109,9 @@ static void update_one(const struct update *update, dpr_value weights, dpr_value
         adam ? adam_direction(update, weights, gradient) : sgd_direction(update, weights, gradient);
     if (decays && adam)
         direction = blend(graph, o->weight_decay, weights, 1, direction);
-    dpr_value change = dpr_multiply(graph, direction, update->rates->rate);
-    assign(update, weights, dpr_subtract(graph, weights, change));
+    /* −η is one number: the sign costs no operation an element */
+    dpr_value change = dpr_multiply(graph, direction, dpr_scale(graph, update->rates->rate, -1));
+    assign(update, weights, dpr_add(graph, weights, change));
 }
 
 /* One factor for all gradients, so that their direction stays: c/max(norm, c), where max(a, c) =

@@ -45,6 +45,7 @@ static void test_product(int64_t m, int64_t n, int64_t k) {
     n_strips = 0;
     dpr__tile_call call = {.a = (const float *)(const void *)a_half,
                            .a_chunk = m * CHUNK,
+                           .a_row = CHUNK,
                            .b = (const float *)(const void *)b_half,
                            .m = m,
                            .columns = n,

@@ -118,31 +118,37 @@ static void spans(void **state) {
 
 /* ---- TILE ---- */
 
-/* a, m × k, as the kernel wants it by rows or by columns; what lies beyond is NaN, so that reading it shows. */
-static float *tile_operand(const float *a, int64_t m, int64_t k, bool by_columns,
+/* The ways in which the left operand may lie. */
+struct way {
+    bool by_columns, plain;
+};
+
+/* a, m × k, as the kernel wants it; what lies beyond is NaN, so that reading it shows. */
+static float *tile_operand(const float *a, int64_t m, int64_t k, struct way way,
                            dpr__tile_call *call) {
-    int64_t rows = by_columns ? k : m, columns = by_columns ? m : k;
+    int64_t rows = way.by_columns ? k : m, columns = way.by_columns ? m : k;
     int64_t panels = (columns + DPR__PANEL - 1) / DPR__PANEL;
+    int64_t row = way.plain ? columns : DPR__PANEL, panel = way.plain ? DPR__PANEL : rows * row;
     size_t n = (size_t)(panels * rows * DPR__PANEL);
-    float *panels_of_a = malloc(n * sizeof *panels_of_a + sizeof *panels_of_a);
-    assert_non_null(panels_of_a);
+    float *memory = malloc(n * sizeof *memory + sizeof *memory);
+    assert_non_null(memory);
     for (size_t i = 0; i < n + 1; i++)
-        panels_of_a[i] = NAN;
+        memory[i] = NAN;
     for (int64_t i = 0; i < m; i++)
         for (int64_t l = 0; l < k; l++) {
-            int64_t r = by_columns ? l : i, c = by_columns ? i : l;
-            panels_of_a[1 + (c / DPR__PANEL * rows + r) * DPR__PANEL + c % DPR__PANEL] =
-                a[i * k + l];
+            int64_t r = way.by_columns ? l : i, c = way.by_columns ? i : l;
+            memory[1 + c / DPR__PANEL * panel + r * row + c % DPR__PANEL] = a[i * k + l];
         }
-    call->by_columns = by_columns;
-    call->a = panels_of_a + 1; /* nothing may rely on alignment */
-    call->a_panel = rows * DPR__PANEL;
-    call->a_chunk = by_columns ? DPR__PANEL * DPR__PANEL : rows * DPR__PANEL;
-    return panels_of_a;
+    call->by_columns = way.by_columns;
+    call->a = memory + 1; /* nothing may rely on alignment */
+    call->a_panel = panel;
+    call->a_row = row;
+    call->a_chunk = way.by_columns ? DPR__PANEL * row : panel;
+    return memory;
 }
 
 /* Once over all of k, then in two pieces: the same bits. */
-static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k, bool by_columns) {
+static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k, struct way way) {
     float *a = calloc((size_t)(m * k) + 1, sizeof *a);
     float *b = calloc((size_t)(k * n) + 1, sizeof *b),
           *want = calloc((size_t)(m * n), sizeof *want);
@@ -163,7 +169,7 @@ static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k
         &(dpr__call){&param, src, {DPR_F32, dpr_shape_of(m, n), want, DPR__PLAIN}});
     dpr__tile_call call = {
         .b = b_panel + 1, .m = m, .columns = n, .k = k, .c = got + GUARD, .c_stride = DPR__PANEL};
-    float *operand = tile_operand(a, m, k, by_columns, &call);
+    float *operand = tile_operand(a, m, k, way, &call);
     kernel->run.tile->multiply(&call);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++)
@@ -217,6 +223,7 @@ static void test_half_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int6
                           .by_columns = by_columns,
                           .a_panel = pairs * DPR__PANEL,
                           .a_chunk = DPR__PANEL / 2 * (by_columns ? DPR__PANEL : m),
+                          .a_row = by_columns ? DPR__PANEL : DPR__PANEL / 2,
                           .b = (const float *)(const void *)(b_half + 4),
                           .m = m,
                           .columns = n,
@@ -264,18 +271,18 @@ static void half_tiles(void **state) {
 }
 
 /* Each ISA's rounding against the plain one, in every form, and back. */
-static void test_halves(dpr__isa isa, int64_t rows, int64_t columns) {
-    float src[1 + 40 * 32], back[40 * 32];
+static void test_halves(dpr__isa isa, int64_t rows, int64_t columns, int64_t src_row) {
+    float src[1 + 40 * 37], back[40 * 32];
     uint16_t as_rows[41 * 32 + 2 * GUARD], as_pairs[42 * 32 + 2 * GUARD];
-    fill(src, 1 + 40 * 32, 7);
+    fill(src, 1 + 40 * 37, 7);
     src[4] = NAN;
     src[5] = INFINITY;
     memset(as_rows, 0xab, sizeof as_rows);
     memset(as_pairs, 0xab, sizeof as_pairs);
-    halves_of(isa)->store(src + 1, rows, columns, as_rows + GUARD, as_pairs + GUARD);
+    halves_of(isa)->store(src + 1, src_row, rows, columns, as_rows + GUARD, as_pairs + GUARD);
     for (int64_t i = 0; i < (rows + 1) / 2 * 2; i++)
         for (int64_t j = 0; j < 32; j++) {
-            uint16_t want = i < rows && j < columns ? dpr__to_bf16(src[1 + i * 32 + j]) : 0;
+            uint16_t want = i < rows && j < columns ? dpr__to_bf16(src[1 + i * src_row + j]) : 0;
             assert_int_equal(as_pairs[GUARD + i / 2 * 64 + 2 * j + i % 2], want);
             if (i < rows)
                 assert_int_equal(as_rows[GUARD + i * 32 + j], want);
@@ -296,7 +303,8 @@ static void halves(void **state) {
     for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
         for (int64_t rows = 0; rows <= 40; rows += rows < 5 ? 1 : 7)
             for (int64_t columns = 1; columns <= 32; columns++)
-                test_halves((dpr__isa)isa, rows, columns);
+                for (int64_t src_row = 32; src_row <= 37; src_row += 5)
+                    test_halves((dpr__isa)isa, rows, columns, src_row);
 }
 
 static void test_turn(const dpr__kernel *kernel) {
@@ -323,8 +331,9 @@ static void tiles(void **state) {
             for (size_t j = 0; j < sizeof N / sizeof *N; j++)
                 for (size_t l = 0; l < sizeof K / sizeof *K; l++)
                     if (M[i] * N[j] * K[l] < 400000) /* the reference is slow */
-                        for (int by_columns = 0; by_columns < 2; by_columns++)
-                            test_tile(&dpr__kernels[t], M[i], N[j], K[l], by_columns);
+                        for (int way = 0; way < 4; way++)
+                            test_tile(&dpr__kernels[t], M[i], N[j], K[l],
+                                      (struct way){.by_columns = way % 2 == 1, .plain = way > 1});
     }
 }
 

@@ -148,14 +148,15 @@ static void run(const dpr__chain *chain, const void *const *memory, float *const
     run_spans(chain, rest, rest_output, tile == NULL ? NULL : tile + whole, scratch, n - whole);
 }
 
-/* From scratch to where a plain or bf16 value lies. */
+/* Rows of floats, src_row apart, to where a plain or bf16 value lies. */
 static void put_output(const dpr__chain *chain, const dpr__output *output, char *memory,
-                       const float *src, int64_t row, int64_t rows, int64_t panel) {
+                       const float *src, int64_t src_row, int64_t row, int64_t rows,
+                       int64_t panel) {
     int64_t n = least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
     if (!dpr__form_is_half(output->form)) {
         float *dst = (float *)(void *)memory + row * chain->columns + panel * DPR__PANEL;
         copy_rows((char *)dst, (size_t)chain->columns * sizeof *dst, (const char *)src,
-                  DPR__PANEL * sizeof *dst, rows, (size_t)n * sizeof *dst);
+                  (size_t)src_row * sizeof *dst, rows, (size_t)n * sizeof *dst);
         return;
     }
     int64_t pairs = (chain->rows + 1) / 2;
@@ -165,7 +166,13 @@ static void put_output(const dpr__chain *chain, const dpr__output *output, char 
     if (output->form != DPR__HALF_ROWS)
         as_pairs = (uint16_t *)(void *)(memory + output->pairs_at) +
                    (panel * pairs + row / 2) * (2 * DPR__PANEL);
-    chain->halves->store(src, rows, n, as_rows, as_pairs);
+    chain->halves->store(src, src_row, rows, n, as_rows, as_pairs);
+}
+
+void dpr__chain_put(const dpr__chain *chain, const dpr__values *values, const float *src,
+                    int64_t src_row, int64_t row, int64_t rows, int64_t panel) {
+    put_output(chain, &chain->outputs[0], values->memory[chain->outputs[0].value], src, src_row,
+               row, rows, panel);
 }
 
 /* Where the chain writes an output; NULL: it is made of another. What is the tile itself stays there until it is put where it belongs. */
@@ -213,7 +220,7 @@ void dpr__chain_close(const dpr__chain *chain, const dpr__values *values,
             put_output(chain, &chain->outputs[o], values->memory[chain->outputs[o].value],
                        chain->outputs[o].same_as >= 0 ? open->output[chain->outputs[o].same_as]
                                                       : open->output[o],
-                       open->row, open->rows, open->panel);
+                       DPR__PANEL, open->row, open->rows, open->panel);
 }
 
 void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,

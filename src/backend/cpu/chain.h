@@ -85,6 +85,9 @@ void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *
 void dpr__chain_compute(const dpr__chain *chain, float *scratch, const dpr__chain_tile *open);
 void dpr__chain_close(const dpr__chain *chain, const dpr__values *values,
                       const dpr__chain_tile *open);
+/* For a chain that computes nothing and has one output, plain or bf16: rows of its tile, src_row floats apart, to their place. */
+void dpr__chain_put(const dpr__chain *chain, const dpr__values *values, const float *src,
+                    int64_t src_row, int64_t row, int64_t rows, int64_t panel);
 /* All three. */
 void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
                     const float *tile, int64_t row, int64_t rows, int64_t panel);

@@ -10,6 +10,7 @@ enum {
     LEAST_ROWS = 16,
     NEAR_ROWS = 64,    /* where more rows of a would not stay in L2 */
     LEAST_AHEAD = 8,   /* of k: else the sums are made before anything could come */
+    FAR = 4 << 20,     /* bytes of a chain's operands that do not stay in L2 between two steps */
     BLOCK_K = 256,     /* b's block: 32 KB; b and the sums stay near */
     IN_L2 = 512 << 10, /* bytes of a that stay in L2 while all panels pass */
 };
@@ -65,14 +66,14 @@ static void pack_b_row(const dpr__row *row, const float *memory, int64_t first, 
     }
 }
 
-/* b's panel of columns, k from l on: rows of 32. A transpose of panels is turned 32 × 32 at a time. In bf16 the columns beyond the
- * last of a matrix are there, and zero; of floats only whole blocks are turned. */
+/* b's panel of columns, k from l on: rows of 32. A transpose of panels is turned 32 × 32 at a time, with the lanes beyond its last
+ * column, which make rows beyond k that nothing reads. */
 static void pack_b(const dpr__row *row, const float *memory, int64_t panel, int64_t l, int64_t k,
                    float *dst) {
     const dpr__factor *b = &row->b;
     int64_t n = row->chain.columns - panel * DPR__PANEL, i = 0, chunk = row->chunk;
     bool turns = b->panel != 0 && n >= DPR__PANEL;
-    for (; turns && (row->halves ? i < k : i + chunk <= k); i += chunk)
+    for (; turns && i < k; i += chunk)
         row->tile->turn(memory + (l + i) / chunk * b->panel + panel * chunk * DPR__PANEL,
                         dst + i * DPR__PANEL);
     for (; i < k; i++)
@@ -105,6 +106,7 @@ static void set_a(const dpr__row *row, const float *memory, const dpr__tile *til
                   float *scratch, dpr__tile_call *call) {
     const dpr__factor *a = &row->a;
     call->by_columns = a->transposed && !a->packed && !row->turns_a;
+    call->a_row = call->by_columns || !(a->packed || row->turns_a) ? a->row : row->chunk;
     if (a->packed) {
         pack_a(a, memory, tile->row, tile->rows, l, call->k, scratch + a->stage);
         call->a = scratch + a->stage;
@@ -113,11 +115,11 @@ static void set_a(const dpr__row *row, const float *memory, const dpr__tile *til
         call->a = scratch + a->stage + l * turned_rows(row);
         call->a_chunk = turned_rows(row) * row->chunk;
     } else if (a->transposed) {
-        call->a = memory + tile->row / DPR__PANEL * a->panel + l * DPR__PANEL;
+        call->a = memory + tile->row / DPR__PANEL * a->panel + l * a->row;
         call->a_panel = a->panel;
-        call->a_chunk = row->chunk * DPR__PANEL;
+        call->a_chunk = row->chunk * a->row;
     } else {
-        call->a = memory + l / row->chunk * a->panel + tile->row * row->chunk;
+        call->a = memory + l / row->chunk * a->panel + tile->row * a->row;
         call->a_chunk = a->panel;
     }
 }
@@ -148,7 +150,7 @@ static void multiply(const dpr__row *row, const dpr__values *values, const dpr__
             call->strip = row->chain.strip;
             call->strip_id = row->chain.strip_id;
             call->strip_call = &open->call;
-            if (call->k >= LEAST_AHEAD)
+            if (call->k >= LEAST_AHEAD && row->chain.bytes > FAR)
                 set_ahead(&row->chain, open, call);
         }
         set_a(row, a, tile, l, scratch, call);
@@ -217,14 +219,20 @@ static dpr__factor factor_of(const dpr__step *step, dpr_value value, bool transp
                          .columns = shape->dim[1]};
 }
 
-static void place_factor(dpr__factor *f, bool halves, bool by_pairs) {
+/* A left operand is read as it lies, in panels or plain; a right one in panels. */
+static void place_factor(dpr__factor *f, bool halves, bool by_pairs, bool left) {
     dpr_shape shape = dpr_shape_of(f->rows, f->columns);
-    if (f->form == DPR__PLAIN || halves != dpr__form_is_half(f->form)) {
+    if (halves != dpr__form_is_half(f->form) || (f->form == DPR__PLAIN && !left)) {
         f->packed = true;
         return;
     }
     int64_t rows = halves && by_pairs ? (f->rows + 1) / 2 : f->rows;
-    f->panel = rows * (halves && !by_pairs ? DPR__PANEL / 2 : DPR__PANEL);
+    f->row = halves && !by_pairs ? DPR__PANEL / 2 : DPR__PANEL;
+    f->panel = rows * f->row;
+    if (f->form == DPR__PLAIN) {
+        f->row = f->columns;
+        f->panel = DPR__PANEL;
+    }
     f->offset = halves && by_pairs ? dpr__form_pairs_at(f->form, &shape) : 0;
 }
 
@@ -275,8 +283,8 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     row->b = factor_of(step, dpr__source(step->graph, product, 1), param->transpose_b);
     row->halves = dpr__form_is_half(row->a.form) && dpr__form_is_half(row->b.form);
     row->b.packed = row->b.transposed;
-    place_factor(&row->a, row->halves, row->a.transposed);
-    place_factor(&row->b, row->halves, true);
+    place_factor(&row->a, row->halves, row->a.transposed, true);
+    place_factor(&row->b, row->halves, true, false);
     row->chunk = row->halves ? DPR__PANEL / 2 : DPR__PANEL;
     int64_t k = param->transpose_a ? row->a.rows : row->a.columns;
     row->k = row->halves ? (k + 1) / 2 : k;
@@ -284,17 +292,18 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
                                                  DPR_F32, step->context->isa);
     row->tile = kernel->run.tile;
     row->turns_a = row->halves && row->a.transposed && row->tile->turn_rows != NULL;
+    uint64_t a_bytes = dpr__value_bytes(step, row->a.value);
+    uint64_t b_bytes = dpr__value_bytes(step, row->b.value);
     row->tile_rows = rows_of_tile(row, node->shape.dim[0], node->shape.dim[1]);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, product, row->tile_rows, &row->chain,
                                supported));
-    uint64_t a_bytes = dpr__value_bytes(step, row->a.value);
     row->down_first = !row->turns_a && (row->b.packed || a_bytes <= IN_L2);
     row->bare = is_bare(&row->chain);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->flops = row->chain.flops +
                  2U * (uint64_t)row->chain.rows * (uint64_t)row->chain.columns * (uint64_t)k;
-    row->bytes = row->chain.bytes + a_bytes + dpr__value_bytes(step, row->b.value);
+    row->bytes = row->chain.bytes + a_bytes + b_bytes;
     dpr__cpu_cut_panels(row);
     place_scratch(row);
     return DPR_OK;

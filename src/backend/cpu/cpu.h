@@ -17,6 +17,7 @@ typedef struct dpr__factor {
     dpr__form form;
     int64_t
         panel; /* from one panel to the next, in floats or pairs of bf16; 0 where the kernel cannot read the form */
+    int64_t row;           /* from one row to the next, in the same */
     size_t offset;         /* bytes to the part that is read: the pairs of bf16 */
     int64_t rows, columns; /* of the stored matrix */
     size_t stage;          /* floats into scratch */
@@ -45,7 +46,7 @@ struct dpr__row {
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
-    dpr_value pool, index;
+    dpr_value pool, index, entry; /* entry: the value that stays in its pool */
     int64_t entry_rows, n_entries;
     size_t pool_bytes;      /* of an element */
     dpr__span_kernel *cast; /* bytes to floats */

@@ -3,12 +3,12 @@
 #include "backend/cpu/kernel.h"
 #include <string.h>
 
-static void store(const float *src, int64_t rows, int64_t columns, uint16_t *as_rows,
-                  uint16_t *as_pairs) {
+static void store(const float *src, int64_t src_row, int64_t rows, int64_t columns,
+                  uint16_t *as_rows, uint16_t *as_pairs) {
     for (int64_t i = 0; i < rows; i++) {
         uint16_t row[DPR__PANEL];
         for (int j = 0; j < DPR__PANEL; j++)
-            row[j] = j < columns ? dpr__to_bf16(src[i * DPR__PANEL + j]) : 0;
+            row[j] = j < columns ? dpr__to_bf16(src[i * src_row + j]) : 0;
         if (as_rows != NULL)
             memcpy(as_rows + i * DPR__PANEL, row, sizeof row);
         for (int j = 0; as_pairs != NULL && j < DPR__PANEL; j++) {

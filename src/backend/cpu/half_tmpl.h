@@ -9,8 +9,8 @@ static inline __m512i rounded_row(const float *src, __mmask16 low, __mmask16 hig
     return ROUND(_mm512_maskz_loadu_ps(low, src), _mm512_maskz_loadu_ps(high, src + 16));
 }
 
-static void store(const float *src, int64_t rows, int64_t columns, uint16_t *as_rows,
-                  uint16_t *as_pairs) {
+static void store(const float *src, int64_t src_row, int64_t rows, int64_t columns,
+                  uint16_t *as_rows, uint16_t *as_pairs) {
     static const short INTERLEAVE[32] = {0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,
                                          37, 6,  38, 7,  39, 8,  40, 9,  41, 10, 42,
                                          11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
@@ -19,10 +19,10 @@ static void store(const float *src, int64_t rows, int64_t columns, uint16_t *as_
     const uint32_t mask = columns >= 32 ? 0xffffffffU : (1U << columns) - 1;
     const __mmask16 low = (__mmask16)mask, high = (__mmask16)(mask >> 16);
     for (int64_t i = 0; i < rows; i += 2) {
-        const float *pair = src + i * DPR__PANEL;
+        const float *pair = src + i * src_row;
         bool both = i + 1 < rows;
         const __m512i a = rounded_row(pair, low, high);
-        const __m512i b = both ? rounded_row(pair + DPR__PANEL, low, high) : _mm512_setzero_si512();
+        const __m512i b = both ? rounded_row(pair + src_row, low, high) : _mm512_setzero_si512();
         if (as_rows != NULL) {
             _mm512_storeu_si512(as_rows + i * DPR__PANEL, a);
             if (both)

@@ -10,8 +10,9 @@ typedef void dpr__span_kernel(const void *param, const void *a, const void *b, f
                               size_t n);
 
 /* TILE: c (m × columns ≤ 32) = or += a (m × k) · b (k × columns). b is a panel's rows, 32 floats apart, so is c. Element (i, l) of a lies,
- * by rows,     at a[(l / 32)·a_chunk + i·32 + l % 32]: a matrix in panels;
- * by columns,  at a[(i / 32)·a_panel + l·32 + i % 32]: the transpose of one (a_chunk is 32·32 then).
+ * by rows,     at a[(l / 32)·a_chunk + i·a_row + l % 32]: a matrix;
+ * by columns,  at a[(i / 32)·a_panel + l·a_row + i % 32]: the transpose of one (a_chunk is 32·a_row then).
+ * In panels a_row is 32; a plain matrix has its columns there, and 32 in place of a_chunk or a_panel.
  * Each element of c is summed over l in order, wherever tiles and calls begin. Columns beyond the last are
  * computed, too, from whatever b holds there. */
 typedef enum dpr__strip_id {
@@ -28,7 +29,7 @@ typedef struct dpr__strip_call dpr__strip_call;
 typedef void dpr__strip_kernel(const dpr__strip_call *call, int64_t first, int64_t rows);
 typedef struct dpr__tile_call {
     const float *a;
-    int64_t a_chunk, a_panel;
+    int64_t a_chunk, a_panel, a_row;
     bool by_columns;
     const float *b;
     int64_t m, columns, k;
@@ -55,13 +56,14 @@ typedef struct dpr__tile_kernel {
 } dpr__tile_kernel;
 
 /* HALF_TILE: the same of bf16: a and b are pairs of neighbours along k, each in the place of a float, and k counts pairs. By rows a
- * chunk is 16 pairs: a[(l / 16)·a_chunk + i·16 + l % 16]; by columns pairs lie as floats do. turn takes and gives pairs of rows. Each
+ * chunk is 16 pairs: a[(l / 16)·a_chunk + i·a_row + l % 16] with a_row = 16; by columns pairs lie as floats in panels do. turn takes and gives pairs of rows. Each
  * element of c adds the two products of a pair in an order that the ISA sets. */
 
-/* HALVES: rows of 32 floats to bf16 and back (ir/form.h). Both results of store may be NULL; `rows` is even but at the matrix's end. */
+/* HALVES: rows of up to 32 floats, src_row apart, to bf16 and back (ir/form.h). Both results of store may be NULL; `rows` is even but at the
+ * matrix's end. */
 typedef struct dpr__half_kernel {
-    void (*store)(const float *src, int64_t rows, int64_t columns, uint16_t *as_rows,
-                  uint16_t *as_pairs);
+    void (*store)(const float *src, int64_t src_row, int64_t rows, int64_t columns,
+                  uint16_t *as_rows, uint16_t *as_pairs);
     void (*load)(const uint16_t *src, int64_t rows, float *dst);
 } dpr__half_kernel;
 

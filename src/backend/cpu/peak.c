@@ -25,6 +25,7 @@ static void multiply(void *user, unsigned member) {
     float *a = peak->memory + member * peak->each, *b = a + SIDE * DEPTH;
     dpr__tile_call call = {.a = a,
                            .a_chunk = SIDE * (peak->halves ? DPR__PANEL / 2 : DPR__PANEL),
+                           .a_row = peak->halves ? DPR__PANEL / 2 : DPR__PANEL,
                            .b = b,
                            .m = SIDE,
                            .columns = DPR__PANEL,

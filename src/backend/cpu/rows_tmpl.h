@@ -104,10 +104,9 @@ INLINE void add_powers(piece x, int64_t n, const float *maximum, float *sum) {
         }
 }
 
-/* The maximum of each row, and Σ exp(x − maximum). */
+/* The maximum of each row, and Σ exp(x − maximum). Where one piece holds all columns it is left with the powers. */
 INLINE void measure_rows(const struct matrix *x, int64_t row, int64_t rows, float *maximum,
-                         float *sum) {
-    piece lanes;
+                         float *sum, piece lanes) {
     for (int i = 0; i < LANES; i++) {
         maximum[i] = -INFINITY;
         sum[i] = 0;
@@ -129,11 +128,13 @@ static void softmax(const dpr__call *call, int64_t first, int64_t last) {
         int64_t rows = last - row < LANES ? last - row : LANES;
         float maximum[LANES], sum[LANES], unused[LANES];
         piece lanes;
-        measure_rows(&x, row, rows, maximum, sum);
+        measure_rows(&x, row, rows, maximum, sum, lanes);
         for (int64_t c = 0; c < x.columns; c += DPR__PANEL) {
             int64_t n = piece_columns(&x, c);
-            load_piece(&x, row, rows, c, lanes);
-            add_powers(lanes, n, maximum, unused);
+            if (x.columns > DPR__PANEL) {
+                load_piece(&x, row, rows, c, lanes);
+                add_powers(lanes, n, maximum, unused);
+            }
             for (int64_t j = 0; j < n; j++)
                 for (int i = 0; i < LANES; i++)
                     lanes[j][i] /= sum[i];
@@ -146,7 +147,8 @@ const dpr__rows_kernel ROWS_NAME(softmax) = {accepts_any, src_rows, softmax, fal
 /* ln Σ exp(x − maximum) of each row. */
 INLINE void totals_of_rows(const struct matrix *x, int64_t row, int64_t rows, float *maximum,
                            float *total) {
-    measure_rows(x, row, rows, maximum, total);
+    piece lanes;
+    measure_rows(x, row, rows, maximum, total, lanes);
     for (int i = 0; i < LANES; i++)
         total[i] = logarithm(total[i]);
 }
@@ -306,55 +308,46 @@ const dpr__rows_kernel ROWS_NAME(sum_first_halves) = {accepts_first_of_halves, p
 
 /* ---- the order of an epoch ---- */
 
+/* Sixteen 32-bit words in 64 bits each: as a vector type, since compilers unroll loops of sixteen before they look for vectors. */
+typedef uint64_t words __attribute__((vector_size(8 * LANES)));
+
 /* The first word of Philox4x32-10 for sixteen counters (index, 2³¹, stream, SHUFFLE); base/random.c has the algorithm. */
-INLINE void philox_lanes(uint64_t seed, uint32_t stream, const uint32_t *index, uint32_t *word) {
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+INLINE void philox_lanes(uint64_t seed, uint32_t stream, const words *index, words *word) {
+    const words low = (words){0} + 0xffffffffU;
+    words c0 = *index, c1 = (words){0} + 0x80000000U, c2 = (words){0} + stream,
+          c3 = (words){0} + DPR__PURPOSE_SHUFFLE;
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int i = 0; i < LANES; i++) {
-        c0[i] = index[i];
-        c1[i] = 0x80000000U;
-        c2[i] = stream;
-        c3[i] = DPR__PURPOSE_SHUFFLE;
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9U, k1 += 0xBB67AE85U) {
+        const words p0 = c0 * 0xD2511F53U, p1 = c2 * 0xCD9E8D57U;
+        c0 = (p1 >> 32) ^ c1 ^ k0;
+        c2 = (p0 >> 32) ^ c3 ^ k1;
+        c1 = p1 & low;
+        c3 = p0 & low;
     }
-    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9U, k1 += 0xBB67AE85U)
-        for (int i = 0; i < LANES; i++) {
-            uint64_t p0 = (uint64_t)0xD2511F53U * c0[i], p1 = (uint64_t)0xCD9E8D57U * c2[i];
-            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-            c1[i] = (uint32_t)p1;
-            c3[i] = (uint32_t)p0;
-        }
-    memcpy(word, c0, sizeof c0);
+    *word = c0;
 }
 
 /* dpr__permute for sixteen positions below n ≤ 2³¹: lanes walk until the last of them is below n. */
-INLINE void permute_lanes(uint64_t seed, uint32_t stream, uint32_t n, uint32_t *position) {
+INLINE void permute_lanes(uint64_t seed, uint32_t stream, uint32_t n, words *position) {
     unsigned half = 1;
     while ((1ULL << 2 * half) < n)
         half++;
     const uint32_t mask = (1U << half) - 1;
-    uint32_t left[LANES], right[LANES], index[LANES], word[LANES];
     bool walking = true;
     for (bool first = true; walking; first = false) {
-        for (int i = 0; i < LANES; i++) {
-            left[i] = position[i] >> half;
-            right[i] = position[i] & mask;
-        }
+        words left = *position >> half, right = *position & mask;
         for (uint32_t round = 0; round < 4; round++) {
-            for (int i = 0; i < LANES; i++)
-                index[i] = right[i] << 3 | round;
-            philox_lanes(seed, stream, index, word);
-            for (int i = 0; i < LANES; i++) {
-                uint32_t next = left[i] ^ (word[i] & mask);
-                left[i] = right[i];
-                right[i] = next;
-            }
+            words index = right << 3 | round, word;
+            philox_lanes(seed, stream, &index, &word);
+            const words next = left ^ (word & mask);
+            left = right;
+            right = next;
         }
+        const words walked = left << half | right;
         walking = false;
         for (int i = 0; i < LANES; i++) {
-            uint32_t walked = left[i] << half | right[i];
-            position[i] = first || position[i] >= n ? walked : position[i];
-            walking |= position[i] >= n;
+            (*position)[i] = first || (*position)[i] >= n ? walked[i] : (*position)[i];
+            walking |= (*position)[i] >= n;
         }
     }
 }
@@ -370,12 +363,12 @@ static void order(const dpr__call *call, int64_t first, int64_t last) {
     uint32_t epoch = (uint32_t) * (const uint64_t *)call->src[1].data;
     int64_t begin = *(const int32_t *)call->src[2].data * param->batch;
     for (int64_t row = first; row < last; row += LANES) {
-        uint32_t position[LANES];
+        words position;
         for (int i = 0; i < LANES; i++) {
             int64_t p = begin + row + i;
-            position[i] = p >= 0 && p < param->n ? (uint32_t)p : 0;
+            position[i] = p >= 0 && p < param->n ? (uint64_t)p : 0;
         }
-        permute_lanes(seed, epoch, (uint32_t)param->n, position);
+        permute_lanes(seed, epoch, (uint32_t)param->n, &position);
         for (int64_t i = 0; i < LANES && row + i < last; i++) {
             int64_t p = begin + row + i;
             ((int32_t *)call->dst.data)[row + i] =

@@ -10,7 +10,7 @@
  *   TURN(src, dst)   transposes 32 × 32 elements
  * In bf16 a number of a or b is a pair of neighbours along k, in the place of a float, and k counts pairs.
  * A register block sums over k in order, so a result does not depend on how rows or columns are cut, nor on how k is. Both operands
- * are read where they lie (ir/form.h): b in vectors, a one number at a time, at constant distances from one pointer. */
+ * are read where they lie (ir/form.h): b in vectors, a one number at a time. */
 #include "backend/cpu/chain_text.h"
 #include "backend/cpu/kernel.h"
 
@@ -29,6 +29,7 @@ INLINE void begin_sums(int mr, int nv, const dpr__tile_call *call, const float *
 
 INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *call,
                          const float *a, const float *b, VECTOR sum[MR][NV]) {
+    const int64_t row = call->a_row;
     for (int64_t l = 0; l < call->k; l += CHUNK, a += call->a_chunk) {
         int64_t n = call->k - l < CHUNK ? call->k - l : CHUNK;
         const float *x = a;
@@ -39,12 +40,12 @@ INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *
                 y[j] = LOAD(b + j * LANES);
 #pragma GCC unroll 16
             for (int i = 0; i < mr; i++) {
-                const VECTOR broadcast = BROADCAST(x + (by_columns ? i : i * CHUNK));
+                const VECTOR broadcast = BROADCAST(x + (by_columns ? i : i * row));
 #pragma GCC unroll 4
                 for (int j = 0; j < nv; j++)
                     sum[i][j] = MULTIPLY_ADD(broadcast, y[j], sum[i][j]);
             }
-            x += by_columns ? DPR__PANEL : 1;
+            x += by_columns ? row : 1;
         }
     }
 }
@@ -143,7 +144,7 @@ static void rows_of_blocks(const dpr__tile_call *call, int64_t first, int64_t m,
         int64_t row = first + m * i / n, rows = first + m * (i + 1) / n - row;
         const float *a = call->by_columns
                              ? call->a + row / DPR__PANEL * call->a_panel + row % DPR__PANEL
-                             : call->a + row * CHUNK;
+                             : call->a + row * call->a_row;
         if (column == 0)
             fetch_ahead(call, row, rows);
         block_function *update = fused_block(call, nv, rows);
