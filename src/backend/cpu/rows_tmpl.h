@@ -65,9 +65,17 @@ INLINE int64_t piece_columns(const struct matrix *m, int64_t column) {
     return m->columns - column < DPR__PANEL ? m->columns - column : DPR__PANEL;
 }
 
+/* TURN_ROWS(dst, dst_row, src, src_row) transposes 16 × 16, where an ISA has it: whole vectors, with the lanes beyond the last column of a panel. */
 INLINE void load_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
                        piece out) {
     int64_t n = piece_columns(m, column);
+#ifdef TURN_ROWS
+    if (rows == LANES && m->in_panels) {
+        for (int64_t j = 0; j < n; j += LANES)
+            TURN_ROWS(out[j], LANES, piece_of(m, row, column) + j, DPR__PANEL);
+        return;
+    }
+#endif
     if (rows < LANES)
         memset(out, 0, sizeof(piece));
     for (int64_t i = 0; i < rows; i++) {
@@ -80,6 +88,13 @@ INLINE void load_piece(const struct matrix *m, int64_t row, int64_t rows, int64_
 INLINE void store_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
                         piece in) {
     int64_t n = piece_columns(m, column);
+#ifdef TURN_ROWS
+    if (rows == LANES && m->in_panels) {
+        for (int64_t j = 0; j < n; j += LANES)
+            TURN_ROWS(piece_of(m, row, column) + j, DPR__PANEL, in[j], LANES);
+        return;
+    }
+#endif
     for (int64_t i = 0; i < rows; i++) {
         float *dst = piece_of(m, row + i, column);
         for (int64_t j = 0; j < n; j++)

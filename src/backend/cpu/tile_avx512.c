@@ -19,7 +19,7 @@
 static void turn_32(const float *src, float *dst) {
     for (int i = 0; i < 32; i += 16)
         for (int j = 0; j < 32; j += 16)
-            turn_16(src + 32 * i + j, dst + 32 * j + i);
+            turn_16(dst + 32 * j + i, 32, src + 32 * i + j, 32);
 }
 #define TURN(src, dst) turn_32(src, dst)
 #include "backend/cpu/tile_tmpl.h"

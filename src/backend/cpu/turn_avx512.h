@@ -3,6 +3,7 @@
 #define DPR_BACKEND_CPU_TURN_AVX512_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 /* a[j][i] = a[i][j]: pairs of rows, then pairs of pairs, then quarters. */
 static inline void turn_registers(__m512 a[16]) {
@@ -29,14 +30,14 @@ static inline void turn_registers(__m512 a[16]) {
     }
 }
 
-/* dst[j][i] = src[i][j], rows 32 apart. */
-static inline void turn_16(const float *src, float *dst) {
+/* dst[j][i] = src[i][j], 16 × 16. */
+static inline void turn_16(float *dst, int64_t dst_row, const float *src, int64_t src_row) {
     __m512 a[16];
     for (int i = 0; i < 16; i++)
-        a[i] = _mm512_loadu_ps(src + 32 * i);
+        a[i] = _mm512_loadu_ps(src + src_row * i);
     turn_registers(a);
     for (int i = 0; i < 16; i++)
-        _mm512_storeu_ps(dst + 32 * i, a[i]);
+        _mm512_storeu_ps(dst + dst_row * i, a[i]);
 }
 
 #endif
