@@ -244,7 +244,9 @@ static int64_t n_tiles(int64_t rows, int64_t tile_rows, int64_t columns) {
  * of it. */
 static int64_t rows_of_tile(const dpr__row *row, int64_t rows, int64_t columns) {
     bool by_columns = row->a.transposed && !row->a.packed;
-    int64_t most = row->b.packed ? TURNED_ROWS : TILE_ROWS,
+    int64_t most = row->b.packed               ? TURNED_ROWS
+                   : row->halves && by_columns ? NEAR_ROWS
+                                               : TILE_ROWS,
             least = by_columns ? DPR__PANEL : LEAST_ROWS;
     int64_t tile = rows < most ? (rows > 1 ? rows : 1) : most;
     while (tile > NEAR_ROWS && tile * row->k * (int64_t)sizeof(float) > IN_L2)

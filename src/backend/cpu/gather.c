@@ -56,14 +56,6 @@ static void run_plain(const dpr__row *row, const dpr__values *values, float *scr
     }
 }
 
-/* The next panel of these rows: more streams than the hardware follows by itself. */
-static void fetch_next(const float *src, int64_t columns, int64_t rows) {
-    for (int64_t i = 0; i < rows; i++) {
-        __builtin_prefetch(src + i * columns + DPR__PANEL);
-        __builtin_prefetch(src + i * columns + DPR__PANEL + 16);
-    }
-}
-
 /* Rows of one entry are rounded as they are read. */
 static void run_rounded(const dpr__row *row, const dpr__values *values, float *scratch,
                         int64_t first, int64_t last) {
@@ -75,7 +67,6 @@ static void run_rounded(const dpr__row *row, const dpr__values *values, float *s
     for (int64_t t = first; t < last; t++) {
         dpr__tile tile = dpr__cpu_tile(row, t);
         const float *src = entry + tile.row * chain->columns + tile.panel * DPR__PANEL;
-        fetch_next(src, chain->columns, tile.rows);
         dpr__chain_put(chain, values, src, chain->columns, tile.row, tile.rows, tile.panel);
     }
 }
@@ -125,8 +116,10 @@ dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group,
     row->run = run;
     if (row->chain.n == 0 && row->chain.n_outputs == 1 && !row->chain.outputs[0].staged)
         row->run = run_plain;
-    else if (is_rounded_entry(row))
+    else if (is_rounded_entry(row)) {
         row->run = run_rounded;
+        row->tile_rows = 8;
+    }
     row->cast = dpr__kernel_find(DPR__SPAN, DPR__OP_cast, DPR_U8, step->context->isa)->run.span;
     row->kernel = dpr__cpu_chosen(plan, node->dtype == DPR_U8 ? "gather_u8" : "gather_f32", node);
     dpr__cpu_cut_panels(row);
