@@ -4,7 +4,7 @@
 #include <string.h>
 
 bool dpr__form_fits_panels(dpr_dtype dtype, const dpr_shape *shape) {
-    return dtype == DPR_F32 && shape->rank == 2 && shape->dim[1] > 1;
+    return dtype == DPR_F32 && shape->rank >= 2 && dpr__columns(shape) > 1;
 }
 
 dpr__form dpr__form_of_leaf(dpr_leaf_kind kind, dpr_dtype dtype, const dpr_shape *shape) {
@@ -12,15 +12,15 @@ dpr__form dpr__form_of_leaf(dpr_leaf_kind kind, dpr_dtype dtype, const dpr_shape
 }
 
 static size_t padded_columns(const dpr_shape *shape) {
-    return (size_t)(shape->dim[1] + DPR__PANEL - 1) / DPR__PANEL * DPR__PANEL;
+    return (size_t)(dpr__columns(shape) + DPR__PANEL - 1) / DPR__PANEL * DPR__PANEL;
 }
 
 static size_t half_rows_bytes(const dpr_shape *shape) {
-    return padded_columns(shape) * (size_t)shape->dim[0] * sizeof(uint16_t);
+    return padded_columns(shape) * (size_t)dpr__rows_of(shape) * sizeof(uint16_t);
 }
 
 static size_t half_pairs_bytes(const dpr_shape *shape) {
-    return padded_columns(shape) * (size_t)((shape->dim[0] + 1) / 2 * 2) * sizeof(uint16_t);
+    return padded_columns(shape) * (size_t)((dpr__rows_of(shape) + 1) / 2 * 2) * sizeof(uint16_t);
 }
 
 size_t dpr__form_bytes(dpr__form form, const dpr_shape *shape, size_t element) {
@@ -28,7 +28,7 @@ size_t dpr__form_bytes(dpr__form form, const dpr_shape *shape, size_t element) {
     case DPR__PLAIN:
         break;
     case DPR__PANELS:
-        return padded_columns(shape) * (size_t)shape->dim[0] * element;
+        return padded_columns(shape) * (size_t)dpr__rows_of(shape) * element;
     case DPR__HALF_ROWS:
         return half_rows_bytes(shape);
     case DPR__HALF_PAIRS:
@@ -45,24 +45,24 @@ size_t dpr__form_pairs_at(dpr__form form, const dpr_shape *shape) {
 
 /* Element (r, c) lies at (c / 32)·panel + r·row + c % 32, in PLAIN, PANELS and HALF_ROWS. */
 static int64_t row_stride(dpr__form form, const dpr_shape *shape) {
-    return form == DPR__PLAIN ? shape->dim[1] : DPR__PANEL;
+    return form == DPR__PLAIN ? dpr__columns(shape) : DPR__PANEL;
 }
 static int64_t panel_stride(dpr__form form, const dpr_shape *shape) {
-    return form == DPR__PLAIN ? DPR__PANEL : DPR__PANEL * shape->dim[0];
+    return form == DPR__PLAIN ? DPR__PANEL : DPR__PANEL * dpr__rows_of(shape);
 }
 static int64_t rows_index(dpr__form form, const dpr_shape *shape, int64_t r, int64_t c) {
     return c / DPR__PANEL * panel_stride(form, shape) + r * row_stride(form, shape) +
            c % DPR__PANEL;
 }
 static int64_t pairs_index(const dpr_shape *shape, int64_t r, int64_t c) {
-    int64_t pairs = (shape->dim[0] + 1) / 2;
+    int64_t pairs = (dpr__rows_of(shape) + 1) / 2;
     return (c / DPR__PANEL * pairs + r / 2) * (2 * DPR__PANEL) + c % DPR__PANEL * 2 + r % 2;
 }
 
 int64_t dpr__form_index(dpr__form form, const dpr_shape *shape, int64_t i) {
     if (form == DPR__PLAIN)
         return i;
-    return rows_index(form, shape, i / shape->dim[1], i % shape->dim[1]);
+    return rows_index(form, shape, i / dpr__columns(shape), i % dpr__columns(shape));
 }
 
 /* ---- copies ---- */
@@ -88,8 +88,8 @@ static void put(void *dst, dpr__form form, const dpr_shape *shape, int64_t r, in
 static void copy_halves(void *dst, dpr__form dst_form, const void *src, dpr__form src_form,
                         const dpr_shape *shape) {
     memset(dst, 0, dpr__form_bytes(dst_form, shape, sizeof(float)));
-    for (int64_t r = 0; r < shape->dim[0]; r++)
-        for (int64_t c = 0; c < shape->dim[1]; c++)
+    for (int64_t r = 0; r < dpr__rows_of(shape); r++)
+        for (int64_t c = 0; c < dpr__columns(shape); c++)
             put(dst, dst_form, shape, r, c, get(src, src_form, shape, r, c));
 }
 
@@ -103,9 +103,9 @@ void dpr__form_copy(void *dst, dpr__form dst_form, const void *src, dpr__form sr
         copy_halves(dst, dst_form, src, src_form, shape);
         return;
     }
-    for (int64_t r = 0; r < shape->dim[0]; r++)
-        for (int64_t c = 0; c < shape->dim[1]; c += DPR__PANEL) {
-            int64_t left = shape->dim[1] - c, n = left < DPR__PANEL ? left : DPR__PANEL;
+    for (int64_t r = 0; r < dpr__rows_of(shape); r++)
+        for (int64_t c = 0; c < dpr__columns(shape); c += DPR__PANEL) {
+            int64_t left = dpr__columns(shape) - c, n = left < DPR__PANEL ? left : DPR__PANEL;
             memcpy((char *)dst + (size_t)rows_index(dst_form, shape, r, c) * element,
                    (const char *)src + (size_t)rows_index(src_form, shape, r, c) * element,
                    (size_t)n * element);

@@ -1,4 +1,4 @@
-/* How a value lies in memory.
+/* How a value lies in memory. Maps and filters are matrices, too: of as many columns as their last dimension (channels).
  *
  *   PLAIN       row-major
  *   PANELS      f32 matrices: blocks of DPR__PANEL columns, each with its rows one after the other,
@@ -31,7 +31,7 @@ static inline bool dpr__form_is_half(dpr__form form) {
     return form >= DPR__HALF_ROWS;
 }
 
-/* Whether a value of this type can lie in panels: an f32 matrix with more than one column. */
+/* Whether a value of this type can lie in panels: an f32 matrix, map or filter with more than one column. */
 bool dpr__form_fits_panels(dpr_dtype dtype, const dpr_shape *shape);
 /* The form in which a store keeps a leaf: the same for every program that shares it. */
 dpr__form dpr__form_of_leaf(dpr_leaf_kind kind, dpr_dtype dtype, const dpr_shape *shape);

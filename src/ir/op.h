@@ -12,6 +12,7 @@ enum dpr__trait {
     DPR__ZERO_GRADIENT = 8, /* derivative zero wherever it exists: ends a path silently */
     DPR__NO_GRADIENT = 16,  /* asking for the derivative is an error that names node and op */
     DPR__EFFECT = 32,       /* kept though nobody reads it */
+    DPR__CONVOLUTION = 64,  /* with a dpr__conv_param */
 };
 
 typedef enum dpr__op_id {

@@ -53,6 +53,17 @@ int64_t dpr__shape_count_open(const dpr_shape *shape) {
     return n;
 }
 
+int64_t dpr__columns(const dpr_shape *shape) {
+    return shape->rank == 0 ? 1 : shape->dim[shape->rank - 1];
+}
+
+int64_t dpr__rows_of(const dpr_shape *shape) {
+    int64_t rows = 1;
+    for (uint32_t i = 0; i + 1 < shape->rank; i++)
+        rows *= shape->dim[i];
+    return rows;
+}
+
 bool dpr__shape_is_sane(const dpr_shape *shape) {
     const int64_t most = (int64_t)1 << 40;
     int64_t n = 1;

@@ -16,6 +16,9 @@ int64_t dpr__shape_count(const dpr_shape *shape);
 int64_t dpr__shape_count_open(const dpr_shape *shape);
 /* Fails when a dimension is negative (but DPR_BATCH) or the product is beyond 2^40. */
 bool dpr__shape_is_sane(const dpr_shape *shape);
+/* A value as a matrix: the columns are the last dimension, the rows all others. */
+int64_t dpr__columns(const dpr_shape *shape);
+int64_t dpr__rows_of(const dpr_shape *shape);
 /* NumPy's rule; false where a and b do not fit. */
 bool dpr__shape_broadcast(const dpr_shape *a, const dpr_shape *b, dpr_shape *out);
 /* "batch × 28 × 28 × 1", "scalar". Returns out. */

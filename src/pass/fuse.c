@@ -21,6 +21,7 @@ struct fusion {
     } * at;                 /* (nodes) */
     dpr_value *stack;       /* (nodes) */
     uint32_t searches;
+    bool convolves; /* convolutions take elementwise readers, too */
 };
 
 static bool is_computed(dpr__op_id op) {
@@ -57,6 +58,8 @@ static bool is_anchor(const struct fusion *fusion, dpr_value value) {
     const dpr__node *node = dpr__node_of(fusion->graph, value);
     if (node->op == DPR__OP_matmul)
         return true;
+    if (dpr__has_trait(node->op, DPR__CONVOLUTION))
+        return fusion->convolves && ((const dpr__conv_param *)node->param)->groups == 1;
     return node->op == DPR__OP_gather && node->shape.rank == 2 && node->shape.dim[1] > 1 &&
            (node->dtype == DPR_F32 || (node->dtype == DPR_U8 && fusion->at[value].n_readers == 1));
 }
@@ -153,21 +156,10 @@ dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space) {
     return DPR__NO_PATTERN;
 }
 
-int64_t dpr__columns(const dpr_shape *space) {
-    return space->rank == 0 ? 1 : space->dim[space->rank - 1];
-}
-
-int64_t dpr__rows_of(const dpr_shape *space) {
-    int64_t rows = 1;
-    for (uint32_t i = 0; i + 1 < space->rank; i++)
-        rows *= space->dim[i];
-    return rows;
-}
-
 static dpr__group_kind kind_of(const struct fusion *fusion, dpr_value first, uint32_t n) {
     dpr__op_id op = dpr__node_of(fusion->graph, first)->op;
     if (is_anchor(fusion, first) && (n > 1 || fusion->graph->nodes[first].dtype == DPR_F32))
-        return op == DPR__OP_matmul ? DPR__GROUP_CONTRACT : DPR__GROUP_GATHER;
+        return op == DPR__OP_gather ? DPR__GROUP_GATHER : DPR__GROUP_CONTRACT;
     return may_fuse(fusion, first) ? DPR__GROUP_POINTWISE : DPR__GROUP_NODE;
 }
 
@@ -210,7 +202,7 @@ dpr_status dpr__fuse(dpr__step *step) {
     dpr_context *context = step->context;
     const dpr_graph *graph = step->graph;
     size_t n = graph->n_nodes;
-    struct fusion fusion = {.graph = graph};
+    struct fusion fusion = {.graph = graph, .convolves = !step->per_node};
     dpr_status status = dpr__allocate(context, n, sizeof *fusion.at, &fusion.at);
     if (status == DPR_OK)
         status = dpr__allocate(context, n, sizeof *fusion.stack, &fusion.stack);

@@ -4,6 +4,7 @@
  * backend converts them when a run begins and ends (values.h). */
 #include "base/context.h"
 #include "ir/form.h"
+#include "ir/shape.h"
 #include "pass/step.h"
 
 /* Marks what some reshape shows under another shape, and pools: an entry of one is consecutive. */
@@ -74,6 +75,22 @@ static dpr_value assigned_leaf(const dpr_graph *graph, dpr_value value) {
     return 0;
 }
 
+/* A map of so few channels would fill a fraction of its panels, unless it goes with filters: what is computed of them, element by element, lies as they do. */
+static bool is_narrow(const dpr__step *step, dpr_value value) {
+    enum { NARROW = 5 };
+    const dpr__node *node = dpr__node_of(step->graph, value);
+    if (node->shape.rank <= 2 || dpr__columns(&node->shape) >= NARROW ||
+        node->op == DPR__OP_conv2d_weights || node->op == DPR__OP_turn_filters)
+        return false;
+    for (uint32_t i = 0; dpr__has_trait(node->op, DPR__ELEMENTWISE) && i < node->n_src; i++) {
+        dpr_value src = dpr__source(step->graph, value, i);
+        if (step->forms[dpr__owner(step->graph, src)] == DPR__PANELS &&
+            dpr__shape_equal(&dpr__node_of(step->graph, src)->shape, &node->shape))
+            return false;
+    }
+    return true;
+}
+
 static dpr__form form_of(const dpr__step *step, dpr_value value) {
     const dpr__node *node = dpr__node_of(step->graph, value);
     const dpr__leaf_param *leaf = node->param;
@@ -92,7 +109,8 @@ static dpr__form form_of(const dpr__step *step, dpr_value value) {
             return step->forms[assigned_leaf(step->graph, value)];
         return half_form(step, value);
     default:
-        return dpr__form_fits_panels(node->dtype, &node->shape) && !dpr__is_entry(step, value)
+        return dpr__form_fits_panels(node->dtype, &node->shape) && !is_narrow(step, value) &&
+                       !dpr__is_entry(step, value)
                    ? DPR__PANELS
                    : DPR__PLAIN;
     }

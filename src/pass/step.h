@@ -91,6 +91,7 @@ dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_val
                            const dpr__step_options *options);
 dpr_status dpr__simplify(dpr__step *step);
 dpr_status dpr__precision(dpr__step *step);
+dpr_status dpr__turn(dpr__step *step);
 /* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */
 dpr_value dpr__sink_reshape(dpr_graph *graph, dpr_value value);
 dpr_status dpr__fuse(dpr__step *step);
@@ -119,8 +120,6 @@ typedef enum dpr__pattern {
     DPR__NO_PATTERN, /* any other broadcast */
 } dpr__pattern;
 dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space);
-int64_t dpr__columns(const dpr_shape *space);
-int64_t dpr__rows_of(const dpr_shape *space);
 
 /* Bytes of one element of a value, and of the whole as it is stored. */
 size_t dpr__element_bytes(const dpr__step *step, dpr_value value);

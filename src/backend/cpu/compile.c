@@ -76,6 +76,20 @@ dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *gro
 
 /* ---- all ---- */
 
+static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                      bool *supported) {
+    const dpr__step *step = plan->values.step;
+    switch (dpr__node_of(step->graph, step->members[group->first])->op) {
+    case DPR__OP_conv2d:
+    case DPR__OP_conv2d_data:
+        return dpr__cpu_compile_convolution(plan, group, row, supported);
+    case DPR__OP_conv2d_weights:
+        return dpr__cpu_compile_filter_gradient(plan, group, row, supported);
+    default:
+        return dpr__cpu_compile_contraction(plan, group, row, supported);
+    }
+}
+
 /* A pointwise group that the vector kernels do not support runs its one node by the reference: fuse made larger
  * groups only of what they support. */
 dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t g, dpr__row *row) {
@@ -84,7 +98,7 @@ dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t g, dpr__row *row
     *row = (dpr__row){.group = g, .phase = group->phase};
     switch (group->kind) {
     case DPR__GROUP_CONTRACT:
-        DPR_TRY(dpr__cpu_compile_contraction(plan, group, row, &supported));
+        DPR_TRY(compile_contraction(plan, group, row, &supported));
         break;
     case DPR__GROUP_GATHER:
         DPR_TRY(dpr__cpu_compile_gather(plan, group, row, &supported));

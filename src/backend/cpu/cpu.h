@@ -23,6 +23,21 @@ typedef struct dpr__factor {
     size_t stage;          /* floats into scratch */
 } dpr__factor;
 
+/* A convolution: of a map n × h × w × c (src) by kh × kw filters, to oh × ow × oc (dst); in a weights' gradient dst is its diff. */
+typedef struct dpr__cpu_conv {
+    dpr_value src, weights, dst; /* dst only in a weights' gradient: it is read there */
+    int64_t n, h, w, c, oh, ow, oc, kh, kw;
+    int64_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    int64_t spread_h, spread_w; /* spread − 1 zeros stand between the rows, and columns, of src */
+    /* the copy of some rows of src in scratch: pixels of `channels`, rows of `width` pixels */
+    int64_t channels, width, pitch;
+    int64_t tile_h;    /* rows of dst in a tile */
+    size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
+    int64_t chunks;    /* of images, in a weights' gradient: summed apart */
+    float *partial;    /* [chunk][panel of oc][kh · kw · c][32] */
+    atomic_uint *done; /* [block of channels] chunks that are summed */
+} dpr__cpu_conv;
+
 typedef struct dpr__row dpr__row;
 struct dpr__row {
     void (*run)(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
@@ -43,6 +58,7 @@ struct dpr__row {
     dpr__factor a, b;
     bool halves;      /* the kernel multiplies pairs of bf16 */
     bool bare;        /* the sums are the result: no chain runs */
+    dpr__cpu_conv conv;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
@@ -87,6 +103,10 @@ dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t group, dpr__row 
 /* One for each kind of group. *supported is false when a member has no vector kernel. */
 dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                         bool *supported);
+dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group,
+                                        dpr__row *row, bool *supported);
+dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
+                                            dpr__row *row, bool *supported);
 dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported);
 dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
@@ -94,6 +114,16 @@ dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *gro
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
 /* Before a run: a node's operands may have moved. */
 void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
+
+/* ---- maps, shared by convolutions and the gradients of their filters (conv_copy.c) ---- */
+
+/* The geometry of a row's convolution. */
+void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_conv *conv);
+/* Copies what `rows` rows of dst from row oh on of image n read of channels first … first + conv->channels − 1, with the zeros around and between. */
+void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src, int64_t n,
+                        int64_t oh, int64_t rows, int64_t first, float *dst);
+/* Floats of such a copy. */
+size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows);
 
 /* Says which kernel was chosen, and why no better one. Returns its name. */
 const char *dpr__cpu_chosen(const dpr__cpu_plan *plan, const char *name, const dpr__node *node);

@@ -33,6 +33,8 @@ typedef struct dpr__tile_call {
     bool by_columns;
     const float *b;
     int64_t m, columns, k;
+    /* Where parts > 1 the product is the sum of so many: each lies a_part and b_part floats behind the one before. */
+    int64_t parts, a_part, b_part;
     float *c;
     int64_t c_stride; /* of its rows: 32 where there is a strip */
     bool add;

@@ -12,15 +12,11 @@ struct matrix {
     int64_t columns, row, panel; /* element (r, c) at (c / 32)·panel + r·row + c % 32 */
 };
 
-static inline int64_t columns_of(const dpr_shape *shape) {
-    return shape->rank == 0 ? 1 : shape->dim[shape->rank - 1];
-}
-
 static inline struct matrix matrix_of(const dpr__tensor *tensor) {
-    int64_t columns = columns_of(&tensor->shape);
+    int64_t columns = dpr__columns(&tensor->shape);
     if (tensor->form == DPR__PANELS)
         return (struct matrix){tensor->data, true, columns, DPR__PANEL,
-                               DPR__PANEL * tensor->shape.dim[0]};
+                               DPR__PANEL * dpr__rows_of(&tensor->shape)};
     return (struct matrix){tensor->data, false, columns, columns, DPR__PANEL};
 }
 
@@ -31,7 +27,7 @@ static inline float *piece_of(const struct matrix *m, int64_t row, int64_t colum
 /* ---- what row kernels ask of a call ---- */
 
 static inline int64_t src_rows(const dpr__call *call) {
-    int64_t columns = columns_of(&call->src[0].shape);
+    int64_t columns = dpr__columns(&call->src[0].shape);
     return columns == 0 ? 0 : dpr__shape_count(&call->src[0].shape) / columns;
 }
 

@@ -259,7 +259,9 @@ static void sum_last(const dpr__call *call, int64_t first, int64_t last) {
 
 /* All of a matrix at once is row after row only where it is plain. */
 static bool accepts_last(const dpr__call *call) {
-    return reduces_last(call) && (call->src[0].form == DPR__PLAIN || reduced_axes(call) == 2) &&
+    return reduces_last(call) &&
+           (call->src[0].form == DPR__PLAIN ||
+            (reduced_axes(call) == 2 && call->src[0].shape.rank == 2)) &&
            dst_is_row(call);
 }
 const dpr__rows_kernel ROWS_NAME(sum_last) = {accepts_last, dst_elements, sum_last, false};
@@ -268,8 +270,8 @@ static bool accepts_first(const dpr__call *call) {
     uint32_t n = 0;
     while (reduced_axes(call) >> n & 1)
         n++;
-    return reduced_axes(call) == (1U << n) - 1 && (call->src[0].form == DPR__PLAIN || n == 1) &&
-           dst_is_row(call);
+    return reduced_axes(call) == (1U << n) - 1 &&
+           (call->src[0].form == DPR__PLAIN || n + 1 == call->src[0].shape.rank) && dst_is_row(call);
 }
 
 static int64_t panels_of_dst(const dpr__call *call) {

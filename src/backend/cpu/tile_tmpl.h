@@ -27,8 +27,8 @@ INLINE void begin_sums(int mr, int nv, const dpr__tile_call *call, const float *
             sum[i][j] = call->add ? LOAD(c + i * call->c_stride + j * LANES) : ZERO();
 }
 
-INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *call,
-                         const float *a, const float *b, VECTOR sum[MR][NV]) {
+INLINE void add_part(int mr, int nv, bool by_columns, const dpr__tile_call *call, const float *a,
+                     const float *b, VECTOR sum[MR][NV]) {
     const int64_t row = call->a_row;
     for (int64_t l = 0; l < call->k; l += CHUNK, a += call->a_chunk) {
         int64_t n = call->k - l < CHUNK ? call->k - l : CHUNK;
@@ -47,6 +47,16 @@ INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *
             }
             x += by_columns ? row : 1;
         }
+    }
+}
+
+INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *call,
+                         const float *a, const float *b, VECTOR sum[MR][NV]) {
+    add_part(mr, nv, by_columns, call, a, b, sum);
+    for (int64_t p = 1; p < call->parts; p++) {
+        a += call->a_part;
+        b += call->b_part;
+        add_part(mr, nv, by_columns, call, a, b, sum);
     }
 }
 

@@ -1,0 +1,109 @@
+/* Rows of a map on their way to products: copied to scratch pixel after pixel, with the zeros that padding puts around them and spreading between
+ * them. So no product knows of borders, forms or strides of the map, and the copy is in L1 or L2 when it is read. */
+#include "backend/cpu/cpu.h"
+#include "ir/shape.h"
+#include <string.h>
+
+/* Rows of the copy for so many rows of dst. */
+static int64_t copied_rows(const dpr__cpu_conv *conv, int64_t rows) {
+    return (rows - 1) * conv->stride_h + (conv->kh - 1) * conv->dilation_h + 1;
+}
+
+size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows) {
+    return (size_t)(copied_rows(conv, rows) * conv->pitch);
+}
+
+/* Pixels of one row of src, `first` channel on, to pixels of dst that are `step` apart. */
+static void copy_pixels(const dpr__cpu_conv *conv, dpr__form form, const float *src, int64_t row,
+                        int64_t from, int64_t count, int64_t first, int64_t step, float *dst) {
+    int64_t pixels = conv->n * conv->h * conv->w, at = row * conv->w + from, c = conv->channels;
+    int64_t there = conv->c - first < c ? conv->c - first : c; /* the last block may be smaller */
+    if (form == DPR__PLAIN && step == 1 && there == conv->c) {
+        memcpy(dst, src + at * c, (size_t)(count * c) * sizeof *dst);
+        return;
+    }
+    for (int64_t done = 0; done < there;) {
+        int64_t channel = first + done, lane = channel % DPR__PANEL;
+        int64_t n = DPR__PANEL - lane < there - done ? DPR__PANEL - lane : there - done;
+        const float *from_pixel = form == DPR__PLAIN
+                                      ? src + at * conv->c + channel
+                                      : src + (channel / DPR__PANEL * pixels + at) * DPR__PANEL + lane;
+        int64_t src_step = form == DPR__PLAIN ? conv->c : DPR__PANEL;
+        float *to = dst + done;
+        if (n == DPR__PANEL) /* a length that compilers know */
+            for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
+                memcpy(to, from_pixel, DPR__PANEL * sizeof *to);
+        else
+            for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
+                memcpy(to, from_pixel, (size_t)n * sizeof *to);
+        done += n;
+    }
+}
+
+/* Of a line of `extent` elements, spread apart, those that lie at 0 … length − 1 of the padded line. */
+static void visible(int64_t extent, int64_t spread, int64_t pad, int64_t length, int64_t *first,
+                    int64_t *end) {
+    *first = pad < 0 ? (-pad + spread - 1) / spread : 0;
+    int64_t last = length - 1 - pad; /* highest place, spread, that is seen */
+    *end = last < 0 ? 0 : last / spread + 1;
+    *end = *end > extent ? extent : *end;
+    *end = *end < *first ? *first : *end;
+}
+
+void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src, int64_t n,
+                        int64_t oh, int64_t rows, int64_t first, float *dst) {
+    int64_t c = conv->channels, from, end;
+    dpr__form form = step->forms[conv->src];
+    visible(conv->w, conv->spread_w, conv->pad_left, conv->width, &from, &end);
+    int64_t left = from * conv->spread_w + conv->pad_left, seen = (end - from - 1) * conv->spread_w + 1;
+    seen = end > from ? seen : 0;
+    for (int64_t r = 0; r < copied_rows(conv, rows); r++, dst += conv->pitch) {
+        int64_t y = oh * conv->stride_h + r - conv->pad_top;
+        if (y < 0 || y % conv->spread_h != 0 || y / conv->spread_h >= conv->h || seen == 0) {
+            memset(dst, 0, (size_t)conv->pitch * sizeof *dst);
+            continue;
+        }
+        if (conv->spread_w > 1)
+            memset(dst, 0, (size_t)conv->pitch * sizeof *dst);
+        memset(dst, 0, (size_t)(left * c) * sizeof *dst);
+        memset(dst + (left + seen) * c, 0, (size_t)(conv->pitch - (left + seen) * c) * sizeof *dst);
+        copy_pixels(conv, form, src, n * conv->h + y / conv->spread_h, from, end - from, first,
+                    conv->spread_w, dst + left * c);
+    }
+}
+
+static const dpr_shape *shape_of(const dpr__step *step, dpr_value value) {
+    return &dpr__node_of(step->graph, value)->shape;
+}
+
+/* A data gradient with turned filters is a convolution of diff_dst with stride − 1 zeros between its pixels. */
+static void turn_geometry(dpr__cpu_conv *conv) {
+    conv->spread_h = conv->stride_h;
+    conv->spread_w = conv->stride_w;
+    conv->stride_h = conv->stride_w = 1;
+    conv->pad_top = conv->dilation_h * (conv->kh - 1) - conv->pad_top;
+    conv->pad_left = conv->dilation_w * (conv->kw - 1) - conv->pad_left;
+}
+
+void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_conv *conv) {
+    const dpr__node *node = dpr__node_of(step->graph, value);
+    const dpr__conv_param *p = node->param;
+    bool gradient = node->op == DPR__OP_conv2d_weights;
+    conv->src = dpr__source(step->graph, value, 0);
+    conv->weights = gradient ? value : dpr__source(step->graph, value, 1);
+    conv->dst = gradient ? dpr__source(step->graph, value, 1) : value;
+    const dpr_shape *src = shape_of(step, conv->src), *dst = shape_of(step, conv->dst);
+    conv->n = src->dim[0], conv->h = src->dim[1], conv->w = src->dim[2], conv->c = src->dim[3];
+    conv->oh = dst->dim[1], conv->ow = dst->dim[2], conv->oc = dst->dim[3];
+    conv->kh = shape_of(step, conv->weights)->dim[0];
+    conv->kw = shape_of(step, conv->weights)->dim[1];
+    conv->stride_h = p->stride_h, conv->stride_w = p->stride_w;
+    conv->dilation_h = p->dilation_h, conv->dilation_w = p->dilation_w;
+    conv->pad_top = p->pad_top, conv->pad_left = p->pad_left;
+    conv->spread_h = conv->spread_w = 1;
+    if (node->op == DPR__OP_conv2d_data)
+        turn_geometry(conv);
+    conv->channels = conv->c;
+    conv->width = (conv->ow - 1) * conv->stride_w + (conv->kw - 1) * conv->dilation_w + 1;
+    conv->pitch = conv->width * conv->channels;
+}

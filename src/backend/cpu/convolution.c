@@ -1,0 +1,103 @@
+/* Convolutions forward, and back to the data (whose filters were turned, pass/lower.c). A tile is some rows of one image's result, over all its
+ * channels: what they read is copied to scratch once (conv_copy.c). There neighbouring pixels are consecutive, so a row of filters, kw × c, is one run
+ * of k, filters' rows are parts at equal distances, and products read pixels where they lie:
+ *   dst[ow][oc] = Σ over kh of (kw·c numbers from pixel ow·stride on) · weights[kh][kw·c][oc] */
+#include "backend/cpu/cpu.h"
+#include "base/context.h"
+#include "ir/shape.h"
+#include <string.h>
+
+enum {
+    TILE_PIXELS = 128, /* of the result: 16 KB of sums for 32 channels */
+};
+
+/* The filters of 32 channels: kh · kw · c rows of 32. */
+static const float *filters_of(const dpr__row *row, const dpr__values *values, int64_t panel,
+                               float *scratch) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const float *weights = values->memory[conv->weights];
+    int64_t k = conv->kh * conv->kw * conv->c, left = conv->oc - panel * DPR__PANEL;
+    if (values->step->forms[conv->weights] == DPR__PANELS)
+        return weights + panel * k * DPR__PANEL;
+    float *copy = scratch + conv->filters_at;
+    for (int64_t i = 0; i < k; i++)
+        memcpy(copy + i * DPR__PANEL, weights + i * conv->oc + panel * DPR__PANEL,
+               (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *copy);
+    return copy;
+}
+
+/* One row of the result, 32 channels. Dilated filters are a run of k for each of their columns. */
+static void multiply_row(const dpr__row *row, const float *copy, const float *filters,
+                         int64_t panel, float *dst) {
+    const dpr__cpu_conv *conv = &row->conv;
+    bool whole = conv->dilation_w == 1;
+    int64_t run = whole ? conv->kw * conv->c : conv->c, left = conv->oc - panel * DPR__PANEL;
+    dpr__tile_call call = {.a_row = conv->stride_w * conv->c,
+                           .a_chunk = row->chunk,
+                           .parts = conv->kh,
+                           .a_part = conv->dilation_h * conv->pitch,
+                           .b_part = conv->kw * conv->c * DPR__PANEL,
+                           .m = conv->ow,
+                           .columns = left < DPR__PANEL ? left : DPR__PANEL,
+                           .k = run,
+                           .c = dst,
+                           .c_stride = DPR__PANEL};
+    for (int64_t kw = 0; kw < (whole ? 1 : conv->kw); kw++) {
+        call.a = copy + kw * conv->dilation_w * conv->c;
+        call.b = filters + kw * conv->c * DPR__PANEL;
+        call.add = kw > 0;
+        row->tile->multiply(&call);
+    }
+}
+
+static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                int64_t last) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const float *src = values->memory[conv->src];
+    int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h);
+    float *copy = scratch + conv->copy_at, *tile = scratch + row->tile_at;
+    for (int64_t t = first; t < last; t++) {
+        int64_t n = t / down, oh = t % down * conv->tile_h;
+        int64_t rows = conv->oh - oh < conv->tile_h ? conv->oh - oh : conv->tile_h;
+        dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, copy);
+        for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
+            const float *filters = filters_of(row, values, panel, scratch);
+            for (int64_t r = 0; r < rows; r++)
+                multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
+                             tile + r * conv->ow * DPR__PANEL);
+            dpr__chain_run(&row->chain, values, scratch, tile, (n * conv->oh + oh) * conv->ow,
+                           rows * conv->ow, panel);
+        }
+    }
+}
+
+dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group,
+                                        dpr__row *row, bool *supported) {
+    const dpr__step *step = plan->values.step;
+    dpr_value value = step->members[group->first];
+    const dpr__node *node = dpr__node_of(step->graph, value);
+    dpr__cpu_conv *conv = &row->conv;
+    dpr__cpu_conv_geometry(step, value, conv);
+    conv->tile_h = TILE_PIXELS / (conv->ow > 0 ? conv->ow : 1);
+    conv->tile_h = conv->tile_h < 1 ? 1 : conv->tile_h > conv->oh ? conv->oh : conv->tile_h;
+    int64_t pixels = conv->tile_h * conv->ow;
+    row->chunk = DPR__PANEL;
+    const dpr__kernel *kernel =
+        dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa);
+    row->tile = kernel->run.tile;
+    DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
+    row->run = run;
+    row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
+    row->n_tiles = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
+    row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *
+                                        (uint64_t)(conv->kh * conv->kw * conv->c);
+    row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
+                 dpr__value_bytes(step, conv->weights);
+    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
+    conv->filters_at = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    row->scratch_floats = conv->filters_at;
+    if (step->forms[conv->weights] != DPR__PANELS)
+        row->scratch_floats += (size_t)(conv->kh * conv->kw * conv->c * DPR__PANEL);
+    return DPR_OK;
+}

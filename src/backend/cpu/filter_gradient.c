@@ -1,0 +1,200 @@
+/* Gradients of filters:
+ *   diff_weights[kh][kw][c][oc] = Σ over n, oh, ow of src[n][oh·stride + kh][ow·stride + kw][c] · diff_dst[n][oh][ow][oc]
+ * a product over pixels, whose left operand is the copy of the map (conv_copy.c) read by columns: kw × c neighbours are consecutive. Images are cut into
+ * chunks, from shapes alone; a tile is one chunk and a block of channels, summed into a place of its own. Whoever brings the last chunk of a block adds
+ * them in their order, and runs the chain, the update, on the sums. */
+#include "backend/cpu/cpu.h"
+#include "base/context.h"
+#include "ir/shape.h"
+#include <string.h>
+
+enum {
+    BLOCK_CHANNELS = 128,
+    COPY_FLOATS = 64 << 10, /* of a strip of rows: stays in L2 */
+    TILES = 16,             /* some for every thread of a small machine */
+    PARTIAL_BYTES = 16 << 20,
+};
+
+static int64_t filter_rows(const dpr__cpu_conv *conv) {
+    return conv->kh * conv->kw * conv->c;
+}
+static int64_t panels_of(const dpr__cpu_conv *conv) {
+    return dpr__ceil_divide(conv->oc, DPR__PANEL);
+}
+static int64_t blocks_of(const dpr__cpu_conv *conv) {
+    return dpr__ceil_divide(conv->c, conv->channels);
+}
+
+/* Rows of the sums of a chunk, from `at` on. */
+static float *partial_of(const dpr__cpu_conv *conv, int64_t chunk, int64_t panel, int64_t at) {
+    return conv->partial +
+           ((chunk * panels_of(conv) + panel) * filter_rows(conv) + at) * DPR__PANEL;
+}
+
+/* 32 channels of `count` pixels of diff_dst: where they lie, or copied. */
+static const float *diff_pixels(const dpr__cpu_conv *conv, dpr__form form, const float *diff,
+                                int64_t pixel, int64_t count, int64_t panel, float *stage) {
+    if (form == DPR__PANELS)
+        return diff + (panel * conv->n * conv->oh * conv->ow + pixel) * DPR__PANEL;
+    int64_t left = conv->oc - panel * DPR__PANEL, n = left < DPR__PANEL ? left : DPR__PANEL;
+    for (int64_t i = 0; i < count; i++)
+        memcpy(stage + i * DPR__PANEL, diff + (pixel + i) * conv->oc + panel * DPR__PANEL,
+               (size_t)n * sizeof *stage);
+    return stage;
+}
+
+struct strip {
+    int64_t chunk, n, oh, rows, first; /* first channel of the block */
+    bool add;
+    const float *copy;
+};
+
+/* All filters' rows of a block against 32 channels of diff_dst, over the pixels of a strip. */
+static void multiply_panel(const dpr__row *row, const struct strip *strip, const float *diff,
+                           int64_t panel) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t left_c = conv->c - strip->first, left_oc = conv->oc - panel * DPR__PANEL;
+    bool whole = conv->dilation_w == 1 && conv->channels == conv->c;
+    dpr__tile_call call = {.by_columns = true,
+                           .a_row = conv->stride_w * conv->channels,
+                           .a_chunk = DPR__PANEL * conv->stride_w * conv->channels,
+                           .a_panel = DPR__PANEL,
+                           .parts = strip->rows,
+                           .a_part = conv->stride_h * conv->pitch,
+                           .b = diff,
+                           .b_part = conv->ow * DPR__PANEL,
+                           .columns = left_oc < DPR__PANEL ? left_oc : DPR__PANEL,
+                           .k = conv->ow,
+                           .c_stride = DPR__PANEL,
+                           .add = strip->add};
+    call.m = whole ? conv->kw * conv->c : left_c < conv->channels ? left_c : conv->channels;
+    for (int64_t kh = 0; kh < conv->kh; kh++)
+        for (int64_t kw = 0; kw < (whole ? 1 : conv->kw); kw++) {
+            call.a = strip->copy + kh * conv->dilation_h * conv->pitch +
+                     kw * conv->dilation_w * conv->channels;
+            call.c = partial_of(conv, strip->chunk, panel,
+                                (kh * conv->kw + kw) * conv->c + strip->first);
+            row->tile->multiply(&call);
+        }
+}
+
+static void sum_image(const dpr__row *row, const dpr__values *values, float *scratch,
+                      struct strip *strip) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const dpr__step *step = values->step;
+    float *copy = scratch + conv->copy_at;
+    float *stage = copy + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    strip->copy = copy;
+    for (strip->oh = 0; strip->oh < conv->oh; strip->oh += conv->tile_h, strip->add = true) {
+        int64_t left = conv->oh - strip->oh;
+        strip->rows = left < conv->tile_h ? left : conv->tile_h;
+        dpr__cpu_conv_copy(conv, step, values->memory[conv->src], strip->n, strip->oh, strip->rows,
+                           strip->first, copy);
+        for (int64_t panel = 0; panel < panels_of(conv); panel++)
+            multiply_panel(row, strip,
+                           diff_pixels(conv, step->forms[conv->dst], values->memory[conv->dst],
+                                       (strip->n * conv->oh + strip->oh) * conv->ow,
+                                       strip->rows * conv->ow, panel, stage),
+                           panel);
+    }
+}
+
+/* Adds the chunks of a block, filter by filter, and runs the chain on the sums. */
+static void combine(const dpr__row *row, const dpr__values *values, float *scratch,
+                    int64_t first) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t left = conv->c - first, channels = left < conv->channels ? left : conv->channels;
+    float *sum = scratch + row->tile_at;
+    for (int64_t panel = 0; panel < panels_of(conv); panel++)
+        for (int64_t filter = 0; filter < conv->kh * conv->kw; filter++) {
+            int64_t at = filter * conv->c + first;
+            memcpy(sum, partial_of(conv, 0, panel, at),
+                   (size_t)(channels * DPR__PANEL) * sizeof *sum);
+            for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
+                const float *part = partial_of(conv, chunk, panel, at);
+                for (int64_t i = 0; i < channels * DPR__PANEL; i++)
+                    sum[i] += part[i];
+            }
+            dpr__chain_run(&row->chain, values, scratch, sum, at, channels, panel);
+        }
+}
+
+static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                int64_t last) {
+    const dpr__cpu_conv *conv = &row->conv;
+    for (int64_t t = first; t < last; t++) {
+        int64_t block = t / conv->chunks, chunk = t % conv->chunks;
+        struct strip strip = {.chunk = chunk, .first = block * conv->channels};
+        int64_t end = conv->n * (chunk + 1) / conv->chunks;
+        for (strip.n = conv->n * chunk / conv->chunks; strip.n < end; strip.n++)
+            sum_image(row, values, scratch, &strip);
+        if (atomic_fetch_add_explicit(&conv->done[block], 1, memory_order_acq_rel) + 1 <
+            conv->chunks)
+            continue;
+        atomic_store_explicit(&conv->done[block], 0, memory_order_relaxed);
+        combine(row, values, scratch, strip.first);
+    }
+}
+
+static int64_t chunks_of(const dpr__cpu_conv *conv) {
+    int64_t bytes = filter_rows(conv) * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
+    int64_t chunks = dpr__ceil_divide(TILES, blocks_of(conv));
+    while (chunks > 1 && (chunks > conv->n || chunks * bytes > PARTIAL_BYTES))
+        chunks--;
+    return chunks;
+}
+
+static dpr_status make_partials(dpr__cpu_plan *plan, dpr__cpu_conv *conv) {
+    size_t floats =
+        (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL) + 16;
+    conv->partial = dpr__arena_allocate(&plan->arena, floats * sizeof *conv->partial);
+    conv->done =
+        dpr__arena_allocate(&plan->arena, (size_t)blocks_of(conv) * sizeof *conv->done);
+    if (conv->partial == NULL || conv->done == NULL)
+        return DPR_E_MEMORY;
+    memset(conv->partial, 0, floats * sizeof *conv->partial); /* touched now */
+    conv->partial += (64 - (uintptr_t)conv->partial % 64) % 64 / sizeof *conv->partial;
+    for (int64_t i = 0; i < blocks_of(conv); i++)
+        atomic_init(&conv->done[i], 0);
+    return DPR_OK;
+}
+
+/* As many rows of diff_dst at a time as a copy has room for. */
+static int64_t strip_rows(dpr__cpu_conv *conv) {
+    int64_t rows = conv->oh;
+    while (rows > 1 && dpr__cpu_conv_copy_floats(conv, rows) > COPY_FLOATS)
+        rows--;
+    return rows;
+}
+
+dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
+                                            dpr__row *row, bool *supported) {
+    const dpr__step *step = plan->values.step;
+    dpr_value value = step->members[group->first];
+    const dpr__node *node = dpr__node_of(step->graph, value);
+    dpr__cpu_conv *conv = &row->conv;
+    dpr__cpu_conv_geometry(step, value, conv);
+    conv->channels = conv->c < BLOCK_CHANNELS ? conv->c : BLOCK_CHANNELS;
+    conv->pitch = conv->width * conv->channels;
+    conv->tile_h = strip_rows(conv);
+    conv->chunks = chunks_of(conv);
+    const dpr__kernel *kernel =
+        dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa);
+    row->tile = kernel->run.tile;
+    DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
+                               supported));
+    DPR_TRY(make_partials(plan, conv));
+    row->run = run;
+    row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
+    row->n_tiles = blocks_of(conv) * conv->chunks;
+    row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *
+                                        (uint64_t)filter_rows(conv);
+    row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
+                 dpr__value_bytes(step, conv->dst);
+    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
+    row->scratch_floats = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    if (step->forms[conv->dst] == DPR__PLAIN)
+        row->scratch_floats += (size_t)(conv->tile_h * conv->ow * DPR__PANEL);
+    return DPR_OK;
+}

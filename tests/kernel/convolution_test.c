@@ -1,0 +1,141 @@
+/* Convolutions and their gradients on the cpu device against the reference, over geometries, instruction sets and threads. */
+#include "base/context.h"
+#include <deeper/deeper.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct geometry {
+    int64_t n, h, w, c, oc, kh, kw;
+    dpr_conv_options options;
+};
+
+#define G(n, h, w, c, oc, kh, kw, ...)                                                             \
+    { n, h, w, c, oc, kh, kw, {sizeof(dpr_conv_options), __VA_ARGS__} }
+
+static const struct geometry GEOMETRIES[] = {
+    G(2, 5, 5, 1, 6, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(2, 28, 28, 1, 6, 5, 5, {1, 1}, {1, 1}, {2, 2, 2, 2}, 1),
+    G(3, 14, 14, 6, 16, 5, 5, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(2, 8, 8, 16, 16, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(2, 9, 7, 31, 33, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 8, 8, 32, 64, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 9, 9, 33, 40, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(2, 8, 8, 3, 24, 2, 2, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(1, 7, 9, 5, 7, 3, 2, {2, 3}, {2, 1}, {3, 0, 1, 2}, 1),
+    G(1, 6, 6, 200, 32, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 12, 12, 4, 4, 1, 1, {2, 2}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(2, 11, 11, 2, 3, 3, 3, {1, 1}, {3, 3}, {3, 3, 3, 3}, 1),
+    G(1, 4, 4, 64, 2, 4, 4, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(1, 1, 1, 8, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 130, 3, 2, 5, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 6, 6, 8, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4),
+    G(1, 6, 5, 9, 9, 3, 3, {2, 1}, {1, 1}, {1, 0, 1, 2}, 9),
+};
+
+enum { MOST = 1 << 16 };
+
+struct results {
+    float y[MOST], dx[MOST], dw[MOST];
+    size_t ny, nx, nw;
+};
+
+static size_t count_of(dpr_shape shape) {
+    size_t n = 1;
+    for (uint32_t i = 0; i < shape.rank; i++)
+        n *= (size_t)shape.dim[i];
+    return n;
+}
+
+static void fill(dpr_store *store, const char *leaf, size_t n, unsigned seed) {
+    float *values = malloc(n * sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < n; i++)
+        values[i] = (float)((i * 7919 + seed * 104729) % 2003) / 1000 - 1;
+    assert_int_equal(dpr_store_write(store, leaf, values, n * sizeof *values), DPR_OK);
+    free(values);
+}
+
+static void run(const struct geometry *g, const char *device, const char *isa, unsigned threads,
+                const char *disabled, struct results *out) {
+    dpr_context *context;
+    dpr_context_options options = dpr_context_options_default();
+    options.device = device;
+    options.cpu_isa = isa;
+    options.threads = threads;
+    options.disabled_passes = disabled;
+    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
+    dpr_graph *graph = dpr_graph_create(context);
+    dpr_value x = dpr_input(graph, "x", DPR_F32, dpr_shape_of(g->n, g->h, g->w, g->c));
+    dpr_shape filters = dpr_shape_of(g->kh, g->kw, g->c / g->options.groups, g->oc);
+    dpr_value w = dpr_parameter(graph, "w", filters, DPR_INIT_HE);
+    dpr_value b = dpr_parameter(graph, "b", dpr_shape_of(g->oc), DPR_INIT_ONE);
+    dpr_value y = dpr_relu(graph, dpr_add(graph, dpr_conv2d(graph, x, w, &g->options), b));
+    dpr_shape shape = dpr_value_shape(graph, y);
+    dpr_value t = dpr_input(graph, "t", DPR_F32, shape);
+    dpr_value loss = dpr_sum(graph, dpr_multiply(graph, y, t), 15, false), gradients[2];
+    assert_int_equal(dpr_gradients(graph, loss, (dpr_value[]){x, w}, 2, gradients), DPR_OK);
+    dpr_value roots[] = {y, gradients[0], gradients[1]};
+    dpr_store *store;
+    dpr_program *program;
+    out->ny = count_of(shape), out->nw = count_of(filters);
+    out->nx = (size_t)(g->n * g->h * g->w * g->c);
+    assert_true(out->ny <= MOST && out->nx <= MOST && out->nw <= MOST);
+    assert_int_equal(dpr_store_create(context, &store), DPR_OK);
+    assert_int_equal(dpr_program_create(graph, store, roots, 3, NULL, &program), DPR_OK);
+    fill(store, "x", out->nx, 1), fill(store, "w", out->nw, 2), fill(store, "t", out->ny, 3);
+    for (int tick = 0; tick < 2; tick++) /* the second finds what the first left behind */
+        assert_int_equal(dpr_program_run(program, 1, NULL, NULL), DPR_OK);
+    assert_int_equal(dpr_program_read(program, y, out->y, out->ny * 4), DPR_OK);
+    assert_int_equal(dpr_program_read(program, gradients[0], out->dx, out->nx * 4), DPR_OK);
+    assert_int_equal(dpr_program_read(program, gradients[1], out->dw, out->nw * 4), DPR_OK);
+    dpr_program_destroy(program);
+    dpr_store_destroy(store);
+    dpr_graph_destroy(graph);
+    dpr_context_destroy(context);
+}
+
+static void expect_near(const char *what, size_t g, const float *got, const float *want, size_t n,
+                        double terms) {
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs((double)got[i] - (double)want[i]) <= 3e-6 * (terms + 1)))
+            fail_msg("geometry %zu: %s[%zu] is %g, not %g", g, what, i, (double)got[i],
+                     (double)want[i]);
+}
+
+static void geometries_agree(void **state) {
+    (void)state;
+    static struct results want, got, more;
+    static const char *const ISAS[] = {"generic", "avx2", "avx512", NULL};
+    for (size_t i = 0; i < sizeof GEOMETRIES / sizeof *GEOMETRIES; i++) {
+        const struct geometry *g = &GEOMETRIES[i];
+        run(g, "ref", NULL, 1, NULL, &want);
+        for (int isa = 0; isa < 4; isa++) {
+            run(g, "cpu", ISAS[isa], 1, NULL, &got);
+            expect_near("y", i, got.y, want.y, want.ny, (double)(g->kh * g->kw * g->c));
+            expect_near("dx", i, got.dx, want.dx, want.nx, (double)(g->kh * g->kw * g->oc));
+            expect_near("dw", i, got.dw, want.dw, want.nw, (double)(g->n * g->h * g->w));
+            for (unsigned threads = 2; threads < 4; threads++) {
+                run(g, "cpu", ISAS[isa], threads, NULL, &more);
+                assert_memory_equal(more.y, got.y, got.ny * sizeof *got.y);
+                assert_memory_equal(more.dx, got.dx, got.nx * sizeof *got.dx);
+                assert_memory_equal(more.dw, got.dw, got.nw * sizeof *got.dw);
+            }
+        }
+        run(g, "cpu", NULL, 2, "layout,fuse", &got);
+        expect_near("y", i, got.y, want.y, want.ny, (double)(g->kh * g->kw * g->c));
+        expect_near("dx", i, got.dx, want.dx, want.nx, (double)(g->kh * g->kw * g->oc));
+        expect_near("dw", i, got.dw, want.dw, want.nw, (double)(g->n * g->h * g->w));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(geometries_agree)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
