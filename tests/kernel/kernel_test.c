@@ -479,6 +479,54 @@ static dpr__draw_param draw_param;
 static dpr__order_param order_param;
 static int32_t batch_number;
 
+static uint8_t places[MOST * 4];
+static int32_t valid_rows;
+static const dpr__window_param window = {.kernel_h = 3,
+                                         .kernel_w = 2,
+                                         .stride_h = 2,
+                                         .stride_w = 1,
+                                         .pad_top = 1,
+                                         .pad_left = 0,
+                                         .pad_bottom = 1,
+                                         .pad_right = 1,
+                                         .height = 5,
+                                         .width = 4};
+
+/* Two images of 5 × 4 pixels, or the 3 × 4 windows over them; false for an op of another kind. */
+static bool make_map_case(dpr__op_id op, int64_t rows, int64_t columns, struct rows_case *c) {
+    const dpr_shape map = dpr_shape_of(2, 5, 4, columns), windows = dpr_shape_of(2, 3, 4, columns);
+    fill(pool, 40 * columns, 5);
+    for (int64_t i = 0; i < 24 * columns; i++)
+        places[i] = (uint8_t)(i * 5 % 6); /* some on the padding */
+    bool back = op == DPR__OP_window_put || op == DPR__OP_window_spread;
+    switch (op) {
+    case DPR__OP_window_argmax:
+        c->call.dst.dtype = DPR_U8;
+        break;
+    case DPR__OP_window_put:
+    case DPR__OP_window_spread:
+    case DPR__OP_window_take:
+    case DPR__OP_window_sum:
+        c->src[1] = (dpr__tensor){DPR_U8, windows, places, DPR__PLAIN};
+        break;
+    case DPR__OP_prefix:
+        valid_rows = (int32_t)(rows / 2);
+        c->src[0].shape = c->call.dst.shape = dpr_shape_of(rows, columns);
+        c->src[1] = (dpr__tensor){DPR_I32, dpr_scalar_shape(), &valid_rows, DPR__PLAIN};
+        return true;
+    case DPR__OP_turn_filters:
+        c->src[0].shape = dpr_shape_of(2, 1, columns < 33 ? columns : 33, rows);
+        c->call.dst.shape = dpr_shape_of(2, 1, rows, columns < 33 ? columns : 33);
+        return true;
+    default:
+        return false;
+    }
+    c->call.param = &window;
+    c->src[0].shape = back ? windows : map;
+    c->call.dst.shape = back ? map : windows;
+    return true;
+}
+
 /* Arguments for the kernel over rows × columns; false where it does not take them. */
 static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, bool last,
                       struct rows_case *c) {
@@ -528,6 +576,7 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         c->call.dst = (dpr__tensor){DPR_I32, dpr_shape_of(rows), NULL, DPR__PLAIN};
         break;
     default:
+        make_map_case(kernel->op, rows, columns, c);
         break;
     }
     return kernel->run.rows->takes_halves || kernel->run.rows->accepts(&c->call);
