@@ -42,16 +42,18 @@ static void append_loss(struct building *b) {
     double smooth = b->plan->label_smoothing;
     dpr_graph_scope(graph, "loss");
     dpr_value targets = dpr_one_hot(graph, b->labels, k);
-    if (smooth > 0)
-        targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth),
-                          dpr_constant(graph, smooth / (double)k, dpr_scalar_shape()));
+    if (smooth > 0) {
+        dpr_value share = dpr_constant(graph, smooth / (double)k, dpr_scalar_shape());
+        targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth), share);
+    }
     dpr_value per_row = dpr_softmax_cross_entropy(graph, b->logits, targets);
     if (b->plan->class_weights) {
         dpr_value weights = dpr_input(graph, "class_weights", DPR_F32, dpr_shape_of(k));
         dpr_value of_row = dpr_gather(graph, weights, b->labels);
         per_row = dpr_multiply(graph, per_row, of_row);
-        b->loss = dpr_divide(graph, dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false),
-                             dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false));
+        dpr_value total = dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false);
+        dpr_value sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
+        b->loss = dpr_divide(graph, sum, total);
     } else {
         b->loss = dpr_batch_mean(graph, per_row, b->rows);
     }
