@@ -114,9 +114,7 @@ static void update_one(const struct update *update, dpr_value weights, dpr_value
         adam ? adam_direction(update, weights, gradient) : sgd_direction(update, weights, gradient);
     if (decays && adam)
         direction = blend(graph, o->weight_decay, weights, 1, direction);
-    /* −η is one number: the sign costs no operation an element */
-    dpr_value rate = dpr_scale(graph, update->rates->rate, -1);
-    dpr_value change = dpr_multiply(graph, direction, rate);
+    dpr_value change = dpr_multiply(graph, direction, update->rates->minus_rate);
     dpr_value next = dpr_add(graph, weights, change);
     assign(update, weights, next);
 }
