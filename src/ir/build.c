@@ -100,14 +100,17 @@ dpr_value dpr_erf(dpr_graph *graph, dpr_value src) {
 
 /* slope·x + (1 − slope)·relu(x): slope below 0 and at 0, 1 above. */
 dpr_value dpr_leaky_relu(dpr_graph *graph, dpr_value src, double slope) {
-    return dpr_add(graph, dpr_scale(graph, src, slope),
-                   dpr_scale(graph, dpr_relu(graph, src), 1 - slope));
+    dpr_value above = dpr_scale(graph, dpr_relu(graph, src), 1 - slope);
+    dpr_value line = dpr_scale(graph, src, slope);
+    return dpr_add(graph, line, above);
 }
 
 /* x·Φ(x) = ½x·(1 + erf(x/√2)) (Hendrycks & Gimpel 2016, section 2). */
 dpr_value dpr_gelu(dpr_graph *graph, dpr_value src) {
     dpr_value e = dpr_erf(graph, dpr_scale(graph, src, 0.70710678118654752440));
-    return dpr_multiply(graph, dpr_scale(graph, src, 0.5), dpr_add(graph, e, scalar(graph, 1)));
+    dpr_value above = dpr_add(graph, e, scalar(graph, 1));
+    dpr_value half = dpr_scale(graph, src, 0.5);
+    return dpr_multiply(graph, half, above);
 }
 
 dpr_value dpr_softplus(dpr_graph *graph, dpr_value src) {

@@ -1,7 +1,8 @@
 /* layout: the form of every stored value. Matrices lie in panels, the operand form of the matrix kernels, from the moment
  * that they are computed; so nothing is packed for a product but what must be turned. A value that is also
- * seen under another shape stays plain, since a view is the same bytes, and so does a pool. Leaves lie as the store keeps them; where the step wants another form, the
- * backend converts them when a run begins and ends (values.h). */
+ * seen under another shape stays plain, since a view is the same bytes, and so does a pool. A gather of one
+ * entry of an input need not copy it: products read it in its pool. Leaves lie as the store keeps them; where the
+ * step wants another form, the backend converts them when a run begins and ends (values.h). */
 #include "base/context.h"
 #include "ir/form.h"
 #include "ir/shape.h"
@@ -28,10 +29,12 @@ static bool is_fixed_input(const dpr_graph *graph, dpr_value leaf) {
     return true;
 }
 
-bool dpr__is_entry(const dpr__step *step, dpr_value value) {
+/* One entry of an input, which only left operands of products read: they read it where it is. */
+static bool is_entry(const dpr__step *step, dpr_value value) {
     const dpr_graph *graph = step->graph;
     const dpr__node *node = dpr__node_of(graph, value);
-    if (step->per_node || step->leaves_are_f64 || node->op != DPR__OP_gather ||
+    if (step->per_node || step->leaves_are_f64 ||
+        step->context->pass_disabled[DPR__PASS_MEMPLAN] || node->op != DPR__OP_gather ||
         !dpr__form_fits_panels(node->dtype, &node->shape) ||
         dpr__node_of(graph, dpr__source(graph, value, 1))->shape.rank != 0 ||
         !is_fixed_input(graph, dpr__owner(graph, dpr__source(graph, value, 0))))
@@ -110,7 +113,7 @@ static dpr__form form_of(const dpr__step *step, dpr_value value) {
         return half_form(step, value);
     default:
         return dpr__form_fits_panels(node->dtype, &node->shape) && !is_narrow(step, value) &&
-                       !dpr__is_entry(step, value)
+                       !step->entries[value]
                    ? DPR__PANELS
                    : DPR__PLAIN;
     }
@@ -120,6 +123,9 @@ dpr_status dpr__layout(dpr__step *step) {
     size_t n = step->graph->n_nodes, n_panels = 0;
     bool *plain;
     DPR_TRY(dpr__allocate(step->context, n, sizeof *step->forms, &step->forms));
+    DPR_TRY(dpr__allocate(step->context, n, sizeof *step->entries, &step->entries));
+    for (dpr_value v = 1; v < n; v++)
+        step->entries[v] = is_entry(step, v);
     if (step->per_node || step->leaves_are_f64 || step->context->pass_disabled[DPR__PASS_LAYOUT])
         return DPR_OK;
     DPR_TRY(dpr__allocate(step->context, n, sizeof *plain, &plain));

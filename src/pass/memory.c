@@ -69,7 +69,7 @@ static void keep(dpr__step *step, dpr_value value, uint32_t phase) {
     const dpr__node *node = dpr__node_of(step->graph, owner);
     if (placement->home == DPR__HOME_NONE) {
         *placement = (dpr__placement){.home = DPR__HOME_ARENA};
-        if (dpr__is_entry(step, owner)) {
+        if (step->entries[owner]) {
             placement->home = DPR__HOME_ENTRY;
         } else if (node->op == DPR__OP_constant) {
             placement->home = DPR__HOME_CONSTANT;

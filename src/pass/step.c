@@ -64,6 +64,7 @@ void dpr__step_destroy(dpr__step *step) {
     dpr__free(context, step->groups);
     dpr__free(context, step->members);
     dpr__free(context, step->forms);
+    dpr__free(context, step->entries);
     dpr__free(context, step->placements);
     dpr__free(context, step->commits);
     dpr__free(context, step);

@@ -66,6 +66,8 @@ typedef struct dpr__step {
     uint32_t n_phases;
 
     dpr__form *forms;           /* (nodes) how each stored value lies */
+    bool *entries; /* (nodes) gathers that copy nothing: one entry of an input, which only left
+                      operands of products read */
     dpr__placement *placements; /* (nodes) */
     dpr__commit *commits;
     size_t n_commits;
@@ -107,9 +109,6 @@ dpr_status dpr__check_memory(const dpr__step *step);
 
 /* The node whose memory a value lies in: behind views and guards, and the value of an assign. */
 dpr_value dpr__owner(const dpr_graph *graph, dpr_value value);
-
-/* Whether value is a gather that need not copy: one entry of an input, which only left operands of products read. */
-bool dpr__is_entry(const dpr__step *step, dpr_value value);
 
 /* How an operand lies in the 2-D iteration space of a group: columns = last dimension, rows = the rest. */
 typedef enum dpr__pattern {

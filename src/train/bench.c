@@ -45,7 +45,7 @@ static dpr_status append_training(const struct bench *b, dpr_graph *graph, dpr_v
         status = dpr_gradients(graph, loss, parameters, n, gradients);
     if (status == DPR_OK) {
         dpr__optimizer momentum = {.kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9};
-        dpr__rates rates = {.rate = dpr_constant(graph, 1e-3, dpr_scalar_shape())};
+        dpr__rates rates = {.minus_rate = dpr_constant(graph, -1e-3, dpr_scalar_shape())};
         dpr__optimizer_append(&momentum, graph, parameters, gradients, n, &rates, *roots, n_roots);
         (*roots)[(*n_roots)++] = dpr_guard(graph, loss);
     }

@@ -58,9 +58,12 @@ static dpr_value state_of(const struct update *update, const char *prefix, dpr_v
     return dpr_state(graph, name, DPR_F32, dpr_value_shape(graph, weights));
 }
 
-/* a·old + b·new */
+/* a·old + b·new. Here and below a statement makes one node: in which order the arguments of a call are computed is each compiler's own,
+ * and the chains in strips.def are found by the order of nodes. */
 static dpr_value blend(dpr_graph *graph, double a, dpr_value old, double b, dpr_value new) {
-    return dpr_add(graph, dpr_scale(graph, old, a), b == 1 ? new : dpr_scale(graph, new, b));
+    dpr_value right = b == 1 ? new : dpr_scale(graph, new, b);
+    dpr_value left = dpr_scale(graph, old, a);
+    return dpr_add(graph, left, right);
 }
 
 /* What is subtracted, times η: g, v' or g + μv'. */
@@ -90,10 +93,12 @@ static dpr_value adam_direction(const struct update *update, dpr_value weights,
     dpr_value next_square = blend(graph, o->beta2, square, 1 - o->beta2, gradient2);
     assign(update, mean, next_mean);
     assign(update, square, next_square);
-    dpr_value root = dpr_sqrt(graph, dpr_multiply(graph, next_square, update->rates->correction2));
+    dpr_value corrected_square = dpr_multiply(graph, next_square, update->rates->correction2);
+    dpr_value root = dpr_sqrt(graph, corrected_square);
     dpr_value epsilon = dpr_constant(graph, o->epsilon, dpr_scalar_shape());
-    return dpr_divide(graph, dpr_multiply(graph, next_mean, update->rates->correction1),
-                      dpr_add(graph, root, epsilon));
+    dpr_value divisor = dpr_add(graph, root, epsilon);
+    dpr_value corrected_mean = dpr_multiply(graph, next_mean, update->rates->correction1);
+    return dpr_divide(graph, corrected_mean, divisor);
 }
 
 static void update_one(const struct update *update, dpr_value weights, dpr_value gradient) {
@@ -109,9 +114,9 @@ static void update_one(const struct update *update, dpr_value weights, dpr_value
         adam ? adam_direction(update, weights, gradient) : sgd_direction(update, weights, gradient);
     if (decays && adam)
         direction = blend(graph, o->weight_decay, weights, 1, direction);
-    /* −η is one number: the sign costs no operation an element */
-    dpr_value change = dpr_multiply(graph, direction, dpr_scale(graph, update->rates->rate, -1));
-    assign(update, weights, dpr_add(graph, weights, change));
+    dpr_value change = dpr_multiply(graph, direction, update->rates->minus_rate);
+    dpr_value next = dpr_add(graph, weights, change);
+    assign(update, weights, next);
 }
 
 /* One factor for all gradients, so that their direction stays: c/max(norm, c), where max(a, c) =
@@ -126,7 +131,8 @@ static dpr_value clip_factor(dpr_graph *graph, double clip_norm, const dpr_value
         total = total == 0 ? sum : dpr_add(graph, total, sum);
     }
     dpr_value limit = dpr_constant(graph, clip_norm, dpr_scalar_shape());
-    dpr_value excess = dpr_relu(graph, dpr_subtract(graph, dpr_sqrt(graph, total), limit));
+    dpr_value norm = dpr_sqrt(graph, total);
+    dpr_value excess = dpr_relu(graph, dpr_subtract(graph, norm, limit));
     return dpr_divide(graph, limit, dpr_add(graph, excess, limit));
 }
 

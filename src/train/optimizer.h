@@ -28,10 +28,10 @@ typedef struct dpr__optimizer {
     double clip_norm; /* 0: none */
 } dpr__optimizer;
 
-/* What changes from step to step, as f32 scalars: the learning rate, and AdamW's corrections
- * 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) for step t = 1, 2, … (0 for the others). */
+/* What changes from step to step, as f32 scalars: −η, whose sign thus costs no operation an element, and
+ * AdamW's corrections 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) for step t = 1, 2, … (0 for the others). */
 typedef struct dpr__rates {
-    dpr_value rate, correction1, correction2;
+    dpr_value minus_rate, correction1, correction2;
 } dpr__rates;
 
 enum { DPR__MAX_UPDATES = 3 }; /* assigns for one parameter */

@@ -42,16 +42,18 @@ static void append_loss(struct building *b) {
     double smooth = b->plan->label_smoothing;
     dpr_graph_scope(graph, "loss");
     dpr_value targets = dpr_one_hot(graph, b->labels, k);
-    if (smooth > 0)
-        targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth),
-                          dpr_constant(graph, smooth / (double)k, dpr_scalar_shape()));
+    if (smooth > 0) {
+        dpr_value share = dpr_constant(graph, smooth / (double)k, dpr_scalar_shape());
+        targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth), share);
+    }
     dpr_value per_row = dpr_softmax_cross_entropy(graph, b->logits, targets);
     if (b->plan->class_weights) {
         dpr_value weights = dpr_input(graph, "class_weights", DPR_F32, dpr_shape_of(k));
         dpr_value of_row = dpr_gather(graph, weights, b->labels);
         per_row = dpr_multiply(graph, per_row, of_row);
-        b->loss = dpr_divide(graph, dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false),
-                             dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false));
+        dpr_value total = dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false);
+        dpr_value sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
+        b->loss = dpr_divide(graph, sum, total);
     } else {
         b->loss = dpr_batch_mean(graph, per_row, b->rows);
     }
@@ -86,25 +88,33 @@ static dpr_value look_up(struct building *b, const char *table) {
     return dpr_gather(b->graph, leaf, b->batch);
 }
 
+/* Before the gradients, so that they stand in an early phase of the plan. */
+static dpr__rates append_rates(struct building *b) {
+    dpr_graph *graph = b->graph;
+    dpr__rates rates = {0};
+    graph->role = DPR__UPDATE;
+    dpr_graph_scope(graph, "rates");
+    dpr_value rate = look_up(b, "learning_rate");
+    rates.minus_rate = dpr_scale(graph, rate, -1);
+    if (b->plan->optimizer.kind == DPR__OPTIMIZER_ADAMW) {
+        rates.correction1 = look_up(b, "adam_correction_1");
+        rates.correction2 = look_up(b, "adam_correction_2");
+    }
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
+    return rates;
+}
+
 static dpr_status append_updates(struct building *b, const dpr_value *parameters, size_t n,
                                  dpr__step_graph *out) {
     dpr_graph *graph = b->graph;
     dpr_value *gradients;
+    const dpr__rates rates = append_rates(b);
     DPR_TRY(dpr__allocate(graph->context, n, sizeof *gradients, &gradients));
     dpr_status status = dpr_gradients(graph, b->loss, parameters, n, gradients);
-    if (status == DPR_OK) {
-        graph->role = DPR__UPDATE;
-        dpr_graph_scope(graph, "rates");
-        dpr__rates rates = {.rate = look_up(b, "learning_rate")};
-        if (b->plan->optimizer.kind == DPR__OPTIMIZER_ADAMW) {
-            rates.correction1 = look_up(b, "adam_correction_1");
-            rates.correction2 = look_up(b, "adam_correction_2");
-        }
+    if (status == DPR_OK)
         dpr__optimizer_append(&b->plan->optimizer, graph, parameters, gradients, n, &rates,
                               out->roots, &out->n_roots);
-        dpr_graph_scope(graph, NULL);
-        graph->role = DPR__FORWARD;
-    }
     dpr__free(graph->context, gradients);
     return status;
 }

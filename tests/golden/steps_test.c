@@ -107,7 +107,7 @@ static void build(struct run *run, const struct net *net) {
         run->roots[run->n_roots++] = run->gradients[p];
     dpr__optimizer optimizer = {
         .kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9, .weight_decay = net->decay};
-    dpr__rates rates = {.rate = dpr_constant(graph, net->rate, dpr_scalar_shape())};
+    dpr__rates rates = {.minus_rate = dpr_constant(graph, -net->rate, dpr_scalar_shape())};
     dpr__optimizer_append(&optimizer, graph, run->parameters, run->gradients, run->n, &rates,
                           run->roots, &run->n_roots);
     ok(run, dpr_graph_finish(graph));

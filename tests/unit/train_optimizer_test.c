@@ -72,11 +72,12 @@ static dpr_program *build(dpr_store *store, const dpr__optimizer *o) {
                               dpr_parameter(graph, "bias", dpr_shape_of(3), DPR_INIT_ZERO)};
     dpr_value gradients[] = {dpr_input(graph, "diff_weights", DPR_F32, dpr_shape_of(2, 3)),
                              dpr_input(graph, "diff_bias", DPR_F32, dpr_shape_of(3))};
-    dpr__rates rates = {.rate = dpr_input(graph, "rate", DPR_F32, dpr_scalar_shape()),
+    dpr_value rate = dpr_input(graph, "rate", DPR_F32, dpr_scalar_shape());
+    dpr__rates rates = {.minus_rate = dpr_scale(graph, rate, -1),
                         .correction1 = dpr_input(graph, "c1", DPR_F32, dpr_scalar_shape()),
                         .correction2 = dpr_input(graph, "c2", DPR_F32, dpr_scalar_shape())};
     /* The graph must read them all, whatever the optimiser. */
-    dpr_value roots[2 * DPR__MAX_UPDATES + 3] = {rates.rate, rates.correction1, rates.correction2};
+    dpr_value roots[2 * DPR__MAX_UPDATES + 3] = {rate, rates.correction1, rates.correction2};
     size_t n_roots = 3;
     dpr__optimizer_append(o, graph, parameters, gradients, 2, &rates, roots, &n_roots);
     ok(dpr_graph_finish(graph));
