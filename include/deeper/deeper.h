@@ -200,6 +200,84 @@ dpr_value dpr_reshape(dpr_graph *graph, dpr_value src, dpr_shape shape);
 dpr_value dpr_transpose(dpr_graph *graph, dpr_value src, const uint32_t *permutation);
 dpr_value dpr_broadcast(dpr_graph *graph, dpr_value src, dpr_shape shape);
 
+/* Zeros along one axis, `before` of them before src and `after` behind it. axis: not 0, the batch.
+ * Errors: DPR_E_ARGUMENT (axis or padding), DPR_E_SHAPE (the axis is open). Gradient: src. */
+dpr_value dpr_pad(dpr_graph *graph, dpr_value src, unsigned axis, int64_t before, int64_t after);
+/* As dpr_pad, with src's mirror image in place of zeros, its edge not repeated: (a b c) with 2 before and 1
+ * behind is (c b a b c b). before and after must be smaller than src's extent. Gradient: src. */
+dpr_value dpr_pad_reflect(dpr_graph *graph, dpr_value src, unsigned axis, int64_t before,
+                          int64_t after);
+/* `count` elements along one axis, from `first` on; all of them must be there. axis: not 0, the batch.
+ * Errors: DPR_E_ARGUMENT, DPR_E_SHAPE (the axis is open). Gradient: src. */
+dpr_value dpr_slice(dpr_graph *graph, dpr_value src, unsigned axis, int64_t first, int64_t count);
+/* n values one after the other along one axis, not 0; they may differ there alone. The sum of n dpr_pad.
+ * Errors: DPR_E_ARGUMENT (axis, no values), DPR_E_SHAPE. Gradient: every src. */
+dpr_value dpr_concat(dpr_graph *graph, const dpr_value *src, size_t n, unsigned axis);
+
+typedef struct dpr_conv_options {
+    size_t size;
+    int64_t stride[2], dilation[2]; /* down, across: 1 */
+    int64_t pad[4];                 /* zeros at top, left, bottom, right: 0 */
+    int64_t groups;                 /* 1; as many as src has channels: depthwise */
+} dpr_conv_options;
+dpr_conv_options dpr_conv_options_default(void);
+
+/* dst[n, y, x, o] = Σ src[n, y·stride − top + i·dilation, x·stride − left + j·dilation, first + k]·weights[i, j, k, o],
+ * where `first` is the first channel of o's group; NULL options are the defaults.
+ * Shapes:  src (n × h × w × c), weights (kh × kw × c/groups × oc), result (n × oh × ow × oc),
+ *          oh = (h + top + bottom − dilation·(kh − 1) − 1)/stride + 1, rounded down; ow alike. n may be DPR_BATCH.
+ * Errors:  DPR_E_SHAPE (ranks, channels, groups that do not divide, a kernel larger than the padded image),
+ *          DPR_E_ARGUMENT (stride, dilation, kernel or groups outside 1 … 65536, padding outside 0 … 65536).
+ * Gradient: src, weights; each is a convolution again. */
+dpr_value dpr_conv2d(dpr_graph *graph, dpr_value src, dpr_value weights,
+                     const dpr_conv_options *options);
+
+typedef struct dpr_pool_options {
+    size_t size;
+    int64_t kernel[2], stride[2]; /* down, across: 2 */
+    int64_t pad[4];               /* at top, left, bottom, right: 0; smaller than the kernel */
+} dpr_pool_options;
+dpr_pool_options dpr_pool_options_default(void);
+
+/* Of each window the largest, or the mean; NULL options are the defaults. Padding is never the largest; in a mean
+ * it counts, as 0. A NaN in a window is its largest. Of equals the first gets the gradient.
+ * Shapes:  src (n × h × w × c), result (n × oh × ow × c), oh = (h + top + bottom − kernel)/stride + 1, rounded
+ *          down; ow alike. n may be DPR_BATCH.
+ * Errors:  DPR_E_SHAPE (rank, a kernel larger than the padded image), DPR_E_ARGUMENT (kernel or stride outside
+ *          1 … 65536, padding outside 0 … kernel − 1; the largest: a window of more than 256 elements).
+ * Gradient: src. */
+dpr_value dpr_max_pool(dpr_graph *graph, dpr_value src, const dpr_pool_options *options);
+dpr_value dpr_average_pool(dpr_graph *graph, dpr_value src, const dpr_pool_options *options);
+/* The mean of each channel of each image: (n × h × w × c) → (n × c). Errors: DPR_E_SHAPE. Gradient: src. */
+dpr_value dpr_global_average_pool(dpr_graph *graph, dpr_value src);
+
+typedef struct dpr_batch_norm_options {
+    size_t size;
+    double momentum; /* weight of a batch in the running statistics, 0 … 1: 0.1 */
+    double epsilon;  /* added to the variance, above 0: 1e-5 */
+} dpr_batch_norm_options;
+dpr_batch_norm_options dpr_batch_norm_options_default(void);
+
+/* (src − mean)·scale/√(variance + epsilon) + shift for each channel (Ioffe & Szegedy 2015). Programs that train take
+ * mean and variance (biased) over all axes but the last, of the first `rows` rows; others take the running ones.
+ * Shapes:  src (n × … × c), of at least two dimensions; n may be DPR_BATCH. scale, shift (0: none), running_mean,
+ *          running_variance: (c). rows: i32 scalar, how many of the n count; 0: all of them.
+ * updates: may be NULL; what the running statistics become, for dpr_assign: (1 − momentum)·old + momentum·new in
+ *          programs that train, with the unbiased variance (÷ count − 1; 0 where count is 1), else the old ones.
+ * Errors:  DPR_E_SHAPE (shapes and types), DPR_E_ARGUMENT (options, rows). Gradient: src, also by way of mean and variance; scale, shift. */
+dpr_value dpr_batch_norm(dpr_graph *graph, dpr_value src, dpr_value scale, dpr_value shift,
+                         dpr_value running_mean, dpr_value running_variance, dpr_value rows,
+                         const dpr_batch_norm_options *options, dpr_value updates[2]);
+/* The same with the statistics of each row over the last axis, in all programs (Ba et al. 2016). src (n × … × c), of at
+ * least two dimensions; scale, shift: (c), or 0 for none. epsilon > 0. Errors: DPR_E_SHAPE, DPR_E_ARGUMENT. Gradient:
+ * src, scale, shift. */
+dpr_value dpr_layer_norm(dpr_graph *graph, dpr_value src, dpr_value scale, dpr_value shift,
+                         double epsilon);
+/* The same with the statistics of each image over height, width and the channels of one of `groups` groups (Wu & He
+ * 2018). src (n × h × w × c), c a multiple of groups; scale, shift: (c), or 0. Errors and gradient as above. */
+dpr_value dpr_group_norm(dpr_graph *graph, dpr_value src, int64_t groups, dpr_value scale,
+                         dpr_value shift, double epsilon);
+
 /* Over the last axis. Stable for logits of any finite size (the row's maximum is taken out). */
 dpr_value dpr_softmax(dpr_graph *graph, dpr_value src);
 dpr_value dpr_log_softmax(dpr_graph *graph, dpr_value src);

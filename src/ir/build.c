@@ -1,4 +1,5 @@
-/* The builders: one call, one node, or a small composition of nodes. Failures latch (ir/graph.h). */
+/* The builders: one call, one node, or a small composition of nodes. Failures latch (ir/graph.h). Those for images
+ * are in build_image.c, the normalisations in build_norm.c. */
 #include "base/context.h"
 #include "ir/graph.h"
 #include "ir/shape.h"

@@ -159,5 +159,25 @@ typedef struct dpr__draw_param {
     int64_t ordinal;
     dpr_shape shape;
 } dpr__draw_param;
+/* conv2d and its two gradients; an op names only the members that it reads, the others are 0. */
+typedef struct dpr__conv_param {
+    int64_t stride_h, stride_w, dilation_h, dilation_w;
+    int64_t pad_top, pad_left, pad_bottom, pad_right;
+    int64_t groups;
+    int64_t height, width;      /* of conv2d_data's result */
+    int64_t kernel_h, kernel_w; /* of conv2d_weights' result */
+} dpr__conv_param;
+/* The five window ops. */
+typedef struct dpr__window_param {
+    int64_t kernel_h, kernel_w, stride_h, stride_w;
+    int64_t pad_top, pad_left, pad_bottom, pad_right;
+    int64_t height, width; /* of window_put's and window_spread's result */
+} dpr__window_param;
+typedef struct dpr__pad_param { /* pad, pad_reflect, fold_reflect */
+    int64_t axis, before, after;
+} dpr__pad_param;
+typedef struct dpr__slice_param {
+    int64_t axis, first, count;
+} dpr__slice_param;
 
 #endif

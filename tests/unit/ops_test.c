@@ -14,11 +14,13 @@
 /* Operands to build the wrong call from. */
 struct operands {
     dpr_graph *g;
-    dpr_value f[DPR_MAX_RANK + 1]; /* f32 of shapes (), (2), (2 3), (2 3 4), … */
-    dpr_value batch;               /* f32 (batch 4) */
-    dpr_value n, ns;               /* i32 (), (3) */
-    dpr_value u, us;               /* u64 (), (3) */
-    dpr_value bytes, empty;        /* u8 (5 2), f32 (3 0) */
+    dpr_value f[DPR_MAX_RANK + 1];  /* f32 of shapes (), (2), (2 3), (2 3 4), … */
+    dpr_value batch;                /* f32 (batch 4) */
+    dpr_value n, ns;                /* i32 (), (3) */
+    dpr_value u, us;                /* u64 (), (3) */
+    dpr_value bytes, empty;         /* u8 (5 2), f32 (3 0) */
+    dpr_value images, weights, map; /* f32 (batch 3 4 6), (3 3 3 4), (batch 1 2 4) */
+    dpr_value index;                /* u8 (batch 1 2 6) */
 };
 
 static struct operands make_operands(dpr_graph *g) {
@@ -37,6 +39,10 @@ static struct operands make_operands(dpr_graph *g) {
     o.us = dpr_input(g, "us", DPR_U64, dpr_shape_of(3));
     o.bytes = dpr_input(g, "bytes", DPR_U8, dpr_shape_of(5, 2));
     o.empty = dpr_input(g, "empty", DPR_F32, dpr_shape_of(3, 0));
+    o.images = dpr_input(g, "images", DPR_F32, dpr_shape_of(DPR_BATCH, 3, 4, 6));
+    o.weights = dpr_input(g, "weights", DPR_F32, dpr_shape_of(3, 3, 3, 4));
+    o.map = dpr_input(g, "map", DPR_F32, dpr_shape_of(DPR_BATCH, 1, 2, 4));
+    o.index = dpr_input(g, "index", DPR_U8, dpr_shape_of(DPR_BATCH, 1, 2, 6));
     return o;
 }
 
@@ -61,6 +67,215 @@ static dpr_value permuted(const struct operands *o, dpr_value src, dpr_shape per
     dpr__transpose_param param = {permutation};
     return dpr__node_add(o->g, DPR__OP_transpose, &src, 1, &param);
 }
+
+/* ---- images: 3 × 3 kernels over 3 × 4 in two groups of channels are (batch 1 2 …) ---- */
+
+static dpr_value f32(const struct operands *o, dpr_shape shape) {
+    return dpr_input(o->g, "other", DPR_F32, shape);
+}
+
+static dpr__conv_param conv_param(void) {
+    return (dpr__conv_param){1, 1, 1, 1, 0, 0, 0, 0, 2, 3, 4, 3, 3};
+}
+
+static dpr_value conv(const struct operands *o, dpr__op_id op, dpr_value a, dpr_value b) {
+    dpr__conv_param param = conv_param();
+    return dpr__node_add(o->g, op, (dpr_value[]){a, b}, 2, &param);
+}
+
+/* The three with one number changed: the n-th of the parameters. */
+static dpr_value conv_with(const struct operands *o, dpr__op_id op, int n, int64_t number) {
+    dpr__conv_param param = conv_param();
+    memcpy((char *)&param + (size_t)n * sizeof number, &number, sizeof number);
+    dpr_value src[2] = {op == DPR__OP_conv2d_data ? o->map : o->images,
+                        op == DPR__OP_conv2d_weights ? o->map : o->weights};
+    return dpr__node_add(o->g, op, src, 2, &param);
+}
+
+static dpr__window_param window_param(void) {
+    return (dpr__window_param){3, 3, 1, 1, 0, 0, 0, 0, 3, 4};
+}
+
+/* Of an image, or of one element for each window, and an index where the op takes one. */
+static dpr_value window(const struct operands *o, dpr__op_id op, dpr_value a, dpr_value b) {
+    dpr__window_param param = window_param();
+    return dpr__node_add(o->g, op, (dpr_value[]){a, b}, b == 0 ? 1 : 2, &param);
+}
+
+static dpr_value window_with(const struct operands *o, dpr__op_id op, int n, int64_t number) {
+    dpr__window_param param = window_param();
+    memcpy((char *)&param + (size_t)n * sizeof number, &number, sizeof number);
+    bool spreads = op == DPR__OP_window_spread || op == DPR__OP_window_put;
+    dpr_value src[2] = {spreads ? f32(o, dpr_shape_of(DPR_BATCH, 1, 2, 6)) : o->images, o->index};
+    return dpr__node_add(o->g, op, src, dpr__op_arity[op], &param);
+}
+
+static dpr_value large_window(const struct operands *o, dpr__op_id op) {
+    dpr__window_param param = {257, 1, 1, 1, 254, 0, 0, 0, 3, 4};
+    bool puts = op == DPR__OP_window_put;
+    dpr_value src[2] = {puts ? f32(o, dpr_shape_of(DPR_BATCH, 1, 4, 6)) : o->images, o->index};
+    return dpr__node_add(o->g, op, src, dpr__op_arity[op], &param);
+}
+
+static dpr_value fold(const struct operands *o, dpr_value src, int64_t axis, int64_t before,
+                      int64_t after) {
+    dpr__pad_param param = {axis, before, after};
+    return dpr__node_add(o->g, DPR__OP_fold_reflect, &src, 1, &param);
+}
+
+static dpr_value batch_norm(const struct operands *o, dpr_value src, dpr_value vector,
+                            dpr_value running, dpr_value rows, double momentum, double epsilon) {
+    dpr_batch_norm_options options = dpr_batch_norm_options_default();
+    options.momentum = momentum;
+    options.epsilon = epsilon;
+    dpr_value updates[2];
+    return dpr_batch_norm(o->g, src, vector, 0, running, running, rows, &options, updates);
+}
+
+#define CONV2D DPR__OP_conv2d
+#define DATA DPR__OP_conv2d_data
+#define WEIGHTS DPR__OP_conv2d_weights
+#define ARGMAX DPR__OP_window_argmax
+#define TAKE DPR__OP_window_take
+#define PUT DPR__OP_window_put
+#define SUM DPR__OP_window_sum
+#define SPREAD DPR__OP_window_spread
+#define IMAGE_REFUSALS(X)                                                                          \
+    X(E_DTYPE, "conv2d 'here': operand 1 is i32", conv(o, CONV2D, o->n, o->weights))               \
+    X(E_DTYPE, "conv2d 'here': operand 2 is u8", conv(o, CONV2D, o->images, o->bytes))             \
+    X(E_SHAPE, "operand 1 is 2 × 3; it must have 4", conv(o, CONV2D, o->f[2], o->weights))         \
+    X(E_SHAPE, "operand 2 is 2 × 3 × 4; it must", conv(o, CONV2D, o->images, o->f[3]))             \
+    X(E_ARGUMENT, "height the stride is 0", conv_with(o, CONV2D, 0, 0))                            \
+    X(E_ARGUMENT, "width the stride is 65537", conv_with(o, CONV2D, 1, 65537))                     \
+    X(E_ARGUMENT, "height the dilation is -1", conv_with(o, CONV2D, 2, -1))                        \
+    X(E_ARGUMENT, "width the dilation is", conv_with(o, CONV2D, 3, INT64_MAX))                     \
+    X(E_ARGUMENT, "height the padding before is -1", conv_with(o, CONV2D, 4, -1))                  \
+    X(E_ARGUMENT, "width the padding before is", conv_with(o, CONV2D, 5, INT64_MAX))               \
+    X(E_ARGUMENT, "height the padding after is", conv_with(o, CONV2D, 6, INT64_MIN))               \
+    X(E_ARGUMENT, "width the padding after is 65537", conv_with(o, CONV2D, 7, 65537))              \
+    X(E_ARGUMENT, "conv2d 'here': 0 groups", conv_with(o, CONV2D, 8, 0))                           \
+    X(E_ARGUMENT, "conv2d_data 'here': 65537 groups", conv_with(o, DATA, 8, 65537))                \
+    X(E_ARGUMENT, "conv2d_weights 'here': -2 groups", conv_with(o, WEIGHTS, 8, -2))                \
+    X(E_SHAPE, "in 1 groups", conv_with(o, CONV2D, 8, 1))                                          \
+    X(E_SHAPE, "multiple of the 2 groups",                                                         \
+      conv(o, CONV2D, o->images, f32(o, dpr_shape_of(3, 3, 3, 5))))                                \
+    X(E_SHAPE, "3 with dilation 2 reaches over 5; there are 3", conv_with(o, CONV2D, 2, 2))        \
+    X(E_SHAPE, "the height is open",                                                               \
+      conv(o, CONV2D, f32(o, dpr_shape_of(2, DPR_BATCH, 4, 6)), o->weights))                       \
+    X(E_SHAPE, "width the extent is 70000",                                                        \
+      conv(o, CONV2D, f32(o, dpr_shape_of(2, 3, 70000, 6)), o->weights))                           \
+    X(E_SHAPE, "height the extent is 0",                                                           \
+      conv(o, CONV2D, f32(o, dpr_shape_of(2, 0, 4, 6)), o->weights))                               \
+    X(E_SHAPE, "channels must be",                                                                 \
+      conv(o, CONV2D, f32(o, dpr_shape_of(2, 3, 4, DPR_BATCH)), o->weights))                       \
+    X(E_ARGUMENT, "height the kernel is 0",                                                        \
+      conv(o, CONV2D, o->images, f32(o, dpr_shape_of(0, 3, 3, 4))))                                \
+    X(E_ARGUMENT, "width the kernel is 65537",                                                     \
+      conv(o, CONV2D, o->images, f32(o, dpr_shape_of(3, 65537, 3, 4))))                            \
+    X(E_SHAPE, "has a negative dimension or too many",                                             \
+      dpr_conv2d(o->g, o->images, f32(o, dpr_shape_of(1, 1, 6, (int64_t)1 << 37)), NULL))          \
+    X(E_SHAPE, "conv2d_data 'here': operand 1 is batch × 1 × 2 × 4; data of batch × 3 × 5 × 6",    \
+      conv_with(o, DATA, 10, 5))                                                                   \
+    X(E_SHAPE, "conv2d_data 'here': along the height the extent is 0", conv_with(o, DATA, 9, 0))   \
+    X(E_SHAPE, "the width is open", conv_with(o, DATA, 10, DPR_BATCH))                             \
+    X(E_SHAPE, "operand 1 is batch × 3 × 4 × 6", conv(o, DATA, o->images, o->weights))             \
+    X(E_SHAPE, "third dimension", conv(o, DATA, o->map, f32(o, dpr_shape_of(3, 3, DPR_BATCH, 4)))) \
+    X(E_DTYPE, "conv2d_data 'here': operand 2 is u8", conv(o, DATA, o->map, o->index))             \
+    X(E_ARGUMENT, "conv2d_weights 'here': along the height the kernel is 0",                       \
+      conv_with(o, WEIGHTS, 11, 0))                                                                \
+    X(E_SHAPE, "there are 4 and 0 + 0", conv_with(o, WEIGHTS, 12, 5))                              \
+    X(E_SHAPE, "operand 2 is batch × 1 × 2 × 4; data of", conv_with(o, WEIGHTS, 12, 2))            \
+    X(E_SHAPE, "operand 2 is 5 × 1 × 2 × 4",                                                       \
+      conv(o, WEIGHTS, o->images, f32(o, dpr_shape_of(5, 1, 2, 4))))                               \
+    X(E_SHAPE, "channels must be",                                                                 \
+      conv(o, WEIGHTS, f32(o, dpr_shape_of(DPR_BATCH, 3, 4, 5)), o->map))                          \
+    X(E_DTYPE, "conv2d_weights 'here'", conv(o, WEIGHTS, o->bytes, o->map))                        \
+    X(E_DTYPE, "window_argmax 'here'", window(o, ARGMAX, o->bytes, 0))                             \
+    X(E_SHAPE, "window_argmax 'here'", window(o, ARGMAX, o->f[2], 0))                              \
+    X(E_ARGUMENT, "height the kernel is 0", window_with(o, ARGMAX, 0, 0))                          \
+    X(E_SHAPE, "width a kernel of 5", window_with(o, ARGMAX, 1, 5))                                \
+    X(E_ARGUMENT, "height the stride is 0", window_with(o, SUM, 2, 0))                             \
+    X(E_ARGUMENT, "the padding is 3 and 0; each must be smaller", window_with(o, SUM, 4, 3))       \
+    X(E_ARGUMENT, "width the padding is 0 and 3", window_with(o, ARGMAX, 7, 3))                    \
+    X(E_ARGUMENT, "height the padding before is -1", window_with(o, TAKE, 4, -1))                  \
+    X(E_SHAPE, "has no channels", window(o, SUM, f32(o, dpr_shape_of(1, 3, 4, 0)), 0))             \
+    X(E_SHAPE, "the width is open", window(o, SUM, f32(o, dpr_shape_of(1, 3, DPR_BATCH, 1)), 0))   \
+    X(E_DTYPE, "window_sum 'here'", window(o, SUM, o->index, 0))                                   \
+    X(E_SHAPE, "window_sum 'here'", window(o, SUM, o->f[3], 0))                                    \
+    X(E_ARGUMENT, "257 × 1", large_window(o, ARGMAX))                                              \
+    X(E_ARGUMENT, "257 × 1", large_window(o, TAKE))                                                \
+    X(E_ARGUMENT, "257 × 1", large_window(o, PUT))                                                 \
+    X(E_DTYPE, "window_take 'here': operand 1", window(o, TAKE, o->index, o->index))               \
+    X(E_DTYPE, "window_take 'here': operand 2", window(o, TAKE, o->images, o->map))                \
+    X(E_SHAPE, "window_take 'here': operand 1", window(o, TAKE, o->f[3], o->index))                \
+    X(E_SHAPE, "operand 2 is batch × 1 × 2 × 6; batch × 3 × 4 × 6 has windows of batch × 1 × 3",   \
+      window_with(o, TAKE, 1, 2))                                                                  \
+    X(E_DTYPE, "window_put 'here': operand 1", window(o, PUT, o->index, o->index))                 \
+    X(E_DTYPE, "window_put 'here': operand 2", window(o, PUT, o->map, o->map))                     \
+    X(E_SHAPE, "batch × 1 × 2 × 4 against an index of batch × 1 × 2 × 6",                          \
+      window(o, PUT, o->map, o->index))                                                            \
+    X(E_SHAPE, "window_put 'here': operand 1 is batch × 1 × 2 × 6", window_with(o, PUT, 9, 5))     \
+    X(E_SHAPE, "window_spread 'here': operand 1", window_with(o, SPREAD, 8, 4))                    \
+    X(E_SHAPE, "window_spread 'here': along the height", window_with(o, SPREAD, 8, 0))             \
+    X(E_SHAPE, "window_spread 'here': operand 1 is 2", window(o, SPREAD, o->f[1], 0))              \
+    X(E_DTYPE, "window_spread 'here'", window(o, SPREAD, o->bytes, 0))                             \
+    X(E_SHAPE, "global_average_pool 'here'", dpr_global_average_pool(o->g, o->f[3]))               \
+    X(E_DTYPE, "pad 'here'", dpr_pad(o->g, o->bytes, 1, 1, 1))                                     \
+    X(E_ARGUMENT, "pad 'here': axis 0 of 2 × 3", dpr_pad(o->g, o->f[2], 0, 1, 1))                  \
+    X(E_ARGUMENT, "pad 'here': axis 2 of 2 × 3", dpr_pad(o->g, o->f[2], 2, 1, 1))                  \
+    X(E_ARGUMENT, "pad 'here': padding of -1 and 1", dpr_pad(o->g, o->f[2], 1, -1, 1))             \
+    X(E_ARGUMENT, "pad 'here': padding of 0 and", dpr_pad(o->g, o->f[2], 1, 0, INT64_MAX))         \
+    X(E_SHAPE, "pad 'here'", dpr_pad(o->g, o->f[2], 1, (int64_t)1 << 40, 0))                       \
+    X(E_SHAPE, "axis 1 of 3 × 0 is empty", dpr_pad(o->g, o->empty, 1, 1, 1))                       \
+    X(E_SHAPE, "is open; it must have a number",                                                   \
+      dpr_pad(o->g, f32(o, dpr_shape_of(2, DPR_BATCH)), 1, 1, 1))                                  \
+    X(E_DTYPE, "slice 'here'", dpr_slice(o->g, o->bytes, 1, 0, 1))                                 \
+    X(E_ARGUMENT, "slice 'here': axis 0", dpr_slice(o->g, o->batch, 0, 0, 1))                      \
+    X(E_ARGUMENT, "3 elements from 1 on; axis 1 has 3", dpr_slice(o->g, o->f[2], 1, 1, 3))         \
+    X(E_ARGUMENT, "0 elements from 0 on", dpr_slice(o->g, o->f[2], 1, 0, 0))                       \
+    X(E_ARGUMENT, "1 elements from -1 on", dpr_slice(o->g, o->f[2], 1, -1, 1))                     \
+    X(E_ARGUMENT, "slice 'here'", dpr_slice(o->g, o->f[2], 1, INT64_MAX, INT64_MAX))               \
+    X(E_ARGUMENT, "each must be 0 to 2 here", dpr_pad_reflect(o->g, o->f[2], 1, 3, 0))             \
+    X(E_ARGUMENT, "pad_reflect 'here': padding of 0 and -1",                                       \
+      dpr_pad_reflect(o->g, o->f[2], 1, 0, -1))                                                    \
+    X(E_ARGUMENT, "pad_reflect 'here': axis 7", dpr_pad_reflect(o->g, o->f[2], 7, 0, 1))           \
+    X(E_DTYPE, "pad_reflect 'here'", dpr_pad_reflect(o->g, o->ns, 1, 0, 1))                        \
+    X(E_DTYPE, "fold_reflect 'here'", fold(o, o->bytes, 1, 0, 0))                                  \
+    X(E_ARGUMENT, "fold_reflect 'here': axis -1", fold(o, o->f[2], -1, 0, 0))                      \
+    X(E_ARGUMENT, "fold_reflect 'here': padding", fold(o, o->f[2], 1, INT64_MAX, 1))               \
+    X(E_SHAPE, "margins of 1 and 1 leave 1 of 3", fold(o, o->f[2], 1, 1, 1))                       \
+    X(E_SHAPE, "margins of 2 and 0 leave 1 of 3", fold(o, o->f[2], 1, 2, 0))                       \
+    X(E_SHAPE, "margins of 3 and 3 leave -3 of 3", fold(o, o->f[2], 1, 3, 3))                      \
+    X(E_ARGUMENT, "concat 'here': there are no", dpr_concat(o->g, NULL, 0, 1))                     \
+    X(E_ARGUMENT, "concat 'here': axis 0", dpr_concat(o->g, &o->f[2], 1, 0))                       \
+    X(E_ARGUMENT, "concat 'here': axis 1 of 2;", dpr_concat(o->g, &o->f[1], 2, 1))                 \
+    X(E_SHAPE, "operand 2 is 2 × 3 × 4, the first 2 × 3", dpr_concat(o->g, &o->f[2], 2, 1))        \
+    X(E_SHAPE, "operand 2 is 2 × 1",                                                               \
+      dpr_concat(o->g, (dpr_value[]){o->batch, f32(o, dpr_shape_of(2, 1))}, 2, 1))                 \
+    X(E_ARGUMENT, "operand 1 is no value", batch_norm(o, 0, 0, o->f[1], 0, 0.1, 1))                \
+    X(E_SHAPE, "batch_norm 'here': operand 1 is f32 2;",                                           \
+      batch_norm(o, o->f[1], 0, o->f[1], 0, 0.1, 1))                                               \
+    X(E_SHAPE, "batch_norm 'here': operand 1 is u8",                                               \
+      batch_norm(o, o->bytes, 0, o->f[1], 0, 0.1, 1))                                              \
+    X(E_SHAPE, "operand 1 is f32 3 × 0", batch_norm(o, o->empty, 0, o->f[1], 0, 0.1, 1))           \
+    X(E_SHAPE, "the scale is f32 2; it must be f32 3",                                             \
+      batch_norm(o, o->f[2], o->f[1], o->f[1], 0, 0.1, 1))                                         \
+    X(E_SHAPE, "the scale is i32 3", batch_norm(o, o->f[2], o->ns, o->f[1], 0, 0.1, 1))            \
+    X(E_SHAPE, "the running mean is f32 2", batch_norm(o, o->f[2], 0, o->f[1], 0, 0.1, 1))         \
+    X(E_ARGUMENT, "running mean is no value", batch_norm(o, o->f[2], 0, 0, 0, 0.1, 1))             \
+    X(E_ARGUMENT, "the number of rows must be an i32 scalar",                                      \
+      batch_norm(o, o->f[2], 0, f32(o, dpr_shape_of(3)), o->ns, 0.1, 1))                           \
+    X(E_ARGUMENT, "the momentum is 1.5",                                                           \
+      batch_norm(o, o->f[2], 0, f32(o, dpr_shape_of(3)), o->n, 1.5, 1))                            \
+    X(E_ARGUMENT, "epsilon is 0", batch_norm(o, o->f[2], 0, o->f[1], 0, 0.1, 0))                   \
+    X(E_ARGUMENT, "layer_norm 'here': epsilon is -1", dpr_layer_norm(o->g, o->f[2], 0, 0, -1))     \
+    X(E_SHAPE, "layer_norm 'here': the shift is f32 2",                                            \
+      dpr_layer_norm(o->g, o->f[2], 0, o->f[1], 1))                                                \
+    X(E_SHAPE, "layer_norm 'here': operand 1", dpr_layer_norm(o->g, o->f[0], 0, 0, 1))             \
+    X(E_SHAPE, "group_norm 'here': operand 1", dpr_group_norm(o->g, o->f[3], 2, 0, 0, 1))          \
+    X(E_SHAPE, "in 4 groups", dpr_group_norm(o->g, o->images, 4, 0, 0, 1))                         \
+    X(E_SHAPE, "in 0 groups", dpr_group_norm(o->g, o->images, 0, 0, 0, 1))                         \
+    X(E_SHAPE, "× 6, in 1 groups", dpr_group_norm(o->g, o->f[5], 1, 0, 0, 1))
 
 /* X(status, what the message must hold, call): every refusal of every shape rule. */
 #define DEEP ((dpr_shape){.rank = 1000, .dim = {1}})
@@ -158,7 +373,8 @@ static dpr_value permuted(const struct operands *o, dpr_value src, dpr_shape per
     X(E_SHAPE, "choose 'here'", dpr_choose(o->g, o->f[1], o->f[2]))                                \
     X(E_SHAPE, "choose 'here'", dpr_choose(o->g, o->f[0], o->n))                                   \
     X(E_DTYPE, "guard 'here'", dpr_guard(o->g, o->n))                                              \
-    X(E_SHAPE, "guard 'here'", dpr_guard(o->g, o->f[1]))
+    X(E_SHAPE, "guard 'here'", dpr_guard(o->g, o->f[1]))                                           \
+    IMAGE_REFUSALS(X)
 
 /* Evaluates only the n-th refusal. */
 static dpr_value refusal(const struct operands *o, int n) {
@@ -232,6 +448,20 @@ static void the_batch_stays_open(void **state) {
     expect_shape(g, dpr_gather(g, o.bytes, index), dpr_shape_of(DPR_BATCH, 2));
     expect_shape(g, dpr_one_hot(g, index, 7), dpr_shape_of(DPR_BATCH, 7));
     expect_shape(g, dpr__rows(g, o.n, 5), dpr_scalar_shape());
+    dpr_value nothing = dpr_pad(g, o.images, 1, 0, 0), both[2] = {nothing, o.images};
+    expect_shape(g, conv(&o, CONV2D, o.images, o.weights), dpr_shape_of(DPR_BATCH, 1, 2, 4));
+    expect_shape(g, conv(&o, DATA, o.map, o.weights), dpr_shape_of(DPR_BATCH, 3, 4, 6));
+    expect_shape(g, conv(&o, WEIGHTS, o.images, o.map), dpr_shape_of(3, 3, 3, 4));
+    expect_shape(g, dpr_max_pool(g, o.images, NULL), dpr_shape_of(DPR_BATCH, 1, 2, 6));
+    expect_shape(g, dpr_average_pool(g, o.images, NULL), dpr_shape_of(DPR_BATCH, 1, 2, 6));
+    expect_shape(g, window(&o, SPREAD, f32(&o, dpr_shape_of(DPR_BATCH, 1, 2, 9)), 0),
+                 dpr_shape_of(DPR_BATCH, 3, 4, 9));
+    expect_shape(g, dpr_global_average_pool(g, o.images), dpr_shape_of(DPR_BATCH, 6));
+    expect_shape(g, dpr_pad_reflect(g, o.images, 2, 3, 1), dpr_shape_of(DPR_BATCH, 3, 8, 6));
+    expect_shape(g, fold(&o, o.images, 3, 1, 2), dpr_shape_of(DPR_BATCH, 3, 4, 3));
+    expect_shape(g, dpr_slice(g, o.images, 3, 2, 4), dpr_shape_of(DPR_BATCH, 3, 4, 4));
+    expect_shape(g, dpr_concat(g, both, 2, 2), dpr_shape_of(DPR_BATCH, 3, 8, 6));
+    expect_shape(g, dpr_group_norm(g, o.images, 3, 0, 0, 1), dpr_shape_of(DPR_BATCH, 3, 4, 6));
     assert_int_equal(dpr_graph_finish(g), DPR_OK);
     dpr_graph_destroy(g);
     dpr_context_destroy(context);

@@ -1,0 +1,65 @@
+/* conv2d_data: diff_dst (n oh ow oc), weights (kh kw c/groups oc) → (n height width c): the gradient of
+ * conv2d with respect to its data,
+ *     dst[n, y, x, i] = Σ diff_dst[n, oy, ox, o] · weights[ky, kx, i', o]
+ * over the windows (oy, ox) that have (y, x) as their element (ky, kx), and o in i's group. An op of its own:
+ * in terms of conv2d it would need diff_dst with zeros between its elements.
+ * Gradient, since it is linear in both: diff_dst ← conv2d(g, weights); weights ← conv2d_weights(g,
+ * diff_dst). */
+#include "ops/conv.h"
+
+static dpr_status infer(dpr__infer *q) {
+    const dpr__conv_param *p = q->param;
+    dpr__conv conv;
+    DPR_TRY(dpr__conv_operands(q));
+    const dpr_shape *weights = &q->src[1].shape;
+    dpr_shape dst =
+        dpr_shape_of(q->src[0].shape.dim[0], p->height, p->width, weights->dim[2] * p->groups);
+    DPR_TRY(dpr__conv_fit(q, &dst, weights, &conv));
+    DPR_TRY(dpr__conv_expect(q, 0, &conv));
+    q->dst = (dpr__type){DPR_F32, dst};
+    return DPR_OK;
+}
+
+static void gradient(const dpr__gradient *q) {
+    dpr__conv_param kernel = *(const dpr__conv_param *)q->param;
+    dpr_shape taps = dpr_value_shape(q->graph, q->src[1]);
+    kernel.kernel_h = taps.dim[0];
+    kernel.kernel_w = taps.dim[1];
+    if (q->needed[0])
+        q->diff_src[0] = dpr__node_add(q->graph, DPR__OP_conv2d,
+                                       (dpr_value[]){q->diff_dst, q->src[1]}, 2, q->param);
+    if (q->needed[1])
+        q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_conv2d_weights,
+                                       (dpr_value[]){q->diff_dst, q->src[0]}, 2, &kernel);
+}
+
+static double element(const dpr__call *call, const void *view, const int64_t at[4]) {
+    const dpr__conv *v = view;
+    int64_t first = at[3] / v->group_c * v->group_oc, i = at[3] % v->group_c;
+    double sum = 0;
+    for (int64_t ky = 0; ky < v->y.kernel; ky++)
+        for (int64_t kx = 0; kx < v->x.kernel; kx++) {
+            int64_t oy = dpr__axis_window(&v->y, at[1], ky);
+            int64_t ox = dpr__axis_window(&v->x, at[2], kx);
+            for (int64_t o = first; o < first + v->group_oc && oy >= 0 && ox >= 0; o++)
+                sum += dpr__get(&call->src[0], dpr__index4(&v->dst, at[0], oy, ox, o)) *
+                       dpr__get(&call->src[1], dpr__index4(&v->weights, ky, kx, i, o));
+        }
+    return sum;
+}
+
+static void reference(const dpr__call *call) {
+    dpr__conv v =
+        dpr__conv_of(call->param, &call->dst.shape, &call->src[1].shape, &call->src[0].shape);
+    dpr__reference4(call, &v, element);
+}
+
+static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, height, INT),
+                                    DPR__FIELD(dpr__conv_param, width, INT)};
+
+const dpr__op dpr__op_conv2d_data = {.infer = infer,
+                                     .gradient = gradient,
+                                     .reference = reference,
+                                     .fields = fields,
+                                     .n_fields = sizeof fields / sizeof *fields,
+                                     .param_bytes = sizeof(dpr__conv_param)};
