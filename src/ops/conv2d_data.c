@@ -7,35 +7,64 @@
  * diff_dst). */
 #include "ops/conv.h"
 
+/* The shape of the filters before they were turned. */
+static dpr_shape as_they_were(const dpr__conv_param *p, const dpr_shape *weights) {
+    dpr_shape shape = *weights;
+    shape.dim[2] = weights->dim[p->turned ? 3 : 2];
+    shape.dim[3] = weights->dim[p->turned ? 2 : 3];
+    return shape;
+}
+
 static dpr_status infer(dpr__infer *q) {
     const dpr__conv_param *p = q->param;
     dpr__conv conv;
     DPR_TRY(dpr__conv_operands(q));
-    const dpr_shape *weights = &q->src[1].shape;
+    if (p->turned && p->groups != 1)
+        return DPR_FAIL(q->context, DPR_E_ARGUMENT,
+                        "conv2d_data '%s': turned filters in %lld groups; there must be one",
+                        q->name, (long long)p->groups);
+    dpr_shape weights = as_they_were(p, &q->src[1].shape);
     dpr_shape dst =
-        dpr_shape_of(q->src[0].shape.dim[0], p->height, p->width, weights->dim[2] * p->groups);
-    DPR_TRY(dpr__conv_fit(q, &dst, weights, &conv));
+        dpr_shape_of(q->src[0].shape.dim[0], p->height, p->width, weights.dim[2] * p->groups);
+    DPR_TRY(dpr__conv_fit(q, &dst, &weights, &conv));
     DPR_TRY(dpr__conv_expect(q, 0, &conv));
     q->dst = (dpr__type){DPR_F32, dst};
     return DPR_OK;
 }
 
 static void gradient(const dpr__gradient *q) {
-    dpr__conv_param kernel = *(const dpr__conv_param *)q->param;
+    dpr__conv_param plain = *(const dpr__conv_param *)q->param, kernel;
+    bool turned = plain.turned != 0;
+    dpr_value weights = q->src[1];
+    if (turned)
+        weights = dpr__node_add(q->graph, DPR__OP_turn_filters, &weights, 1, NULL);
+    plain.turned = 0;
+    kernel = plain;
     dpr_shape taps = dpr_value_shape(q->graph, q->src[1]);
     kernel.kernel_h = taps.dim[0];
     kernel.kernel_w = taps.dim[1];
     if (q->needed[0])
         q->diff_src[0] = dpr__node_add(q->graph, DPR__OP_conv2d,
-                                       (dpr_value[]){q->diff_dst, q->src[1]}, 2, q->param);
+                                       (dpr_value[]){q->diff_dst, weights}, 2, &plain);
     if (q->needed[1])
         q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_conv2d_weights,
                                        (dpr_value[]){q->diff_dst, q->src[0]}, 2, &kernel);
+    if (q->needed[1] && turned)
+        q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_turn_filters, &q->diff_src[1], 1, NULL);
+}
+
+/* Where weights[ky, kx, i, o] lies. */
+static int64_t tap(const dpr__conv *v, bool turned, int64_t ky, int64_t kx, int64_t i, int64_t o) {
+    if (!turned)
+        return dpr__index4(&v->weights, ky, kx, i, o);
+    int64_t from_end = (v->y.kernel - 1 - ky) * v->x.kernel + v->x.kernel - 1 - kx;
+    return (from_end * v->weights.dim[3] + o) * v->weights.dim[2] + i;
 }
 
 static double element(const dpr__call *call, const void *view, const int64_t at[4]) {
     const dpr__conv *v = view;
     int64_t first = at[3] / v->group_c * v->group_oc, i = at[3] % v->group_c;
+    bool turned = ((const dpr__conv_param *)call->param)->turned != 0;
     double sum = 0;
     for (int64_t ky = 0; ky < v->y.kernel; ky++)
         for (int64_t kx = 0; kx < v->x.kernel; kx++) {
@@ -43,19 +72,20 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
             int64_t ox = dpr__axis_window(&v->x, at[2], kx);
             for (int64_t o = first; o < first + v->group_oc && oy >= 0 && ox >= 0; o++)
                 sum += dpr__get(&call->src[0], dpr__index4(&v->dst, at[0], oy, ox, o)) *
-                       dpr__get(&call->src[1], dpr__index4(&v->weights, ky, kx, i, o));
+                       dpr__get(&call->src[1], tap(v, turned, ky, kx, i, o));
         }
     return sum;
 }
 
 static void reference(const dpr__call *call) {
-    dpr__conv v =
-        dpr__conv_of(call->param, &call->dst.shape, &call->src[1].shape, &call->src[0].shape);
+    dpr_shape weights = as_they_were(call->param, &call->src[1].shape);
+    dpr__conv v = dpr__conv_of(call->param, &call->dst.shape, &weights, &call->src[0].shape);
     dpr__reference4(call, &v, element);
 }
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, height, INT),
-                                    DPR__FIELD(dpr__conv_param, width, INT)};
+                                    DPR__FIELD(dpr__conv_param, width, INT),
+                                    DPR__FIELD(dpr__conv_param, turned, INT)};
 
 const dpr__op dpr__op_conv2d_data = {.infer = infer,
                                      .gradient = gradient,

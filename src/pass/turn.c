@@ -7,7 +7,7 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr__conv_param param;
     if (node->op != DPR__OP_conv2d_data ||
-        (param = *(const dpr__conv_param *)node->param).groups != 1 || param.turned) {
+        (param = *(const dpr__conv_param *)node->param).groups != 1 || param.turned != 0) {
         *out = dpr__copy_node(rewrite, old, node->param);
         return DPR_OK;
     }
@@ -15,7 +15,7 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     for (uint32_t i = 0; i < 2; i++)
         src[i] = rewrite->map[dpr__source(rewrite->from, old, i)];
     src[1] = dpr__node_add(rewrite->to, DPR__OP_turn_filters, &src[1], 1, NULL);
-    param.turned = true;
+    param.turned = 1;
     *out = dpr__node_add(rewrite->to, DPR__OP_conv2d_data, src, 2, &param);
     return DPR_OK;
 }

@@ -31,7 +31,7 @@
 /* clang-format on */
 
 #define X(name, title, numbers, src, weights, dst)                                                 \
-    static const dpr__conv_param name = {UNPACK numbers};                                          \
+    static const dpr__conv_param name = {UNPACK numbers, 0};                                          \
     BUILD(name##_conv2d, dpr__node_add(g, DPR__OP_conv2d, x, 2, &name))                            \
     BUILD(name##_data, dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &name))                         \
     BUILD(name##_weights, dpr__node_add(g, DPR__OP_conv2d_weights, x, 2, &name))
@@ -67,10 +67,10 @@ static const dpr__tensor nine = {
     DPR_F64, {4, {1, 3, 3, 1}}, (double[]){1, 2, 3, 4, 5, 6, 7, 8, 9}, DPR__PLAIN};
 
 static void conv2d_values(void) {
-    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0},
-                                 every_second = {2, 2, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0},
-                                 wide = {1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0};
+    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0},
+                                 every_second = {2, 2, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0},
+                                 wide = {1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0};
     const dpr__tensor square = REALS((1, 2, 3, 4), 2, 2, 1, 1);
     EXPECT(conv2d, &one, REALS((37, 47, 67, 77), 1, 2, 2, 1), nine, square);
     EXPECT(conv2d, &one, REALS((201, 2010, 403, 4030), 1, 1, 2, 2), REALS((1, 2, 3, 4), 1, 1, 2, 2),
@@ -91,7 +91,23 @@ const struct grad_samples samples_conv2d = {SAMPLES(conv2d_samples), .values = c
 
 /* ---- conv2d_data ---- */
 
+/* With filters as turn_filters leaves them. */
+static dpr_value data_of_turned(dpr_graph *g, const dpr_value *x) {
+    static const dpr__conv_param turned = {
+        .stride_h = 2, .stride_w = 1, .dilation_h = 1, .dilation_w = 2, .pad_top = 1, .pad_right = 1,
+        .groups = 1, .height = 4, .width = 5, .turned = 1};
+    return dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &turned);
+}
+static dpr_value data_turning(dpr_graph *g, const dpr_value *x) {
+    dpr_value filters = dpr__node_add(g, DPR__OP_turn_filters, &x[1], 1, NULL);
+    return data_of_turned(g, (dpr_value[]){x[0], filters});
+}
+
 static const struct grad_sample conv2d_data_samples[] = {
+    SAMPLE("conv2d_data, turned", 2, data_of_turned,
+           .shape = {SHAPE(1, 2, 4, 2), SHAPE(3, 2, 2, 1)}, .linear = 3),
+    SAMPLE("conv2d_data, turning", 2, data_turning,
+           .shape = {SHAPE(1, 2, 4, 2), SHAPE(3, 2, 1, 2)}, .linear = 3),
 #define X(name, title, numbers, src, weights, dst)                                                 \
     SAMPLE("conv2d_data, " title, 2, name##_data, .shape = {SHAPE dst, SHAPE weights}, .linear = 3),
     CONVOLUTIONS(X)
@@ -99,10 +115,10 @@ static const struct grad_sample conv2d_data_samples[] = {
 };
 
 static void conv2d_data_values(void) {
-    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0},
-                                 every_second = {2, 2, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0},
-                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0};
+    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0},
+                                 every_second = {2, 2, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0},
+                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0};
     const dpr__tensor square = REALS((1, 2, 3, 4), 2, 2, 1, 1);
     EXPECT(conv2d_data, &one, REALS((1, 4, 4, 6, 20, 16, 9, 24, 16), 1, 3, 3, 1),
            REALS((1, 2, 3, 4), 1, 2, 2, 1), square);
@@ -118,6 +134,23 @@ static void conv2d_data_values(void) {
 const struct grad_samples samples_conv2d_data = {SAMPLES(conv2d_data_samples),
                                                  .values = conv2d_data_values};
 
+/* ---- turn_filters ---- */
+
+BUILD(turning, dpr__node_add(g, DPR__OP_turn_filters, x, 1, NULL))
+
+static const struct grad_sample turn_filters_samples[] = {
+    SAMPLE("turn_filters", 1, turning, .shape = {SHAPE(2, 3, 1, 2)}, .linear = 1),
+};
+
+static void turn_filters_values(void) {
+    EXPECT(turn_filters, NULL, REALS((5, 7, 6, 8, 1, 3, 2, 4), 2, 1, 2, 2),
+           REALS((1, 2, 3, 4, 5, 6, 7, 8), 2, 1, 2, 2));
+    EXPECT(turn_filters, NULL, NOTHING(1, 1, 3, 0), NOTHING(1, 1, 0, 3));
+}
+
+const struct grad_samples samples_turn_filters = {SAMPLES(turn_filters_samples),
+                                                  .values = turn_filters_values};
+
 /* ---- conv2d_weights ---- */
 
 static const struct grad_sample conv2d_weights_samples[] = {
@@ -129,10 +162,10 @@ static const struct grad_sample conv2d_weights_samples[] = {
 };
 
 static void conv2d_weights_values(void) {
-    static const dpr__conv_param square = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 2, 2},
-                                 pixel_of = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1},
-                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 3, 3},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 1, 1};
+    static const dpr__conv_param square = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 2, 2, 0},
+                                 pixel_of = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0},
+                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 3, 3, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 1, 1, 0};
     EXPECT(conv2d_weights, &square, REALS((37, 47, 67, 77), 2, 2, 1, 1), nine,
            REALS((1, 2, 3, 4), 1, 2, 2, 1));
     EXPECT(conv2d_weights, &pixel_of, REALS((31), 1, 1, 1, 1), REALS((2, 3), 2, 1, 1, 1),

@@ -52,12 +52,12 @@ INLINE void add_part(int mr, int nv, bool by_columns, const dpr__tile_call *call
 
 INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *call,
                          const float *a, const float *b, VECTOR sum[MR][NV]) {
-    add_part(mr, nv, by_columns, call, a, b, sum);
-    for (int64_t p = 1; p < call->parts; p++) {
+    int64_t p = 0;
+    do {
+        add_part(mr, nv, by_columns, call, a, b, sum);
         a += call->a_part;
         b += call->b_part;
-        add_part(mr, nv, by_columns, call, a, b, sum);
-    }
+    } while (++p < call->parts);
 }
 
 INLINE void block(int mr, int nv, bool by_columns, const dpr__tile_call *call, const float *a,
