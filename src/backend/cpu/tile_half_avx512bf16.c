@@ -9,8 +9,7 @@
 #define MULTIPLY_ADD(a, b, c)                                                                      \
     _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b))
 #define CHUNK (DPR__PANEL / 2)
-#define EACH_FUSED(X, name)                                                                        \
-    X(name, 8, 1) X(name, 8, 2) X(name, 10, 1) X(name, 10, 2) X(name, 11, 1) X(name, 11, 2)
+#define EACH_FUSED(X, name) X(name, 8, 2) X(name, 10, 2) X(name, 11, 2)
 #define MR 14
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
