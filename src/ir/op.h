@@ -166,7 +166,7 @@ typedef struct dpr__conv_param {
     int64_t groups;
     int64_t height, width;      /* of conv2d_data's result */
     int64_t kernel_h, kernel_w; /* of conv2d_weights' result */
-    int64_t turned;             /* 1: conv2d_data's weights are (kh kw oc c), reversed: turn_filters */
+    int64_t turned; /* 1: conv2d_data's weights are (kh kw oc c), reversed: turn_filters */
 } dpr__conv_param;
 /* The five window ops. */
 typedef struct dpr__window_param {

@@ -44,8 +44,8 @@ static void gradient(const dpr__gradient *q) {
     kernel.kernel_h = taps.dim[0];
     kernel.kernel_w = taps.dim[1];
     if (q->needed[0])
-        q->diff_src[0] = dpr__node_add(q->graph, DPR__OP_conv2d,
-                                       (dpr_value[]){q->diff_dst, weights}, 2, &plain);
+        q->diff_src[0] =
+            dpr__node_add(q->graph, DPR__OP_conv2d, (dpr_value[]){q->diff_dst, weights}, 2, &plain);
     if (q->needed[1])
         q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_conv2d_weights,
                                        (dpr_value[]){q->diff_dst, q->src[0]}, 2, &kernel);

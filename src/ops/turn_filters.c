@@ -25,5 +25,4 @@ static void reference(const dpr__call *call) {
                          dpr__get(&call->src[0], ((filters - 1 - f) * c + i) * oc + o));
 }
 
-const dpr__op dpr__op_turn_filters = {
-    .infer = infer, .gradient = gradient, .reference = reference};
+const dpr__op dpr__op_turn_filters = {.infer = infer, .gradient = gradient, .reference = reference};

@@ -33,9 +33,8 @@ static bool is_fixed_input(const dpr_graph *graph, dpr_value leaf) {
 static bool is_entry(const dpr__step *step, dpr_value value) {
     const dpr_graph *graph = step->graph;
     const dpr__node *node = dpr__node_of(graph, value);
-    if (step->per_node || step->leaves_are_f64 ||
-        step->context->pass_disabled[DPR__PASS_MEMPLAN] || node->op != DPR__OP_gather ||
-        !dpr__form_fits_panels(node->dtype, &node->shape) ||
+    if (step->per_node || step->leaves_are_f64 || step->context->pass_disabled[DPR__PASS_MEMPLAN] ||
+        node->op != DPR__OP_gather || !dpr__form_fits_panels(node->dtype, &node->shape) ||
         dpr__node_of(graph, dpr__source(graph, value, 1))->shape.rank != 0 ||
         !is_fixed_input(graph, dpr__owner(graph, dpr__source(graph, value, 0))))
         return false;

@@ -65,8 +65,8 @@ typedef struct dpr__step {
     size_t n_members;
     uint32_t n_phases;
 
-    dpr__form *forms;           /* (nodes) how each stored value lies */
-    bool *entries; /* (nodes) gathers that copy nothing: one entry of an input, which only left
+    dpr__form *forms; /* (nodes) how each stored value lies */
+    bool *entries;    /* (nodes) gathers that copy nothing: one entry of an input, which only left
                       operands of products read */
     dpr__placement *placements; /* (nodes) */
     dpr__commit *commits;

@@ -31,7 +31,7 @@
 /* clang-format on */
 
 #define X(name, title, numbers, src, weights, dst)                                                 \
-    static const dpr__conv_param name = {UNPACK numbers, 0};                                          \
+    static const dpr__conv_param name = {UNPACK numbers, 0};                                       \
     BUILD(name##_conv2d, dpr__node_add(g, DPR__OP_conv2d, x, 2, &name))                            \
     BUILD(name##_data, dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &name))                         \
     BUILD(name##_weights, dpr__node_add(g, DPR__OP_conv2d_weights, x, 2, &name))
@@ -93,9 +93,16 @@ const struct grad_samples samples_conv2d = {SAMPLES(conv2d_samples), .values = c
 
 /* With filters as turn_filters leaves them. */
 static dpr_value data_of_turned(dpr_graph *g, const dpr_value *x) {
-    static const dpr__conv_param turned = {
-        .stride_h = 2, .stride_w = 1, .dilation_h = 1, .dilation_w = 2, .pad_top = 1, .pad_right = 1,
-        .groups = 1, .height = 4, .width = 5, .turned = 1};
+    static const dpr__conv_param turned = {.stride_h = 2,
+                                           .stride_w = 1,
+                                           .dilation_h = 1,
+                                           .dilation_w = 2,
+                                           .pad_top = 1,
+                                           .pad_right = 1,
+                                           .groups = 1,
+                                           .height = 4,
+                                           .width = 5,
+                                           .turned = 1};
     return dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &turned);
 }
 static dpr_value data_turning(dpr_graph *g, const dpr_value *x) {
@@ -106,8 +113,8 @@ static dpr_value data_turning(dpr_graph *g, const dpr_value *x) {
 static const struct grad_sample conv2d_data_samples[] = {
     SAMPLE("conv2d_data, turned", 2, data_of_turned,
            .shape = {SHAPE(1, 2, 4, 2), SHAPE(3, 2, 2, 1)}, .linear = 3),
-    SAMPLE("conv2d_data, turning", 2, data_turning,
-           .shape = {SHAPE(1, 2, 4, 2), SHAPE(3, 2, 1, 2)}, .linear = 3),
+    SAMPLE("conv2d_data, turning", 2, data_turning, .shape = {SHAPE(1, 2, 4, 2), SHAPE(3, 2, 1, 2)},
+           .linear = 3),
 #define X(name, title, numbers, src, weights, dst)                                                 \
     SAMPLE("conv2d_data, " title, 2, name##_data, .shape = {SHAPE dst, SHAPE weights}, .linear = 3),
     CONVOLUTIONS(X)

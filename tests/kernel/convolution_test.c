@@ -17,7 +17,11 @@ struct geometry {
 };
 
 #define G(n, h, w, c, oc, kh, kw, ...)                                                             \
-    { n, h, w, c, oc, kh, kw, {sizeof(dpr_conv_options), __VA_ARGS__} }
+    {                                                                                              \
+        n, h, w, c, oc, kh, kw, {                                                                  \
+            sizeof(dpr_conv_options), __VA_ARGS__                                                  \
+        }                                                                                          \
+    }
 
 static const struct geometry GEOMETRIES[] = {
     G(2, 5, 5, 1, 6, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),

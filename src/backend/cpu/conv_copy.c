@@ -25,9 +25,9 @@ static void copy_pixels(const dpr__cpu_conv *conv, dpr__form form, const float *
     for (int64_t done = 0; done < there;) {
         int64_t channel = first + done, lane = channel % DPR__PANEL;
         int64_t n = DPR__PANEL - lane < there - done ? DPR__PANEL - lane : there - done;
-        const float *from_pixel = form == DPR__PLAIN
-                                      ? src + at * conv->c + channel
-                                      : src + (channel / DPR__PANEL * pixels + at) * DPR__PANEL + lane;
+        const float *from_pixel =
+            form == DPR__PLAIN ? src + at * conv->c + channel
+                               : src + (channel / DPR__PANEL * pixels + at) * DPR__PANEL + lane;
         int64_t src_step = form == DPR__PLAIN ? conv->c : DPR__PANEL;
         float *to = dst + done;
         if (n == DPR__PANEL) /* a length that compilers know */
@@ -50,12 +50,13 @@ static void visible(int64_t extent, int64_t spread, int64_t pad, int64_t length,
     *end = *end < *first ? *first : *end;
 }
 
-void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src, int64_t n,
-                        int64_t oh, int64_t rows, int64_t first, float *dst) {
+void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src,
+                        int64_t n, int64_t oh, int64_t rows, int64_t first, float *dst) {
     int64_t c = conv->channels, from, end;
     dpr__form form = step->forms[conv->src];
     visible(conv->w, conv->spread_w, conv->pad_left, conv->width, &from, &end);
-    int64_t left = from * conv->spread_w + conv->pad_left, seen = (end - from - 1) * conv->spread_w + 1;
+    int64_t left = from * conv->spread_w + conv->pad_left,
+            seen = (end - from - 1) * conv->spread_w + 1;
     seen = end > from ? seen : 0;
     for (int64_t r = 0; r < copied_rows(conv, rows); r++, dst += conv->pitch) {
         int64_t y = oh * conv->stride_h + r - conv->pad_top;

@@ -71,8 +71,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     }
 }
 
-dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group,
-                                        dpr__row *row, bool *supported) {
+dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                        bool *supported) {
     const dpr__step *step = plan->values.step;
     dpr_value value = step->members[group->first];
     const dpr__node *node = dpr__node_of(step->graph, value);

@@ -31,11 +31,11 @@ typedef struct dpr__cpu_conv {
     int64_t spread_h, spread_w; /* spread − 1 zeros stand between the rows, and columns, of src */
     /* the copy of some rows of src in scratch: pixels of `channels`, rows of `width` pixels */
     int64_t channels, width, pitch;
-    int64_t tile_h;    /* rows of dst in a tile */
+    int64_t tile_h;             /* rows of dst in a tile */
     size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
-    int64_t chunks;    /* of images, in a weights' gradient: summed apart */
-    float *partial;    /* [chunk][panel of oc][kh · kw · c][32] */
-    atomic_uint *done; /* [block of channels] chunks that are summed */
+    int64_t chunks;             /* of images, in a weights' gradient: summed apart */
+    float *partial;             /* [chunk][panel of oc][kh · kw · c][32] */
+    atomic_uint *done;          /* [block of channels] chunks that are summed */
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;
@@ -56,8 +56,8 @@ struct dpr__row {
     /* products */
     const dpr__tile_kernel *tile;
     dpr__factor a, b;
-    bool halves;      /* the kernel multiplies pairs of bf16 */
-    bool bare;        /* the sums are the result: no chain runs */
+    bool halves; /* the kernel multiplies pairs of bf16 */
+    bool bare;   /* the sums are the result: no chain runs */
     dpr__cpu_conv conv;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
@@ -103,8 +103,8 @@ dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t group, dpr__row 
 /* One for each kind of group. *supported is false when a member has no vector kernel. */
 dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                         bool *supported);
-dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group,
-                                        dpr__row *row, bool *supported);
+dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                        bool *supported);
 dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
                                             dpr__row *row, bool *supported);
 dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
@@ -120,8 +120,8 @@ void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
 /* The geometry of a row's convolution. */
 void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_conv *conv);
 /* Copies what `rows` rows of dst from row oh on of image n read of channels first … first + conv->channels − 1, with the zeros around and between. */
-void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src, int64_t n,
-                        int64_t oh, int64_t rows, int64_t first, float *dst);
+void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src,
+                        int64_t n, int64_t oh, int64_t rows, int64_t first, float *dst);
 /* Floats of such a copy. */
 size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows);
 

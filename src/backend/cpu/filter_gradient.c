@@ -100,8 +100,7 @@ static void sum_image(const dpr__row *row, const dpr__values *values, float *scr
 }
 
 /* Adds the chunks of a block, filter by filter, and runs the chain on the sums. */
-static void combine(const dpr__row *row, const dpr__values *values, float *scratch,
-                    int64_t first) {
+static void combine(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first) {
     const dpr__cpu_conv *conv = &row->conv;
     int64_t left = conv->c - first, channels = left < conv->channels ? left : conv->channels;
     float *sum = scratch + row->tile_at;
@@ -145,11 +144,9 @@ static int64_t chunks_of(const dpr__cpu_conv *conv) {
 }
 
 static dpr_status make_partials(dpr__cpu_plan *plan, dpr__cpu_conv *conv) {
-    size_t floats =
-        (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL) + 16;
+    size_t floats = (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL) + 16;
     conv->partial = dpr__arena_allocate(&plan->arena, floats * sizeof *conv->partial);
-    conv->done =
-        dpr__arena_allocate(&plan->arena, (size_t)blocks_of(conv) * sizeof *conv->done);
+    conv->done = dpr__arena_allocate(&plan->arena, (size_t)blocks_of(conv) * sizeof *conv->done);
     if (conv->partial == NULL || conv->done == NULL)
         return DPR_E_MEMORY;
     memset(conv->partial, 0, floats * sizeof *conv->partial); /* touched now */
@@ -189,8 +186,8 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->n_tiles = blocks_of(conv) * conv->chunks;
     row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *
                                         (uint64_t)filter_rows(conv);
-    row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
-                 dpr__value_bytes(step, conv->dst);
+    row->bytes =
+        row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
     row->scratch_floats = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);

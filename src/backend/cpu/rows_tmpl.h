@@ -271,7 +271,8 @@ static bool accepts_first(const dpr__call *call) {
     while (reduced_axes(call) >> n & 1)
         n++;
     return reduced_axes(call) == (1U << n) - 1 &&
-           (call->src[0].form == DPR__PLAIN || n + 1 == call->src[0].shape.rank) && dst_is_row(call);
+           (call->src[0].form == DPR__PLAIN || n + 1 == call->src[0].shape.rank) &&
+           dst_is_row(call);
 }
 
 static int64_t panels_of_dst(const dpr__call *call) {

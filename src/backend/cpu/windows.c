@@ -11,7 +11,7 @@ struct windows {
 
 static struct windows windows_of(const dpr__call *call, const dpr_shape *map,
                                  const dpr_shape *result) {
-    return (struct windows){call->param,     map->dim[1],    map->dim[2],
+    return (struct windows){call->param,    map->dim[1],    map->dim[2],
                             result->dim[1], result->dim[2], map->dim[3]};
 }
 
@@ -30,7 +30,8 @@ struct window {
 
 static struct window window_at(const struct windows *w, int64_t oh, int64_t ow) {
     const dpr__window_param *p = w->param;
-    struct window at = {.top = oh * p->stride_h - p->pad_top, .left = ow * p->stride_w - p->pad_left};
+    struct window at = {.top = oh * p->stride_h - p->pad_top,
+                        .left = ow * p->stride_w - p->pad_left};
     at.y0 = at.top < 0 ? 0 : at.top;
     at.x0 = at.left < 0 ? 0 : at.left;
     at.y1 = at.top + p->kernel_h < w->h ? at.top + p->kernel_h : w->h;
