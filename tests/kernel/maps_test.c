@@ -117,7 +117,50 @@ static void maps_agree(void **state) {
             }
 }
 
+/* Sums over so many rows that they are cut into parts. */
+static void sum_rows(const char *device, unsigned threads, int64_t rows, int64_t c, float *out) {
+    dpr_context *context;
+    dpr_context_options options = dpr_context_options_default();
+    options.device = device;
+    options.threads = threads;
+    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
+    dpr_graph *g = dpr_graph_create(context);
+    dpr_value x = dpr_input(g, "x", DPR_F32, dpr_shape_of(rows, c));
+    dpr_value sum = dpr_sum(g, dpr_scale(g, x, 0.5), 1, false);
+    dpr_store *store;
+    dpr_program *program;
+    float *values = malloc((size_t)(rows * c) * sizeof *values);
+    assert_non_null(values);
+    for (int64_t i = 0; i < rows * c; i++)
+        values[i] = (float)(i * 7919 % 2003) / 1000 - 1;
+    assert_int_equal(dpr_store_create(context, &store), DPR_OK);
+    assert_int_equal(dpr_program_create(g, store, &sum, 1, NULL, &program), DPR_OK);
+    assert_int_equal(dpr_store_write(store, "x", values, (size_t)(rows * c) * 4), DPR_OK);
+    assert_int_equal(dpr_program_run(program, 2, NULL, NULL), DPR_OK);
+    assert_int_equal(dpr_program_read(program, sum, out, (size_t)c * 4), DPR_OK);
+    free(values);
+    dpr_program_destroy(program);
+    dpr_store_destroy(store);
+    dpr_graph_destroy(g);
+    dpr_context_destroy(context);
+}
+
+static void sums_in_parts_agree(void **state) {
+    (void)state;
+    static const int64_t ROWS[] = {4095, 4096, 5000, 9217}, C[] = {2, 16, 33};
+    float want[MOST_C], got[MOST_C], more[MOST_C];
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 3; j++) {
+            sum_rows("ref", 1, ROWS[i], C[j], want);
+            sum_rows("cpu", 1, ROWS[i], C[j], got);
+            sum_rows("cpu", 3, ROWS[i], C[j], more);
+            expect_near("sum", got, want, (size_t)C[j], 4e-6 * 100 * sqrt((double)ROWS[i]));
+            assert_memory_equal(got, more, (size_t)C[j] * sizeof *got);
+        }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(maps_agree)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(maps_agree),
+                                       cmocka_unit_test(sums_in_parts_agree)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

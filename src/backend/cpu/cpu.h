@@ -72,6 +72,8 @@ struct dpr__row {
     dpr__call call;
     int64_t n_units, tile_units;
     dpr_value node;
+    float *partial;       /* column sums: [panel][part of the rows][32] */
+    atomic_uint *arrived; /* [panel] parts that are summed */
     char *plain; /* row-major copies of operands in panels, for kernels that take none */
 };
 
@@ -112,6 +114,9 @@ dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group,
 dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                       bool *supported);
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
+/* Sums over the rows of a large map; the row has its call. */
+bool dpr__cpu_is_column_sum(const dpr__call *call, dpr__op_id op);
+dpr_status dpr__cpu_compile_column_sum(dpr__cpu_plan *plan, dpr__row *row);
 /* Before a run: a node's operands may have moved. */
 void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
 
