@@ -30,8 +30,8 @@ double now_seconds(void);
 /* A context as the settings ask for, with log `topics` where DEEPER_LOG does not say which. Returns
  * EXIT_DONE, or another status after a message; then, too, the context is to be destroyed. */
 int open_context(const struct settings *settings, const char *topics, dpr_context **out);
-/* The text of a net, and the name that messages give it: `argument` is a file, or the text itself,
- * which then has the name `what`. NULL after a message. Freed by the caller. */
+/* The text of a net, and the name that messages give it: `argument` is a file, preset:NAME, or the
+ * text itself, which then has the name `what`. NULL after a message. Freed by the caller. */
 char *read_net(const char *argument, const char *what, const char **name);
 /* The model of a NET|MODEL argument or of --net; --classes fills in what a net leaves open.
  * Returns EXIT_DONE, or another status after a message. */

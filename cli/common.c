@@ -75,17 +75,19 @@ int open_context(const struct settings *settings, const char *topics, dpr_contex
     return status == DPR_E_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
 }
 
-/* Net text holds blanks, commas or line ends, which file names seldom do; a file wins. */
+/* Net text holds blanks, commas or line ends, which file names seldom do; a file wins. A preset's name is passed on: the
+ * library knows its text. */
 char *read_net(const char *argument, const char *what, const char **name) {
     enum { MOST = 1 << 20 };
     struct stat info;
     if (stat(argument, &info) != 0) {
-        *name = what;
-        if (strpbrk(argument, " ,\n") != NULL)
+        bool preset = strncmp(argument, "preset:", 7) == 0;
+        *name = preset ? argument : what;
+        if (preset || strpbrk(argument, " ,\n") != NULL)
             return strdup(argument);
         complain(EXIT_FAILED,
-                 "there is no file '%s', nor is it the text of a network, such as "
-                 "\"input 28 28 1, linear classes\"",
+                 "there is no file '%s', nor is it a preset or the text of a network, such as "
+                 "preset:mlp or \"input 28 28 1, linear classes\"",
                  argument);
         return NULL;
     }

@@ -4,7 +4,8 @@
 
 static const char ABOUT[] = "trains deep image classifiers on the CPU, reproducible bit for bit";
 static const char NOTES[] =
-    "NET is a file, or the text of a network: \"input 28 28 1, linear 1024, relu, linear "
+    "NET is a file, preset:NAME, or the text of a network: \"input 28 28 1, linear 1024, relu, "
+    "linear "
     "classes\". "
     "MODEL is a .safetensors file that train has made. "
     "DATA is a directory of IDX files, of CIFAR-10 binary files, or of pictures, one folder a "
@@ -15,6 +16,16 @@ static const char ENVIRONMENT[] =
     "dispatch, team, train, all. Levels: warning, info, debug (where none is given).\n";
 static const char STATUS[] =
     "0 done; 1 failed; 2 wrong usage; 130 stopped by Ctrl-C (128 + the signal's number).\n";
+
+/* "Presets: airbench, …". */
+static const char *presets_text(char out[512]) {
+    size_t n, used = (size_t)snprintf(out, 512, "Presets: ");
+    const char *const *names = dpr_preset_names(&n);
+    for (size_t i = 0; i < n && used < 480; i++)
+        used +=
+            (size_t)snprintf(out + used, 512 - used, "%s%s", names[i], i + 1 < n ? ", " : ".\n");
+    return out;
+}
 
 /* ---- paragraphs ---- */
 
@@ -50,7 +61,9 @@ void help_overview(FILE *to) {
                 COMMANDS[i].summary);
     fprintf(to, "  deeper %-13s %-15s %s\n", "help", "[COMMAND]", "this text, or a command's");
     fprintf(to, "  deeper %-13s %-15s %s\n\n", "--version", "", "the version");
+    char presets[512];
     wrap(to, NOTES, 0, 0);
+    wrap(to, presets_text(presets), 0, 0);
     fputc('\n', to);
     wrap(to, ENVIRONMENT, 0, 0);
     fputs("Exit status: ", to);
@@ -126,11 +139,13 @@ static void page_name(const struct command *c, char out[64]) {
 }
 
 static void man_main(FILE *to) {
-    char name[64], text[64];
+    char name[64], text[64], presets[512];
     fprintf(to, ".TH DEEPER 1 \"\" \"deeper %s\"\n.SH NAME\ndeeper \\- ", dpr_version());
     roff(to, ABOUT);
     fprintf(to, ".SH SYNOPSIS\n.B deeper\nCOMMAND ARGUMENTS [OPTIONS]\n.SH DESCRIPTION\n");
     roff(to, NOTES);
+    fprintf(to, ".PP\n");
+    roff(to, presets_text(presets));
     fprintf(to, ".SH COMMANDS\n");
     for (size_t i = 0; COMMANDS[i].name != NULL; i++) {
         page_name(&COMMANDS[i], name);

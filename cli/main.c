@@ -27,7 +27,7 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
         WORD("precision", machine.precision, PRECISIONS, "NAME",                                   \
              "of what matrix products multiply; sums and weights stay float32")
 #define JSON_OPTION FLAG("json", json, "print JSON, and nothing else, on standard output")
-#define NET_OPTION TEXT("net", net, "NET", "the network: a file, or its text")
+#define NET_OPTION TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text")
 #define CLASSES_OPTION                                                                             \
     COUNT("classes", classes, 1, 1e6, "N", "what the word 'classes' in the network stands for",    \
           .otherwise = "")
@@ -37,7 +37,8 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
          .otherwise = (otherwise_))
 
 static const struct option TRAIN[] = {
-    TEXT("net", net, "NET", "the network: a file, or its text", .otherwise = "the two-layer one"),
+    TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",
+         .otherwise = "the two-layer one"),
     COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half"),
     COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step"),
     REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",

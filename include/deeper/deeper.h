@@ -136,6 +136,7 @@ typedef enum dpr_leaf_kind {
     DPR_PARAMETER, /* trained; in the model file */
     DPR_STATE,     /* optimiser state, counters, sums: in a checkpoint */
     DPR_INPUT,     /* written by the caller; in no file */
+    DPR_STATISTIC, /* written by training, read by predictions; in the model file, but not trained */
 } dpr_leaf_kind;
 
 typedef enum dpr_init { DPR_INIT_ZERO, DPR_INIT_ONE, DPR_INIT_HE, DPR_INIT_XAVIER } dpr_init;
@@ -151,7 +152,7 @@ void dpr_graph_scope(dpr_graph *graph, const char *name);
 /* Leaves. A leaf lives in a store under its name; graphs that name the same leaf share it.
  * He: normal, std = sqrt(2 / fan_in) (He et al. 2015, eq. 10). Xavier: uniform within
  * ±sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16). fan_in = product of all dimensions
- * but the last, fan_out = the last. */
+ * but the last, fan_out = the last; of rank 4 (kh × kw × c × oc) fan_out = kh·kw·oc. */
 dpr_value dpr_parameter(dpr_graph *graph, const char *name, dpr_shape shape, dpr_init init);
 dpr_value dpr_state(dpr_graph *graph, const char *name, dpr_dtype dtype, dpr_shape shape);
 dpr_value dpr_input(dpr_graph *graph, const char *name, dpr_dtype dtype, dpr_shape shape);
@@ -373,14 +374,19 @@ const int32_t *dpr_data_labels(const dpr_data *data);
 
 /* ---- model -------------------------------------------------------------------------------- */
 
-/* From `.net` text (docs/net.md). `name` is used in messages: a file's name or "--net".
+/* From `.net` text, or "preset:NAME" (docs/net.md). `name` is used in messages: a file's name or "--net".
  * info gives what the text leaves open, and the normalisation; with seed the first weights.
  * init: "auto", "he", "xavier" or "zero". */
 dpr_status dpr_model_from_net(dpr_context *context, const char *name, const char *net,
                               const dpr_data_info *info, uint64_t seed, const char *init,
                               dpr_model **out);
-/* Checks the grammar of net text and tells what its input is (height, width, channels), before there is data. */
-dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net, dpr_shape *image);
+/* Checks the grammar of net text and tells what its input is (height, width, channels), before there is data. With
+ * *of_data (`input data`) images of another size change the network and not the images; rank 0: any size. */
+dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net, dpr_shape *image,
+                         bool *of_data);
+/* The networks that ship: their names, and their text (NULL: no such name). */
+const char *const *dpr_preset_names(size_t *n);
+const char *dpr_preset_text(const char *name);
 dpr_status dpr_model_load(dpr_context *context, const char *path, dpr_model **out);
 dpr_status dpr_model_save(const dpr_model *model, const char *path); /* atomic */
 void dpr_model_destroy(dpr_model *model);

@@ -60,6 +60,9 @@ static void initialise(dpr__slot *slot, dpr_init init, uint64_t seed) {
     int64_t n = dpr__shape_count(&slot->shape);
     double fan_out = slot->shape.rank > 0 ? (double)slot->shape.dim[slot->shape.rank - 1] : 1;
     double fan_in = fan_out > 0 ? (double)n / fan_out : 1;
+    if (slot->shape.rank ==
+        4) /* a kernel: each output pixel's inputs, each input pixel's outputs */
+        fan_out *= (double)(slot->shape.dim[0] * slot->shape.dim[1]);
     for (int64_t i = 0; i < n && init != DPR_INIT_ZERO; i++) {
         dpr__draw draw = dpr__philox(seed, DPR__PURPOSE_INIT, (uint32_t)slot->ordinal, (uint64_t)i);
         double value = 1;

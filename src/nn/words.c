@@ -1,61 +1,48 @@
-/* The layers that the words make (words.h). */
+/* The table of words (words.h), and the layers that are one call. */
 #include "nn/words.h"
 #include "base/context.h"
-#include "ir/shape.h"
+#include <string.h>
 
-/* How many numbers an image is here: the batch, open or bound, does not count. */
-static int64_t features(const dpr_graph *graph, dpr_value value) {
-    dpr_shape shape = dpr_value_shape(graph, value);
-    shape.dim[0] = 1;
-    return dpr__shape_count(&shape);
+static size_t place_of(const dpr__net_item *item, const char *name) {
+    size_t i = 0;
+    while (strcmp(item->word->argument[i].name, name) !=
+           0) /* a name that the table lacks is a mistake of ours */
+        i++;
+    return i;
 }
 
-/* (batch, …) as (batch, features). */
-static dpr_value flat(dpr_graph *graph, dpr_value value) {
-    dpr_shape shape = dpr_value_shape(graph, value);
-    if (shape.rank == 2)
-        return value;
-    return dpr_reshape(graph, value, dpr_shape_of(shape.dim[0], features(graph, value)));
+dpr__number dpr__number_of(const dpr__net_item *item, const char *name) {
+    return item->argument[place_of(item, name)];
 }
 
-static void linear(const dpr__net_item *item, dpr__layering *l) {
-    dpr_graph *graph = l->graph;
-    char name[128];
-    dpr_value src = flat(graph, l->value);
-    int64_t inputs = dpr_value_shape(graph, src).dim[1], outputs = (int64_t)item->argument[0];
-    dpr__format(graph->context, name, sizeof name, "%s.weights", item->name);
-    dpr_value weights = dpr_parameter(graph, name, dpr_shape_of(inputs, outputs), l->init);
-    l->value = dpr_matmul(graph, src, weights, 0);
-    l->parameters = (uint64_t)(inputs * outputs);
-    l->flops = 2 * l->parameters;
-    if (item->flag)
-        return;
-    dpr__format(graph->context, name, sizeof name, "%s.bias", item->name);
-    l->value =
-        dpr_add(graph, l->value, dpr_parameter(graph, name, dpr_shape_of(outputs), DPR_INIT_ZERO));
-    l->parameters += (uint64_t)outputs;
-    l->flops += (uint64_t)outputs;
+bool dpr__flag_of(const dpr__net_item *item, const char *name) {
+    return dpr__number_of(item, name).value != 0;
 }
 
-static void flatten(const dpr__net_item *item, dpr__layering *l) {
+static void append_flatten(const dpr__net_item *item, dpr__layering *l) {
     (void)item;
-    l->value = flat(l->graph, l->value);
+    l->value = dpr__layer_flat(l->graph, l->value);
 }
 
-static void dropout(const dpr__net_item *item, dpr__layering *l) {
-    l->value = dpr_dropout(l->graph, l->value, item->argument[0]);
+static void append_dropout(const dpr__net_item *item, dpr__layering *l) {
+    l->value = dpr_dropout(l->graph, l->value, dpr__number_of(item, "rate").value);
 }
 
-static void leaky_relu(const dpr__net_item *item, dpr__layering *l) {
-    l->value = dpr_leaky_relu(l->graph, l->value, item->argument[0]);
-    l->flops = (uint64_t)features(l->graph, l->value);
+static void append_scale(const dpr__net_item *item, dpr__layering *l) {
+    l->value = dpr_scale(l->graph, l->value, dpr__number_of(item, "factor").value);
+    l->flops = dpr__layer_features(l, l->value);
+}
+
+static void append_leaky_relu(const dpr__net_item *item, dpr__layering *l) {
+    l->value = dpr_leaky_relu(l->graph, l->value, dpr__number_of(item, "slope").value);
+    l->flops = dpr__layer_features(l, l->value);
 }
 
 #define ACTIVATION(name)                                                                           \
     static void append_##name(const dpr__net_item *item, dpr__layering *l) {                       \
         (void)item;                                                                                \
         l->value = dpr_##name(l->graph, l->value);                                                 \
-        l->flops = (uint64_t)features(l->graph, l->value);                                         \
+        l->flops = dpr__layer_features(l, l->value);                                               \
     }
 ACTIVATION(relu)
 ACTIVATION(sigmoid)
@@ -65,17 +52,69 @@ ACTIVATION(silu)
 ACTIVATION(softplus)
 ACTIVATION(mish)
 
+#define COUNT(name_)                                                                               \
+    { .name = name_, .kind = DPR__ARGUMENT_COUNT }
+#define WIDTH(name_)                                                                               \
+    { .name = name_, .kind = DPR__ARGUMENT_WIDTH }
+#define PAIR(name_)                                                                                \
+    { .name = name_, .kind = DPR__ARGUMENT_PAIR }
+#define KEYWORD(name_, kind_, otherwise_)                                                          \
+    { .name = name_, .kind = DPR__ARGUMENT_##kind_, .keyword = true, .otherwise = (otherwise_) }
+#define FLAG(name_) KEYWORD(name_, FLAG, 0)
+
 const dpr__word dpr__words[] = {
     {.word = "linear",
-     .argument = {{"outputs", DPR__ARGUMENT_WIDTH, false, 0}},
-     .flag = "nobias",
-     .append = linear,
+     .argument = {WIDTH("outputs"), FLAG("nobias")},
+     .append = dpr__append_linear,
      .help = "outputs = inputs · weights + bias; flattens by itself"},
+    {.word = "conv",
+     .argument = {PAIR("kernel"), WIDTH("outputs"), KEYWORD("stride", PAIR, 1),
+                  KEYWORD("pad", PADDING, DPR__NUMBER_SAME), KEYWORD("dilation", PAIR, 1),
+                  KEYWORD("groups", COUNT, 1), FLAG("nobias")},
+     .append = dpr__append_conv,
+     .help = "convolution; no bias where batchnorm follows"},
+    {.word = "depthwise",
+     .argument = {PAIR("kernel"), KEYWORD("stride", PAIR, 1),
+                  KEYWORD("pad", PADDING, DPR__NUMBER_SAME), KEYWORD("dilation", PAIR, 1),
+                  FLAG("nobias")},
+     .append = dpr__append_depthwise,
+     .help = "convolution of each channel by itself"},
+    {.word = "maxpool",
+     .argument = {PAIR("window"), KEYWORD("stride", PAIR, 0), KEYWORD("pad", PADDING, 0)},
+     .transparent = true,
+     .append = dpr__append_max_pool,
+     .help = "the largest value of each window; windows side by side without a stride"},
+    {.word = "avgpool",
+     .argument = {PAIR("window"), KEYWORD("stride", PAIR, 0), KEYWORD("pad", PADDING, 0)},
+     .transparent = true,
+     .append = dpr__append_average_pool,
+     .help = "the mean of each window"},
+    {.word = "global_avgpool",
+     .transparent = true,
+     .append = dpr__append_global_average_pool,
+     .help = "the mean of each channel over the picture"},
+    {.word = "batchnorm",
+     .argument = {KEYWORD("momentum", RATE, 0.1), KEYWORD("epsilon", SMALL, 1e-5), FLAG("noscale"),
+                  FLAG("noshift")},
+     .transparent = true,
+     .normalises = true,
+     .append = dpr__append_batch_norm,
+     .help = "each channel to mean 0 and variance 1 over the batch, then scale and shift"},
+    {.word = "layernorm",
+     .argument = {KEYWORD("epsilon", SMALL, 1e-5)},
+     .transparent = true,
+     .append = dpr__append_layer_norm,
+     .help = "the same over the channels of each place"},
+    {.word = "groupnorm",
+     .argument = {COUNT("groups"), KEYWORD("epsilon", SMALL, 1e-5)},
+     .transparent = true,
+     .append = dpr__append_group_norm,
+     .help = "the same over the picture, for each group of channels of each image"},
     {.word = "relu", .relu_like = true, .append = append_relu, .help = "max(x, 0)"},
     {.word = "leaky_relu",
-     .argument = {{"slope", DPR__ARGUMENT_REAL, true, 0.01}},
+     .argument = {{"slope", DPR__ARGUMENT_REAL, .optional = true, .otherwise = 0.01}},
      .relu_like = true,
-     .append = leaky_relu,
+     .append = append_leaky_relu,
      .help = "x above 0, slope·x below"},
     {.word = "gelu", .relu_like = true, .append = append_gelu, .help = "x·Φ(x)"},
     {.word = "silu", .relu_like = true, .append = append_silu, .help = "x·σ(x)"},
@@ -84,13 +123,34 @@ const dpr__word dpr__words[] = {
     {.word = "sigmoid", .append = append_sigmoid, .help = "1/(1 + exp(−x))"},
     {.word = "tanh", .append = append_tanh, .help = "hyperbolic tangent"},
     {.word = "dropout",
-     .argument = {{"rate", DPR__ARGUMENT_RATE, false, 0}},
+     .argument = {{"rate", DPR__ARGUMENT_RATE}},
      .transparent = true,
-     .append = dropout,
+     .append = append_dropout,
      .help = "in training, zeroes this share of the values and scales up the rest"},
     {.word = "flatten",
      .transparent = true,
-     .append = flatten,
+     .append = append_flatten,
      .help = "height × width × channels as one row"},
+    {.word = "scale",
+     .argument = {{"factor", DPR__ARGUMENT_REAL}},
+     .transparent = true,
+     .append = append_scale,
+     .help = "factor·x"},
+    {.word = "squeeze_excite",
+     .argument = {COUNT("reduction")},
+     .transparent = true,
+     .append = dpr__append_squeeze_excite,
+     .help = "each channel × a factor in 0 … 1 that a small network makes of all channels' means"},
+    {.word = "residual",
+     .argument = {FLAG("pad")},
+     .transparent = true,
+     .most_bodies = 1,
+     .append = dpr__append_residual,
+     .help = "adds its input to what its operations give"},
+    {.word = "branch",
+     .transparent = true,
+     .most_bodies = DPR__MOST_BRANCHES,
+     .append = dpr__append_branch,
+     .help = "the channels that its bodies give, one after the other"},
 };
 const size_t dpr__n_words = sizeof dpr__words / sizeof *dpr__words;

@@ -29,18 +29,21 @@ struct bench {
 
 /* ---- the step alone ---- */
 
-static dpr_status append_training(const struct bench *b, dpr_graph *graph, dpr_value logits,
-                                  dpr_value which, dpr_value **roots, size_t *n_roots) {
+static dpr_status append_training(const struct bench *b, dpr_graph *graph,
+                                  const dpr__net_build *net, dpr_value which, dpr_value **roots,
+                                  size_t *n_roots) {
     dpr_value all_labels =
         dpr_input(graph, "labels", DPR_I32, dpr_shape_of(BATCHES, b->options.batch));
     dpr_value targets = dpr_one_hot(graph, dpr_gather(graph, all_labels, which), CLASSES);
-    dpr_value loss = dpr_mean(graph, dpr_softmax_cross_entropy(graph, logits, targets), 1, false);
+    dpr_value loss =
+        dpr_mean(graph, dpr_softmax_cross_entropy(graph, net->logits, targets), 1, false);
     dpr_value *parameters, *gradients = NULL;
     size_t n;
     DPR_TRY(dpr__parameters_of(graph, &parameters, &n));
     dpr_status status = dpr__allocate(b->context, n, sizeof *gradients, &gradients);
     if (status == DPR_OK)
-        status = dpr__allocate(b->context, 3 + DPR__MAX_UPDATES * n, sizeof **roots, roots);
+        status = dpr__allocate(b->context, 3 + net->n_updates + DPR__MAX_UPDATES * n,
+                               sizeof **roots, roots);
     if (status == DPR_OK)
         status = dpr_gradients(graph, loss, parameters, n, gradients);
     if (status == DPR_OK) {
@@ -48,28 +51,29 @@ static dpr_status append_training(const struct bench *b, dpr_graph *graph, dpr_v
         dpr__rates rates = {.minus_rate = dpr_constant(graph, -1e-3, dpr_scalar_shape())};
         dpr__optimizer_append(&momentum, graph, parameters, gradients, n, &rates, *roots, n_roots);
         (*roots)[(*n_roots)++] = dpr_guard(graph, loss);
+        for (size_t i = 0; i < net->n_updates; i++)
+            (*roots)[(*n_roots)++] = net->updates[i];
     }
     dpr__free(b->context, parameters);
     dpr__free(b->context, gradients);
     return status;
 }
 
-static dpr_status append_step(const struct bench *b, dpr_graph *graph, dpr_value **roots,
-                              size_t *n_roots) {
-    dpr_shape in = dpr__net_input(b->model->net);
+static dpr_status append_step(const struct bench *b, dpr_graph *graph, dpr__net_build *build,
+                              dpr_value **roots, size_t *n_roots) {
+    const dpr_shape in = b->model->info.image;
     dpr_value which = dpr_state(graph, "which", DPR_I32, dpr_scalar_shape());
     dpr_value pool =
         dpr_input(graph, "images", DPR_F32,
                   dpr_shape_of(BATCHES, b->options.batch, in.dim[0], in.dim[1], in.dim[2]));
-    dpr__net_build build = {.images = dpr_gather(graph, pool, which), .n_classes = CLASSES};
-    DPR_TRY(dpr__net_append(b->model->net, graph, &build));
-    dpr__free(b->context, build.layers);
+    *build = (dpr__net_build){.images = dpr_gather(graph, pool, which), .n_classes = CLASSES};
+    DPR_TRY(dpr__net_append(b->model->net, graph, build));
     if (b->options.train)
-        DPR_TRY(append_training(b, graph, build.logits, which, roots, n_roots));
+        DPR_TRY(append_training(b, graph, build, which, roots, n_roots));
     else
         DPR_TRY(dpr__allocate(b->context, 2, sizeof **roots, roots));
     if (!b->options.train)
-        (*roots)[(*n_roots)++] = build.logits;
+        (*roots)[(*n_roots)++] = build->logits;
     (*roots)[(*n_roots)++] = dpr_assign(graph, which, dpr__increment(graph, which));
     return dpr_graph_finish(graph);
 }
@@ -89,11 +93,13 @@ static dpr_status compile_step(struct bench *b) {
     dpr_graph *graph = dpr_graph_create(b->context);
     dpr_value *roots = NULL;
     size_t n_roots = 0;
+    dpr__net_build build = {0};
     dpr_program_options options = dpr_program_options_default();
     if (graph == NULL)
         return DPR_E_MEMORY;
     options.train = b->options.train;
-    dpr_status status = append_step(b, graph, &roots, &n_roots);
+    dpr_status status = append_step(b, graph, &build, &roots, &n_roots);
+    dpr__net_build_release(b->context, &build);
     if (status == DPR_OK)
         status = dpr_store_create(b->context, &b->store);
     if (status == DPR_OK)
@@ -177,7 +183,7 @@ static dpr_status time_run(struct bench *b, const dpr_data *data, dpr_bench_resu
 static dpr_status time_end_to_end(struct bench *b, dpr_bench_result *result) {
     dpr_data_info info = dpr_data_info_default();
     dpr_data *data;
-    info.image = dpr__net_input(b->model->net);
+    info.image = b->model->info.image;
     info.n_classes = CLASSES;
     size_t pixels = (size_t)dpr__shape_count(&info.image);
     DPR_TRY(dpr__allocate(b->context, SET, pixels, &b->pixels));

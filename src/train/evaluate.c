@@ -52,7 +52,7 @@ static void append_roots(const dpr_model *model, dpr_graph *graph, const struct 
 static dpr_status compile(dpr_model *model, const struct purpose *purpose, dpr__forward *forward) {
     dpr_graph *graph;
     dpr_value logits;
-    DPR_TRY(dpr__model_forward(model, purpose->images, &graph, &logits));
+    DPR_TRY(dpr__model_forward(model, purpose->images, purpose->rows, &graph, &logits));
     append_roots(model, graph, purpose, logits, forward);
     dpr_status status = dpr_graph_finish(graph);
     dpr_program_options options = dpr_program_options_default();

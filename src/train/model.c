@@ -7,15 +7,18 @@
 
 /* ---- graphs ---- */
 
+dpr_leaf_kind dpr__kind_of(const dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    return node->op == DPR__OP_leaf ? (dpr_leaf_kind)((const dpr__leaf_param *)node->param)->kind
+                                    : DPR_INPUT;
+}
+
 dpr_status dpr__parameters_of(const dpr_graph *graph, dpr_value **out, size_t *n) {
     DPR_TRY(dpr__allocate(graph->context, graph->n_nodes, sizeof **out, out));
     *n = 0;
-    for (dpr_value value = 1; value < graph->n_nodes; value++) {
-        const dpr__node *node = dpr__node_of(graph, value);
-        if (node->op == DPR__OP_leaf &&
-            ((const dpr__leaf_param *)node->param)->kind == DPR_PARAMETER)
+    for (dpr_value value = 1; value < graph->n_nodes; value++)
+        if (dpr__kind_of(graph, value) == DPR_PARAMETER)
             (*out)[(*n)++] = value;
-    }
     return DPR_OK;
 }
 
@@ -46,45 +49,35 @@ dpr_status dpr__model_write_normalisation(const dpr_model *model) {
     return dpr_store_write(model->store, "normalise.shift", shift, channels * sizeof *shift);
 }
 
-/* Appends the network and hands out its layers (may be NULL). Their strings live in the net, so the
- * array outlives the graph. */
-static dpr_status append(const dpr_model *model, dpr_graph *graph, dpr_value images,
-                         dpr_value *logits, dpr_layer **layers, size_t *n_layers) {
-    dpr__net_build build = {.images = normalise(graph, images, model->info.image.dim[2]),
-                            .n_classes = model->info.n_classes,
-                            .init = model->init};
-    dpr_status status = dpr__net_append(model->net, graph, &build);
-    if (status == DPR_OK && layers != NULL) {
-        *layers = build.layers;
-        *n_layers = build.n_layers;
-    } else {
-        dpr__free(model->context, build.layers);
-    }
-    *logits = build.logits;
-    return status;
+dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr__net_build *build) {
+    build->images = normalise(graph, build->images, model->info.image.dim[2]);
+    build->n_classes = model->info.n_classes;
+    build->init = model->init;
+    return dpr__net_append(model->net, graph, build);
 }
 
-dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr_value images,
-                             dpr_value *logits) {
-    return append(model, graph, images, logits, NULL, NULL);
-}
-
-static dpr_value image_leaf(const dpr_model *model, dpr_graph *graph, const char *name) {
+/* The network over leaves of u8 images and of their number. */
+static dpr_status append_over_leaves(const dpr_model *model, dpr_graph *graph, const char *images,
+                                     const char *rows, dpr__net_build *build) {
     const int64_t *dim = model->info.image.dim;
     dpr__role role = graph->role;
     graph->role = DPR__DATA;
-    dpr_value images =
-        dpr_input(graph, name, DPR_U8, dpr_shape_of(DPR_BATCH, dim[0], dim[1], dim[2]));
+    build->images =
+        dpr_input(graph, images, DPR_U8, dpr_shape_of(DPR_BATCH, dim[0], dim[1], dim[2]));
+    build->rows = dpr_input(graph, rows, DPR_I32, dpr_scalar_shape());
     graph->role = role;
-    return images;
+    return dpr__model_append(model, graph, build);
 }
 
-dpr_status dpr__model_forward(const dpr_model *model, const char *images, dpr_graph **out,
-                              dpr_value *logits) {
+dpr_status dpr__model_forward(const dpr_model *model, const char *images, const char *rows,
+                              dpr_graph **out, dpr_value *logits) {
+    dpr__net_build build = {0};
     dpr_graph *graph = dpr_graph_create(model->context);
     if (graph == NULL)
         return DPR_E_MEMORY;
-    dpr_status status = dpr__model_append(model, graph, image_leaf(model, graph, images), logits);
+    dpr_status status = append_over_leaves(model, graph, images, rows, &build);
+    *logits = build.logits;
+    dpr__net_build_release(model->context, &build);
     if (status == DPR_OK)
         status = dpr_graph_finish(graph);
     if (status != DPR_OK)
@@ -118,7 +111,7 @@ static dpr_status append_backward(const dpr_model *model, dpr_graph *graph, dpr_
 dpr_status dpr_model_graph(const dpr_model *model, bool backward, dpr_graph **out) {
     dpr_graph *graph;
     dpr_value logits;
-    DPR_TRY(dpr__model_forward(model, "images", &graph, &logits));
+    DPR_TRY(dpr__model_forward(model, "images", "rows", &graph, &logits));
     dpr_status status = backward ? append_backward(model, graph, logits) : DPR_OK;
     if (status != DPR_OK)
         dpr_graph_destroy(graph);
@@ -131,9 +124,17 @@ dpr_status dpr_model_graph(const dpr_model *model, bool backward, dpr_graph **ou
 
 /* Completes info by what the net text says of its input. */
 static dpr_status settle_input(dpr_model *model, const char *name) {
-    dpr_shape input = dpr__net_input(model->net);
+    bool of_data;
+    dpr_shape input = dpr__net_input(model->net, &of_data);
     dpr_data_info *info = &model->info;
     char a[DPR__SHAPE_TEXT], b[DPR__SHAPE_TEXT];
+    if (of_data && info->image.rank != 0)
+        input = info->image;
+    if (input.rank == 0)
+        return DPR_FAIL(model->context, DPR_E_ARGUMENT,
+                        "%s: 'input data' takes the size of the data, and here is none; write "
+                        "'input HEIGHT WIDTH CHANNELS'",
+                        name);
     if (info->image.rank != 0 && !dpr__shape_equal(&info->image, &input))
         return DPR_FAIL(model->context, DPR_E_MISMATCH,
                         "%s: the network's input is %s, the images are %s", name,
@@ -148,15 +149,20 @@ static dpr_status settle_input(dpr_model *model, const char *name) {
     return DPR_OK;
 }
 
-/* Net text to forward graph, once, to check it and to count; programs append it again later. */
+/* Net text to forward graph, once, to check it and to count; programs append it again later. The layers' strings live in
+ * the net, so that they outlive the graph. */
 static dpr_status build(dpr_model *model, const char *name, dpr_graph *graph) {
-    dpr_value logits;
+    dpr__net_build build = {0};
     DPR_TRY(dpr__net_parse(model->context, name, model->text, &model->net));
     DPR_TRY(settle_input(model, name));
-    DPR_TRY(append(model, graph, image_leaf(model, graph, "images"), &logits, &model->layers,
-                   &model->n_layers));
+    DPR_TRY(append_over_leaves(model, graph, "images", "rows", &build));
+    model->layers = build.layers;
+    model->n_layers = build.n_layers;
+    build.layers = NULL;
+    dpr__net_build_release(model->context, &build);
     DPR_TRY(dpr_graph_finish(graph));
-    model->info.n_classes = (uint32_t)dpr_value_shape(graph, logits).dim[1]; /* nn checked them */
+    model->info.n_classes = /* nn checked them */
+        (uint32_t)dpr_value_shape(graph, build.logits).dim[1];
     dpr_value *parameters;
     size_t n;
     DPR_TRY(dpr__parameters_of(graph, &parameters, &n));
@@ -201,15 +207,13 @@ dpr_status dpr__model_begin(dpr_context *context, const char *name, const char *
 
 dpr_status dpr__model_materialise(dpr_model *model, const dpr_graph *graph, bool zeros) {
     for (dpr_value value = 1; value < graph->n_nodes; value++) {
-        const dpr__node *node = dpr__node_of(graph, value);
-        if (node->op != DPR__OP_leaf)
+        if (!dpr__model_owns(dpr__kind_of(graph, value)))
             continue;
-        dpr__leaf_param param = *(const dpr__leaf_param *)node->param;
+        dpr__leaf_param param = *(const dpr__leaf_param *)dpr__node_of(graph, value)->param;
         size_t slot;
         if (zeros)
             param.init = DPR_INIT_ZERO;
-        if (param.kind == DPR_PARAMETER)
-            DPR_TRY(dpr__store_want(model->store, &param, model->seed, &slot));
+        DPR_TRY(dpr__store_want(model->store, &param, model->seed, &slot));
     }
     return DPR_OK;
 }
@@ -219,7 +223,9 @@ dpr_status dpr_model_from_net(dpr_context *context, const char *name, const char
                               dpr_model **out) {
     dpr_model *model;
     dpr_graph *graph;
-    DPR_TRY(dpr__model_begin(context, name, net, info, init, &model, &graph));
+    const char *text;
+    DPR_TRY(dpr__preset_resolve(context, net, &text));
+    DPR_TRY(dpr__model_begin(context, name, text, info, init, &model, &graph));
     model->seed = seed;
     dpr_status status = dpr__model_materialise(model, graph, false);
     dpr_graph_destroy(graph);

@@ -1,5 +1,5 @@
 /* A model: net text, the store that holds its weights, preprocessing and class names.
- * Invariant: the store holds every parameter of the network from the model's creation on. */
+ * Invariant: the store holds every parameter and statistic of the network from the model's creation on. */
 #ifndef DPR_TRAIN_MODEL_H
 #define DPR_TRAIN_MODEL_H
 
@@ -42,20 +42,27 @@ struct dpr_model {
 dpr_status dpr__model_begin(dpr_context *context, const char *name, const char *text,
                             const dpr_data_info *info, const char *init, dpr_model **out,
                             dpr_graph **graph);
-/* Makes the parameters in the store: drawn from model->seed, or zeros, which a file's then
- * replace. */
+/* Makes the parameters and statistics in the store: drawn from model->seed, or zeros, which a
+ * file's then replace. */
 dpr_status dpr__model_materialise(dpr_model *model, const dpr_graph *graph, bool zeros);
 
-/* Appends u8 images → normalised → logits. */
-dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr_value images,
-                             dpr_value *logits);
-/* A graph with its forward half: images from leaf `images` u8 (batch, …). */
-dpr_status dpr__model_forward(const dpr_model *model, const char *images, dpr_graph **out,
-                              dpr_value *logits);
+/* Whether leaves of this kind are the model's own: in its file, and made with it. */
+static inline bool dpr__model_owns(dpr_leaf_kind kind) {
+    return kind == DPR_PARAMETER || kind == DPR_STATISTIC;
+}
+
+/* Appends u8 build->images → normalised → logits; build->rows is the caller's, too. The arrays in *build are freed with
+ * dpr__net_build_release. */
+dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr__net_build *build);
+/* A graph with its forward half: images from leaf `images` u8 (batch, …), `rows` i32 of them valid. */
+dpr_status dpr__model_forward(const dpr_model *model, const char *images, const char *rows,
+                              dpr_graph **out, dpr_value *logits);
 /* Writes the leaves that dpr__model_append reads; to be called once a program has made them. */
 dpr_status dpr__model_write_normalisation(const dpr_model *model);
 /* The parameter leaves of a graph, in order; *out is freed with dpr__free. */
 dpr_status dpr__parameters_of(const dpr_graph *graph, dpr_value **out, size_t *n);
+/* The leaf's kind, or DPR_INPUT for what is no leaf. */
+dpr_leaf_kind dpr__kind_of(const dpr_graph *graph, dpr_value value);
 
 void dpr__forward_release(dpr_model *model); /* evaluate.c */
 
@@ -65,14 +72,14 @@ enum { DPR__MODEL_KEYS = 8 }; /* metadata that describes the network; then comes
 
 /* What model and file must agree on, as text in the arena; items has room for DPR__MODEL_KEYS. */
 dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__metadata *items);
-/* Writes parameters, and with `state` all state leaves, under the given run record. Refuses leaves
- * that are not finite. */
+/* Writes parameters and statistics, and with `state` all state leaves, under the given run record.
+ * Refuses leaves that are not finite. */
 dpr_status dpr__model_write(const dpr_model *model, const char *path, const char *run, bool state);
 /* As dpr_model_load, from bytes that the caller keeps; `name` is used in messages. */
 dpr_status dpr__model_parse(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                             dpr_model **out);
-/* Copies every parameter and state leaf that the store has from the file, after checking that all
- * are there and fit. */
+/* Copies every leaf that the store has, inputs aside, from the file, after checking that all are
+ * there and fit. */
 dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name, const dpr__safetensors *file);
 
 #endif

@@ -104,7 +104,8 @@ static dpr_status list_leaves(const dpr_store *store, dpr_leaf_kind kind, dpr__a
     return DPR_OK;
 }
 
-/* Parameters first, in the order of the net text: the order that weights_sha256 is over. */
+/* Parameters first, in the order of the net text: the order that weights_sha256 is over. Then the running statistics, which
+ * the model needs as well. */
 static dpr_status write_leaves(const dpr_model *model, const char *path,
                                const dpr__metadata *metadata, size_t n_metadata, bool state) {
     const dpr_store *store = model->store;
@@ -114,6 +115,8 @@ static dpr_status write_leaves(const dpr_model *model, const char *path,
     DPR_TRY(dpr__allocate(model->context, store->n_slots, sizeof *tensors, &tensors));
     dpr__arena_init(&arena, model->context);
     dpr_status status = list_leaves(store, DPR_PARAMETER, &arena, tensors, &n);
+    if (status == DPR_OK)
+        status = list_leaves(store, DPR_STATISTIC, &arena, tensors, &n);
     if (status == DPR_OK && state)
         status = list_leaves(store, DPR_STATE, &arena, tensors, &n);
     if (status == DPR_OK)
@@ -274,27 +277,23 @@ dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name,
     return DPR_OK;
 }
 
-/* Before memory is taken for a parameter, its tensor must be there; so the file's size bounds
- * it. */
-static dpr_status check_parameters(const struct loading *loading, const dpr_graph *graph) {
-    dpr_value *parameters;
-    size_t n;
-    DPR_TRY(dpr__parameters_of(graph, &parameters, &n));
-    dpr_status status = DPR_OK;
-    for (size_t i = 0; i < n && status == DPR_OK; i++) {
-        const dpr__leaf_param *param = dpr__node_of(graph, parameters[i])->param;
+/* Before memory is taken for a leaf of the model, its tensor must be there; so the file's size
+ * bounds it. */
+static dpr_status check_leaves(const struct loading *loading, const dpr_graph *graph) {
+    for (dpr_value value = 1; value < graph->n_nodes; value++) {
+        const dpr__leaf_param *param = dpr__node_of(graph, value)->param;
         const dpr__stored *tensor;
-        status = check_tensor(loading->context, loading->name, loading->file, param->name,
-                              param->dtype, &param->shape, &tensor);
+        if (dpr__model_owns(dpr__kind_of(graph, value)))
+            DPR_TRY(check_tensor(loading->context, loading->name, loading->file, param->name,
+                                 param->dtype, &param->shape, &tensor));
     }
-    dpr__free(loading->context, parameters);
-    return status;
+    return DPR_OK;
 }
 
 static dpr_status read_weights(const struct loading *loading, dpr_model *model,
                                const dpr_graph *graph) {
     const char *run = dpr__safetensors_metadata(loading->file, "run");
-    DPR_TRY(check_parameters(loading, graph));
+    DPR_TRY(check_leaves(loading, graph));
     DPR_TRY(dpr__model_materialise(model, graph, true));
     DPR_TRY(dpr__model_copy_leaves(model, loading->name, loading->file));
     if (run != NULL) {

@@ -9,7 +9,8 @@ struct building {
     dpr_graph *graph;
     dpr_value epoch, batch, tick;   /* leaves */
     dpr_value rows, labels, images; /* of this minibatch */
-    dpr_value logits, loss;
+    dpr__net_build net;
+    dpr_value loss;
 };
 
 /* Which images this step takes, and how many of the rows are images. */
@@ -46,7 +47,7 @@ static void append_loss(struct building *b) {
         dpr_value share = dpr_constant(graph, smooth / (double)k, dpr_scalar_shape());
         targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth), share);
     }
-    dpr_value per_row = dpr_softmax_cross_entropy(graph, b->logits, targets);
+    dpr_value per_row = dpr_softmax_cross_entropy(graph, b->net.logits, targets);
     if (b->plan->class_weights) {
         dpr_value weights = dpr_input(graph, "class_weights", DPR_F32, dpr_shape_of(k));
         dpr_value of_row = dpr_gather(graph, weights, b->labels);
@@ -68,7 +69,7 @@ static void add_root(dpr__step_graph *out, dpr_value root) {
 static void append_counters(struct building *b, dpr__step_graph *out) {
     dpr_graph *graph = b->graph;
     dpr_graph_scope(graph, "counters");
-    dpr_value hit = dpr_equal(graph, dpr_argmax(graph, b->logits), b->labels);
+    dpr_value hit = dpr_equal(graph, dpr_argmax(graph, b->net.logits), b->labels);
     dpr_value hits = dpr_sum(graph, dpr_prefix(graph, hit, b->rows), 1, false);
     dpr_value weighed = dpr_multiply(graph, b->loss, dpr_cast(graph, b->rows, DPR_F32));
     graph->role = DPR__UPDATE;
@@ -121,19 +122,24 @@ static dpr_status append_updates(struct building *b, const dpr_value *parameters
 
 static dpr_status build(struct building *b, dpr__step_graph *out) {
     append_data(b);
-    DPR_TRY(dpr__model_append(b->model, b->graph, b->images, &b->logits));
+    b->net.images = b->images;
+    b->net.rows = b->rows;
+    DPR_TRY(dpr__model_append(b->model, b->graph, &b->net));
     append_loss(b);
     dpr_value *parameters;
     size_t n;
     DPR_TRY(dpr__parameters_of(b->graph, &parameters, &n));
     /* loss, guard and four counters beside the updates */
     dpr_status status =
-        dpr__allocate(b->graph->context, 6 + DPR__MAX_UPDATES * n, sizeof *out->roots, &out->roots);
+        dpr__allocate(b->graph->context, 6 + b->net.n_updates + DPR__MAX_UPDATES * n,
+                      sizeof *out->roots, &out->roots);
     if (status == DPR_OK) {
         out->loss = b->loss;
         add_root(out, b->loss);
         add_root(out, dpr_guard(b->graph, b->loss));
         append_counters(b, out);
+        for (size_t i = 0; i < b->net.n_updates; i++)
+            add_root(out, b->net.updates[i]);
         status = append_updates(b, parameters, n, out);
     }
     dpr__free(b->graph->context, parameters);
@@ -147,6 +153,7 @@ dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *
         return DPR_E_MEMORY;
     struct building b = {.model = model, .plan = plan, .graph = out->graph};
     dpr_status status = build(&b, out);
+    dpr__net_build_release(model->context, &b.net);
     if (status != DPR_OK)
         dpr__step_graph_release(out);
     return status;

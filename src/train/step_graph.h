@@ -8,6 +8,7 @@
 /* Leaves of the step that the host writes or reads by name; dropout adds none of its own.
  *   STATE  seed u64, epoch u64, batch i32 (position in the epoch), tick u64 (steps so far),
  *          loss_sum f32 (Σ loss × rows of this epoch), correct f32, and the optimiser's
+ *   STATISTIC  those of the network's batch normalisations
  *   INPUT  train.images u8 (n …), train.labels i32 (n), normalise.*, class_weights f32 (classes),
  *          learning_rate f32 (steps of an epoch), adam_correction_1 and _2 f32 (likewise) */
 typedef struct dpr__step_plan {

@@ -13,7 +13,7 @@ static dpr_store *store_of(const dpr_trainer *trainer) {
 
 /* ---- making ---- */
 
-/* Readies the leaves that a run writes: state begins at zero, and an input that an earlier run over
+/* Readies the leaves that a run writes: state begins at zero (statistics go on), and an input that an earlier run over
  * this model left with another number of rows gives its memory back. */
 static dpr_status clear_leaves(dpr_store *store) {
     static const char *const sized[] = {"train.images", "train.labels", "learning_rate",
@@ -83,7 +83,7 @@ static dpr_status compile(dpr_trainer *trainer) {
     return status;
 }
 
-/* With patience, best/NAME keeps the weights of the best epoch. */
+/* With patience, best/NAME keeps the weights of the best epoch, and the statistics that go with them. */
 static dpr_status make_best_leaves(const dpr_trainer *trainer) {
     dpr_store *store = store_of(trainer);
     dpr__arena arena;
@@ -93,7 +93,7 @@ static dpr_status make_best_leaves(const dpr_trainer *trainer) {
     for (size_t i = 0; i < n && status == DPR_OK; i++) {
         const dpr__slot *slot = &store->slots[i];
         size_t made;
-        if (slot->kind != DPR_PARAMETER)
+        if (!dpr__model_owns(slot->kind))
             continue;
         dpr__leaf_param param = {.name = dpr__prefixed(&arena, "best/", slot->name),
                                  .kind = DPR_STATE,
@@ -259,11 +259,11 @@ static double last_rate(const dpr_trainer *trainer) {
 
 /* ---- best weights ---- */
 
-/* The slots of each parameter and of its copy; false after the last. */
+/* The slots of each leaf of the model and of its copy; false after the last. */
 static bool next_pair(const dpr_store *store, size_t *at, dpr__slot **weights, dpr__slot **best) {
     for (; *at < store->n_slots; (*at)++) {
         *weights = &store->slots[*at];
-        if ((*weights)->kind != DPR_PARAMETER)
+        if (!dpr__model_owns((*weights)->kind))
             continue;
         for (size_t i = 0; i < store->n_slots; i++) {
             const char *name = store->slots[i].name;

@@ -31,11 +31,18 @@ static bool is_gradient(const dpr__node *node) {
     return is_backward(node) && strncmp(node->name, "gradient of ", 12) == 0;
 }
 
-/* Results: the gradients that were asked for, and forward nodes that nobody reads. */
+/* Results: the gradients that were asked for, and forward ops that no forward op reads. What only becomes a running
+ * statistic of the next step is left out. */
 static void mark(struct drawing *d) {
     const dpr_graph *graph = d->graph;
+    for (dpr_value v = 1; v < graph->n_nodes; v++) {
+        const dpr__node *node = &graph->nodes[v];
+        d->drawn[v] = is_gradient(node) ||
+                      (!is_backward(node) && node->role != DPR__UPDATE && node->op != DPR__OP_leaf);
+    }
     for (dpr_value v = 1; v < graph->n_nodes; v++)
-        d->drawn[v] = is_gradient(&graph->nodes[v]) || !is_backward(&graph->nodes[v]);
+        for (uint32_t i = 0; i < graph->nodes[v].n_src && !is_backward(&graph->nodes[v]); i++)
+            d->drawn[dpr__source(graph, v, i)] = false; /* read: drawn if its reader is */
     for (dpr_value v = (dpr_value)graph->n_nodes; v-- > 1;) {
         const dpr__node *node = &graph->nodes[v];
         if (is_backward(node) && !d->view->backward)

@@ -22,7 +22,7 @@ class Stopped(Case):
         write_idx(self.path("set"), train=3000, side=8)
 
     def arguments(self, epochs, *more):
-        return ["train", "set", "--net", "input 8 8 1, linear 64, relu, dropout 0.2, linear classes",
+        return ["train", "set", "--net", "input 8 8 1, linear 64, batchnorm, relu, dropout 0.2, linear classes",
                 "--batch", "4", "--optimizer", "adamw", "--epochs", str(epochs), "--json",
                 "--threads", "1", *more] # other tests run beside this one
 

@@ -204,6 +204,18 @@ class Summary(Model):
                   ["m"], ["--net", "m"])}
         self.assertEqual(len(shown), 1, shown)
 
+    def test_presets(self):
+        told = self.ok("summary", "preset:resnet20", "--classes", "10", "--json").lines()[0]
+        self.assertEqual(told["parameters"], 269722)
+        self.assertEqual(sum(layer["parameters"] for layer in told["layers"]), 269722)
+        layers = {layer["name"]: layer for layer in told["layers"]}
+        self.assertEqual(layers["residual_4"]["output"], [16, 16, 32])
+        self.assertEqual(layers["conv_2"]["flops"], 2 * 9 * 16 * 16 * 32 * 32)
+        self.assertEqual(layers["global_avgpool_1"]["output"], [64])
+        self.says(self.fails("summary", "preset:resnt20"), "did you mean 'resnet20'?")
+        self.assertIn("resnet20", self.ok("help").out)
+        self.ok("graph", "--net", "preset:lenet5", "--classes", "10", "--backward")
+
     def test_mistakes(self):
         self.says(self.fails("summary", NET), "--classes")
         result = self.fails("summary", "input 3 3 1, liner 4")

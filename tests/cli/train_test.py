@@ -132,6 +132,14 @@ class Train(Case):
         two = self.train("--json")
         self.assertEqual(one.lines()[-1]["weights_sha256"], two.lines()[-1]["weights_sha256"])
 
+    def test_preset(self):
+        result = self.ok("train", "set", "--net", "preset:mlp", "--epochs", "1")
+        self.says(result, "preset:mlp is made for images of 28 × 28 × 1; here it takes the data's "
+                  "4 × 4 × 1")
+        shown = self.ok("summary", "set.safetensors", "--json").lines()[0]
+        self.assertEqual(shown["parameters"], 17 * 1024 + 1025 * 4)
+        self.ok("eval", "set.safetensors", "set")
+
     def test_net_that_does_not_fit(self):
         result = self.fails("train", "set", "--net", "input 5 5 1, linear 3")
         self.says(result, "3", "4")

@@ -7,7 +7,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static void append(dpr_context *context, dpr__net *net) {
-    dpr_shape in = dpr__net_input(net);
+    bool of_data;
+    dpr_shape in = dpr__net_input(net, &of_data);
+    if (in.rank == 0)
+        in = dpr_shape_of(9, 8, 3);
     dpr_graph *graph = dpr_graph_create(context);
     dpr_value images = dpr_input(graph, "images", DPR_F32,
                                  dpr_shape_of(DPR_BATCH, in.dim[0], in.dim[1], in.dim[2]));
@@ -15,7 +18,7 @@ static void append(dpr_context *context, dpr__net *net) {
     if (dpr__net_append(net, graph, &build) == DPR_OK) {
         if (dpr_graph_finish(graph) != DPR_OK)
             abort();
-        dpr__free(context, build.layers);
+        dpr__net_build_release(context, &build);
     } else if (dpr_error(context)[0] == '\0') {
         abort();
     }

@@ -87,7 +87,7 @@ static void write_batch(struct run *run, const struct net *net) {
 
 static void build(struct run *run, const struct net *net) {
     dpr_value logits, *parameters;
-    ok(run, dpr__model_forward(run->model, "images", &run->graph, &logits));
+    ok(run, dpr__model_forward(run->model, "images", "rows", &run->graph, &logits));
     dpr_graph *graph = run->graph;
     dpr_value labels = dpr_input(graph, "labels", DPR_I32, dpr_shape_of(DPR_BATCH));
     dpr_value rows = dpr_input(graph, "rows", DPR_I32, dpr_scalar_shape());

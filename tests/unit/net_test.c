@@ -66,8 +66,8 @@ static void errors_name_place_and_remedy(void **state) {
     refuses("input 4 4 1, leaky_relu x", "must be a number");
     refuses("input 4 4 1, relu 3", "'3' is left over");
     refuses("input 4 4 1, softmax", "the loss contains the softmax");
-    refuses("input 4 4 1, relu {", "a block belongs to 'repeat N { … }' only");
-    refuses("input 4 4 1, {", "a block belongs to 'repeat N { … }' only");
+    refuses("input 4 4 1, relu {", "'{' belongs to repeat");
+    refuses("input 4 4 1, {", "'{' belongs to repeat");
     refuses("input 4 4 1, relu }", "'}' closes nothing");
     refuses("input 4 4 1, repeat 2 relu", "'{' is missing");
     refuses("input 4 4 1, repeat 2 { relu", "has no closing '}'");
@@ -89,7 +89,8 @@ static dpr_layer layer_of(const char *text, uint32_t classes, size_t i, size_t n
     dpr__net *net;
     dpr_graph *graph = dpr_graph_create(context);
     assert_int_equal(dpr__net_parse(context, "x", text, &net), DPR_OK);
-    dpr_shape in = dpr__net_input(net);
+    bool of_data;
+    dpr_shape in = dpr__net_input(net, &of_data);
     dpr_value images = dpr_input(graph, "images", DPR_F32,
                                  dpr_shape_of(DPR_BATCH, in.dim[0], in.dim[1], in.dim[2]));
     dpr__net_build build = {.images = images, .n_classes = classes};
@@ -98,7 +99,7 @@ static dpr_layer layer_of(const char *text, uint32_t classes, size_t i, size_t n
     assert_int_equal(build.n_layers, n);
     assert_int_equal(dpr_graph_finish(graph), DPR_OK);
     dpr_layer layer = build.layers[i];
-    dpr__free(context, build.layers);
+    dpr__net_build_release(context, &build);
     dpr_graph_destroy(graph);
     dpr__net_destroy(net);
     return layer;
@@ -183,7 +184,7 @@ static void init_follows_what_comes_after(void **state) {
             assert_int_equal(p->init, WANT[seen++]);
     }
     assert_int_equal(seen, 3);
-    dpr__free(context, build.layers);
+    dpr__net_build_release(context, &build);
     dpr_graph_destroy(graph);
     dpr__net_destroy(net);
 }

@@ -281,7 +281,7 @@ static dpr_value batch_norm(const struct operands *o, dpr_value src, dpr_value v
 #define DEEP ((dpr_shape){.rank = 1000, .dim = {1}})
 #define REFUSALS(X)                                                                                \
     X(E_ARGUMENT, "name", leaf(o, "", DPR_INPUT, 0, DPR_F32, dpr_shape_of(1)))                     \
-    X(E_ARGUMENT, "'w'", leaf(o, "w", 3, 0, DPR_F32, dpr_shape_of(1)))                             \
+    X(E_ARGUMENT, "'w'", leaf(o, "w", 4, 0, DPR_F32, dpr_shape_of(1)))                             \
     X(E_ARGUMENT, "'w'", leaf(o, "w", -1, 0, DPR_F32, dpr_shape_of(1)))                            \
     X(E_ARGUMENT, "'w'", leaf(o, "w", DPR_INPUT, 4, DPR_F32, dpr_shape_of(1)))                     \
     X(E_ARGUMENT, "'w'", leaf(o, "w", DPR_INPUT, -1, DPR_F32, dpr_shape_of(1)))                    \
