@@ -117,6 +117,9 @@ static bool is_model_file(const char *path) {
     return n == sizeof head && head[7] == 0 && head[8] == '{';
 }
 
+/* Of a preset that is looked at without data: the sets that they are made for have ten. */
+enum { PRESET_CLASSES = 10 };
+
 int open_net_or_model(dpr_context *context, const struct settings *settings, dpr_model **out) {
     bool positional = settings->n_words > 0;
     const char *argument = positional ? settings->words[0] : settings->net, *name;
@@ -131,6 +134,8 @@ int open_net_or_model(dpr_context *context, const struct settings *settings, dpr
         return EXIT_FAILED;
     dpr_data_info info = dpr_data_info_default();
     info.n_classes = settings->classes;
+    if (info.n_classes == 0 && strncmp(text, "preset:", 7) == 0)
+        info.n_classes = PRESET_CLASSES;
     dpr_status status = dpr_model_from_net(context, name, text, &info, 1, "auto", out);
     free(text);
     return status == DPR_OK ? EXIT_DONE : fail(context);
