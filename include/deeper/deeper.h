@@ -236,7 +236,8 @@ void dpr_store_destroy(dpr_store *store);
 /* Copies a whole leaf. `bytes` must be its size. */
 dpr_status dpr_store_read(const dpr_store *store, const char *leaf, void *dst, size_t bytes);
 dpr_status dpr_store_write(dpr_store *store, const char *leaf, const void *src, size_t bytes);
-/* The leaf reads from memory of the caller's (borrowed until rebound or the store is destroyed). */
+/* The leaf, an input, reads from memory of the caller's (borrowed until rebound or the store is destroyed), which is
+ * never written: programs that assign the leaf refuse to run. */
 dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory, size_t bytes);
 
 typedef struct dpr_program_options {
@@ -254,10 +255,11 @@ dpr_status dpr_program_create(dpr_graph *graph, dpr_store *store, const dpr_valu
                               const dpr_program_options *options, dpr_program **out);
 void dpr_program_destroy(dpr_program *program);
 /* Runs `ticks` ticks, or fewer when *stop (may be NULL) becomes non-zero between two; *done (may be
- * NULL) counts them. Nothing is allocated. Errors: DPR_E_NON_FINITE from a guard. */
+ * NULL) counts them. Nothing is allocated. Errors: DPR_E_NON_FINITE from a guard; before the first tick DPR_E_ARGUMENT
+ * where a leaf that is assigned is bound, DPR_E_MISMATCH where an input is smaller than when the program was made. */
 dpr_status dpr_program_run(dpr_program *program, uint64_t ticks, const volatile int *stop,
                            uint64_t *done);
-/* Copies a root's value after a run. */
+/* Copies a root's value after a run. A root that is a leaf, or a view of one, has the value that the leaf has now. */
 dpr_status dpr_program_read(const dpr_program *program, dpr_value root, void *dst, size_t bytes);
 
 /* ---- data --------------------------------------------------------------------------------- */
