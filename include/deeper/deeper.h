@@ -447,7 +447,7 @@ dpr_bench_options dpr_bench_options_default(void);
 dpr_status dpr_bench(dpr_context *context, const dpr_bench_options *options,
                      dpr_bench_result *result);
 /* GF/s that the context's threads reach together, in "float32" or "bf16", on one tile of a matmul that stays in their caches: what the
- * gflops of a bench are to be held against. 0 on the reference device. */
+ * gflops of a bench are to be held against. 0 on the reference device. Errors: DPR_E_ARGUMENT (unknown precision). */
 dpr_status dpr_bench_peak(dpr_context *context, const char *precision, double *gflops);
 
 #ifdef __cplusplus
