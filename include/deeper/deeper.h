@@ -83,9 +83,8 @@ typedef struct dpr_context_options {
     const char *log_topics; /* "topic:level,…", the syntax of DEEPER_LOG; NULL: warnings only */
     unsigned threads;       /* 0: one per usable core */
     const char *device;     /* "cpu" (default) or "ref" */
-    const char
-        *cpu_isa; /* cap: "generic", "avx2", "avx512", "avx512bf16", "amx"; NULL: all that the
-                               machine has */
+    /* The most that is used of "generic", "avx2", "avx512", "avx512bf16", "amx"; NULL: all that the machine has. */
+    const char *cpu_isa;
     const char *disabled_passes; /* "fuse,memplan,…"; NULL: none */
     /* "float32" (default), or "bf16": operands of matrix products are rounded to bf16, sums, parameters and loss stay float32 */
     const char *precision;

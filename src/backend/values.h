@@ -10,16 +10,15 @@ typedef struct dpr__values {
     dpr__step *step;
     dpr_store *store;
     char *arena;
-    char *
-        shadows; /* leaves whose form here is not the store's, and derived ones, as they are here */
-    uint64_t moves;      /* of the store, when the addresses were taken up */
-    dpr_value *shadowed; /* leaves that lie in shadows */
+    /* Leaves whose form here is not the store's, and derived ones, as they are here. */
+    char *shadows;
+    dpr_value *shadowed; /* which */
     size_t n_shadowed;
     size_t *assigned; /* slots that the step writes */
     size_t n_assigned;
+    uint64_t moves;    /* of the store, when the addresses were taken up */
     uint64_t *version; /* (nodes) of the slot that a shadow was last taken from, + 1 */
-    size_t *
-        slot; /* (nodes) index in store->slots of each leaf node; of a derived one, of its master */
+    size_t *slot;  /* (nodes) of each leaf: index in store->slots; of a derived one its master's */
     void **memory; /* (nodes) address of each stored value; NULL otherwise */
 } dpr__values;
 

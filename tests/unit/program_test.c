@@ -1,6 +1,7 @@
 /* Programs over a store whose memory moves between runs: bound, resized, cleared; and leaves that must not be written. */
 #include "backend/program.h"
 #include "base/context.h"
+#include "support/failing_allocator.h"
 #include "train/model.h"
 #include "train_support.h"
 
@@ -158,9 +159,71 @@ static void borrowed_memory_is_never_written(void **state) {
             a_step_that_assigns_borrowed_memory_is_refused(DEVICES[d], threads);
 }
 
+/* ---- promises of the insides ---- */
+
+/* Timing begins anew, and what it counts in is not lost. */
+static void rows_can_be_timed_twice(void **state) {
+    (void)state;
+    struct failing_allocator allocator;
+    dpr_context *context;
+    dpr_context_options options = dpr_context_options_default();
+    failing_allocator_use(&allocator, &options);
+    options.threads = 2;
+    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
+    dpr_graph *g = dpr_graph_create(context);
+    dpr_store *store;
+    dpr_value x = dpr_state(g, "x", DPR_F32, dpr_shape_of(500, 500));
+    dpr_value root = dpr_assign(g, x, dpr_softmax(g, x));
+    OK(context, dpr_store_create(context, &store));
+    dpr_program *program = program_of(g, store, &root, 1, 1);
+    const dpr__backend *backend = program->backend;
+    for (int again = 0; again < 2; again++) {
+        uint64_t ns = 0;
+        OK(context, backend->time_rows(program->plan));
+        for (size_t i = 0; i < backend->rows(program->plan); i++)
+            ns += backend->row(program->plan, i).ns;
+        assert_int_equal(ns, 0);
+        OK(context, dpr_program_run(program, 2, NULL, NULL));
+        for (size_t i = 0; i < backend->rows(program->plan); i++)
+            ns += backend->row(program->plan, i).ns;
+        assert_true(ns > 0);
+    }
+    dpr_program_destroy(program);
+    dpr_store_destroy(store);
+    dpr_graph_destroy(g);
+    dpr_context_destroy(context);
+    assert_int_equal(allocator.blocks, 0);
+}
+
+/* Programs that hold a copy of a leaf look at its slot's version: whoever writes raises it. */
+static void evaluation_raises_the_versions_of_what_it_writes(void **state) {
+    (void)state;
+    static const char *const LEAVES[] = {"eval.images", "eval.labels", "eval.rows"};
+    static struct sample sample;
+    uint64_t versions[3] = {0};
+    dpr_context *context = make_context("cpu", 1);
+    dpr_data *data = make_data(context, &sample, 20, 1);
+    dpr_model *model = make_model(context, data, "input 6 6 1, linear classes", 1);
+    dpr_evaluation found;
+    for (int again = 0; again < 2; again++) {
+        OK(context, dpr_evaluate(model, data, &found));
+        for (int i = 0; i < 3; i++) {
+            uint64_t version = dpr__store_find(model->store, LEAVES[i])->version;
+            assert_true(version > versions[i]);
+            versions[i] = version;
+        }
+    }
+    dpr_model_destroy(model);
+    dpr_data_destroy(data);
+    dpr_context_destroy(context);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(leaves_are_read_where_they_are_now),
-                                       cmocka_unit_test(leaves_that_became_smaller_are_refused),
-                                       cmocka_unit_test(borrowed_memory_is_never_written)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leaves_are_read_where_they_are_now),
+        cmocka_unit_test(leaves_that_became_smaller_are_refused),
+        cmocka_unit_test(borrowed_memory_is_never_written),
+        cmocka_unit_test(rows_can_be_timed_twice),
+        cmocka_unit_test(evaluation_raises_the_versions_of_what_it_writes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

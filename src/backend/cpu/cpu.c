@@ -217,8 +217,10 @@ static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_
 static dpr_status time_rows(void *p) {
     dpr__cpu_plan *plan = p;
     dpr_context *context = plan->values.step->context;
-    DPR_TRY(dpr__allocate(context, plan->n_rows * plan->n_scratch, sizeof *plan->row_ns,
-                          &plan->row_ns));
+    size_t n = plan->n_rows * plan->n_scratch;
+    if (plan->row_ns == NULL)
+        DPR_TRY(dpr__allocate(context, n, sizeof *plan->row_ns, &plan->row_ns));
+    memset(plan->row_ns, 0, n * sizeof *plan->row_ns);
     plan->timed = true;
     return DPR_OK;
 }
