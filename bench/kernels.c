@@ -1,5 +1,7 @@
-/* Times every kernel of kernels.def that this machine can run, on one thread: median of repetitions, with GF/s or GB/s. What the figures are
- * to be held against: a core's peak is cycles/s × lanes × 2 × FMA units; the elementwise kernels here work in the first-level cache. */
+/* Times every kernel of kernels.def that this machine can run, on one thread: median of REPETITIONS (201), with GF/s, GB/s or elements/ns.
+ * What the figures are to be held against: a core's peak is cycles/s × lanes × 2 × FMA units; the elementwise kernels here work in the
+ * first-level cache.
+ *   kernels [REPETITIONS] */
 #include "backend/cpu/kernel.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -7,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N = 4096, ROWS = 64, COLUMNS = 64, REPETITIONS = 201, TILE = 128, DEPTH = 256 };
+enum { N = 4096, ROWS = 64, COLUMNS = 64, MOST = 201, TILE = 128, DEPTH = 256 };
 
+/* Operands: numbers between 0.1 and 1.1; a product's a (TILE × DEPTH) and b (DEPTH × 32), or a strip's. */
 static float a[TILE * DEPTH], b[TILE * DEPTH], c[TILE * DEPTH];
+static uint16_t halves[2 * TILE * DPR__PANEL];
+static int32_t indices[ROWS];
+static int repetitions = MOST;
 
 static int by_time(const void *x, const void *y) {
     uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
@@ -18,14 +24,14 @@ static int by_time(const void *x, const void *y) {
 
 /* Median nanoseconds of a call. */
 static double time_of(void (*call)(const dpr__kernel *kernel), const dpr__kernel *kernel) {
-    static uint64_t ns[REPETITIONS];
-    for (int i = 0; i < REPETITIONS; i++) {
+    static uint64_t ns[MOST];
+    for (int i = 0; i < repetitions; i++) {
         uint64_t begin = dpr__now_ns();
         call(kernel);
         ns[i] = dpr__now_ns() - begin;
     }
-    qsort(ns, REPETITIONS, sizeof *ns, by_time);
-    return (double)ns[REPETITIONS / 2];
+    qsort(ns, (size_t)repetitions, sizeof *ns, by_time);
+    return (double)ns[repetitions / 2];
 }
 
 static void call_span(const dpr__kernel *kernel) {
@@ -34,15 +40,22 @@ static void call_span(const dpr__kernel *kernel) {
         kernel->run.span(&scale, a, b, c, N);
 }
 
+/* By rows, in panels. In bf16 a chunk is sixteen pairs, each in the place of a float; any bits do for them. */
 static void call_tile(const dpr__kernel *kernel) {
+    int64_t row = kernel->class == DPR__HALF_TILE ? DPR__PANEL / 2 : DPR__PANEL;
     kernel->run.tile->multiply(&(dpr__tile_call){.a = a,
-                                                 .a_chunk = TILE * DPR__PANEL,
-                                                 .a_row = DPR__PANEL,
+                                                 .a_chunk = TILE * row,
+                                                 .a_row = row,
                                                  .b = b,
                                                  .m = TILE,
                                                  .columns = DPR__PANEL,
                                                  .k = DEPTH,
-                                                 .c = c});
+                                                 .c = c,
+                                                 .c_stride = DPR__PANEL});
+}
+
+static void call_halves(const dpr__kernel *kernel) {
+    kernel->run.halves->store(a, DPR__PANEL, TILE, DPR__PANEL, halves, halves + TILE * DPR__PANEL);
 }
 
 /* Every operand of a strip in one buffer: the chains only add, multiply and divide. */
@@ -56,52 +69,129 @@ static void call_strip(const dpr__kernel *kernel) {
         strip->run[strip_isa](&(dpr__strip_call){a, memory, output, b}, 0, N / DPR__PANEL);
 }
 
-/* One set of arguments does for all row kernels but gather, one_hot and draw, which are bound by memory or by Philox. */
-static void call_rows(const dpr__kernel *kernel) {
+/* The arguments of a row kernel over ROWS × COLUMNS. */
+static void make_call(const dpr__kernel *kernel, dpr__tensor src[3], dpr__call *call) {
     static const dpr__sum_param last = {.axes = 2}, first = {.axes = 1};
-    dpr_shape space = dpr_shape_of(ROWS, COLUMNS), row = dpr_shape_of(ROWS);
-    dpr__tensor src[2] = {{DPR_F32, space, a, DPR__PLAIN}, {DPR_F32, space, b, DPR__PLAIN}};
-    dpr__call call = {&last, src, {DPR_F32, space, c, DPR__PLAIN}};
-    if (kernel->op == DPR__OP_sum || kernel->op == DPR__OP_argmax ||
-        kernel->op == DPR__OP_softmax_cross_entropy)
-        call.dst.shape = row;
-    if (kernel->op == DPR__OP_sum && !kernel->run.rows->accepts(&call))
-        call.param = &first;
+    static const dpr__one_hot_param one_hot = {.classes = COLUMNS};
+    static const dpr__draw_param draw = {.ordinal = 1, .shape = {2, {ROWS, COLUMNS}}};
+    static const dpr__order_param order = {.n = 60000, .shuffle = true, .batch = ROWS};
+    static uint64_t seed = 1, tick = 2;
+    static int32_t batch = 3;
+    const dpr_shape space = dpr_shape_of(ROWS, COLUMNS), row = dpr_shape_of(ROWS);
+    const dpr__tensor index = {DPR_I32, row, indices, DPR__PLAIN};
+    bool takes_halves = kernel->run.rows->takes_halves;
+    src[0] = (dpr__tensor){kernel->dtype, space, takes_halves ? (void *)halves : a,
+                           takes_halves ? DPR__HALF_ROWS : DPR__PLAIN};
+    src[1] = (dpr__tensor){DPR_F32, space, b, DPR__PLAIN};
+    *call = (dpr__call){NULL, src, {DPR_F32, space, c, DPR__PLAIN}};
+    switch (kernel->op) {
+    case DPR__OP_sum:
+        call->param = &last;
+        call->dst.shape = row;
+        if (!kernel->run.rows->accepts(call))
+            call->param = &first;
+        break;
+    case DPR__OP_argmax:
+    case DPR__OP_softmax_cross_entropy:
+        call->dst.shape = row;
+        break;
+    case DPR__OP_gather:
+        src[1] = index;
+        call->dst.dtype = kernel->dtype;
+        break;
+    case DPR__OP_one_hot:
+        src[0] = index;
+        call->param = &one_hot;
+        break;
+    case DPR__OP_draw:
+    case DPR__OP_order:
+        src[0] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN};
+        src[1] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick, DPR__PLAIN};
+        src[2] = (dpr__tensor){DPR_I32, dpr_scalar_shape(), &batch, DPR__PLAIN};
+        call->param = kernel->op == DPR__OP_draw ? (const void *)&draw : &order;
+        if (kernel->op == DPR__OP_order)
+            call->dst = (dpr__tensor){DPR_I32, row, c, DPR__PLAIN};
+        break;
+    default:
+        break;
+    }
+}
+
+static void call_rows(const dpr__kernel *kernel) {
+    dpr__tensor src[3];
+    dpr__call call;
+    make_call(kernel, src, &call);
     kernel->run.rows->run(&call, 0, kernel->run.rows->units(&call));
 }
 
-static void print(const dpr__kernel *kernel, double ns, double work, const char *unit) {
-    printf("%-26s %-8s %10.0f ns %8.1f %s\n", kernel->name, dpr__isa_name(kernel->isa), ns,
-           work / ns, unit);
+static void print(const char *name, dpr__isa isa, double ns, double work, const char *unit) {
+    printf("%-36s %-10s %10.0f ns %8.2f %s\n", name, dpr__isa_name(isa), ns,
+           work / (ns > 0 ? ns : 1), unit);
 }
 
-int main(void) {
-    for (size_t i = 0; i < sizeof a / sizeof *a; i++)
-        a[i] = (float)dpr__unit(dpr__philox(1, DPR__PURPOSE_LETTERS, 0, i).word[0]) + 0.1F;
-    for (size_t i = 0; i < sizeof b / sizeof *b; i++)
-        b[i] = (float)dpr__unit(dpr__philox(1, DPR__PURPOSE_LETTERS, 1, i).word[0]) + 0.1F;
+static void time_tile(const dpr__kernel *kernel) {
+    double flops = (kernel->class == DPR__HALF_TILE ? 4.0 : 2.0) * TILE * DPR__PANEL * DEPTH;
+    if (kernel->run.tile->enter != NULL)
+        kernel->run.tile->enter();
+    double ns = time_of(call_tile, kernel);
+    if (kernel->run.tile->leave != NULL)
+        kernel->run.tile->leave();
+    print(kernel->name, kernel->isa, ns, flops, "GF/s");
+}
+
+static void time_kernel(const dpr__kernel *kernel) {
+    switch (kernel->class) {
+    case DPR__SPAN:
+        print(kernel->name, kernel->isa, time_of(call_span, kernel),
+              16.0 * N * sizeof(float) * (1.0 + dpr__op_arity[kernel->op]), "GB/s");
+        break;
+    case DPR__TILE:
+    case DPR__HALF_TILE:
+        time_tile(kernel);
+        break;
+    case DPR__HALVES: /* reads floats, writes them as rows and as pairs */
+        print(kernel->name, kernel->isa, time_of(call_halves, kernel),
+              TILE * DPR__PANEL * (sizeof(float) + 2.0 * sizeof *halves), "GB/s");
+        break;
+    case DPR__ROWS:
+        print(kernel->name, kernel->isa, time_of(call_rows, kernel),
+              kernel->op == DPR__OP_order ? ROWS : ROWS * COLUMNS, "elements/ns");
+        break;
+    }
+}
+
+static void fill(void) {
+    for (size_t i = 0; i < sizeof a / sizeof *a; i++) {
+        dpr__draw draw = dpr__philox(1, DPR__PURPOSE_LETTERS, 0, i);
+        a[i] = (float)dpr__unit(draw.word[0]) + 0.1F;
+        b[i] = (float)dpr__unit(draw.word[1]) + 0.1F;
+    }
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
+        halves[i] = dpr__to_bf16(a[i]);
+    for (int i = 0; i < ROWS; i++)
+        indices[i] = i * 7 % ROWS;
+}
+
+int main(int argc, char **argv) {
+    repetitions = argc > 1 ? atoi(argv[1]) : MOST;
+    if (argc > 2 || repetitions < 1 || repetitions > MOST) {
+        fprintf(stderr, "usage: kernels [REPETITIONS], from 1 to %d\n", MOST);
+        return 2;
+    }
+    fill();
     for (size_t k = 0; k < dpr__n_kernels; k++) {
         const dpr__kernel *kernel = &dpr__kernels[k];
-        if (kernel->isa > dpr__isa_detect()) {
-            printf("%-26s %-8s not on this machine\n", kernel->name, dpr__isa_name(kernel->isa));
-            continue;
-        }
-        if (kernel->class == DPR__TILE)
-            print(kernel, time_of(call_tile, kernel), 2.0 * TILE * DPR__PANEL * DEPTH, "GF/s");
-        else if (kernel->class == DPR__SPAN)
-            print(kernel, time_of(call_span, kernel),
-                  16.0 * N * sizeof(float) * (1.0 + dpr__op_arity[kernel->op]), "GB/s");
-        else if (kernel->op != DPR__OP_gather && kernel->op != DPR__OP_one_hot &&
-                 kernel->op != DPR__OP_draw && kernel->op != DPR__OP_order)
-            print(kernel, time_of(call_rows, kernel), ROWS * COLUMNS, "elements/ns");
+        if (kernel->isa > dpr__isa_detect())
+            printf("%-36s %-10s not on this machine\n", kernel->name, dpr__isa_name(kernel->isa));
+        else
+            time_kernel(kernel);
     }
     for (size_t s = 0; s < dpr__n_strips; s++)
         for (strip_isa = 0; strip_isa <= (int)dpr__isa_detect(); strip_isa++) {
             strip = &dpr__strips[s];
             if (strip->run[strip_isa] != NULL)
-                printf("%-26s %-8s %10.0f ns %8.1f elements/ns\n", strip->name,
-                       dpr__isa_name((dpr__isa)strip_isa), time_of(call_strip, NULL),
-                       16.0 * N / time_of(call_strip, NULL));
+                print(strip->name, (dpr__isa)strip_isa, time_of(call_strip, NULL), 16.0 * N,
+                      "elements/ns");
         }
     return 0;
 }

@@ -7,7 +7,7 @@ pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 
 add_custom_target(tests)
-add_dependencies(tests examples)
+add_dependencies(tests examples bench-kernels)
 set(environment "DEEPER=$<TARGET_FILE:deeper>" "DEEPER_SOURCE=${CMAKE_SOURCE_DIR}"
     "DEEPER_BUILD=${CMAKE_BINARY_DIR}" "DEEPER_PYTHON=${DEEPER_PYTHON}"
     "PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/support" "PYTHONDONTWRITEBYTECODE=1"

@@ -5,6 +5,7 @@ For each row every way of the peers is tried once on one and on two threads; the
 round after round, and medians over the rounds are compared. A turn during which other processes used more than 5 % of a core is
 taken again; a row that stays disturbed is not reported."""
 import argparse
+import contextlib
 import ctypes.util
 import datetime
 import json
@@ -74,7 +75,9 @@ class Peer:
         return undisturbed(turn, seconds, lambda: self.process.pid)
 
     def close(self):
-        self.process.stdin.close()
+        """Once or more often; a worker that died must not keep others from being closed."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         self.process.wait()
 
 
@@ -99,28 +102,27 @@ def tuned_environment():
 
 def compare_row(command, index, row, isa, rounds, seconds):
     """(our median, best peer's median, our threads, the peer's way)."""
-    environment, peers, ours = tuned_environment(), [], {}
+    environment, peers, tried, ours = tuned_environment(), [], [], {}
     cores = len(os.sched_getaffinity(0))
     threads = [1, 2] if cores > 1 else [1]
-    for way in ways_of(row):
-        for n in threads:
-            peer = Peer(index, isa, way, n, environment)
-            if peer.works:
-                peers.append((peer.measure(min(seconds, 0.3)), peer))
-            else:
-                peer.close()
-    peers.sort(key=lambda pair: pair[0])
-    for _, peer in peers[2:]:
-        peer.close()
-    times = {peer: [] for _, peer in peers[:2]}
     try:
+        for way in ways_of(row):
+            for n in threads:
+                peers.append(Peer(index, isa, way, n, environment))
+                if peers[-1].works:
+                    tried.append((peers[-1].measure(min(seconds, 0.3)), peers[-1]))
+        tried.sort(key=lambda pair: pair[0])
+        times = {peer: [] for _, peer in tried[:2]}
+        for peer in peers:
+            if peer not in times:
+                peer.close()
         for _ in range(rounds):
             for n in threads:
                 ours.setdefault(n, []).append(deeper_step(command, row, n))
             for peer in times:
                 times[peer].append(peer.measure(seconds))
     finally:
-        for peer in times:
+        for peer in peers:
             peer.close()
     best = min(times, key=lambda peer: statistics.median(times[peer]))
     n = min(ours, key=lambda n: statistics.median(ours[n]))
@@ -171,6 +173,9 @@ def main():
                         help="a folder with MNIST's IDX files, for whole runs")
     parser.add_argument("--markdown", type=Path, help="a page that holds the table between two marks")
     options = parser.parse_args()
+    if options.markdown and (options.only or options.precision):
+        parser.error("--markdown takes all rows: a page with some of them would lose the others; "
+                     "leave out --only and --precision")
     isa = isa_of(options.deeper)
     lines = [f"{machine()}; {isa}; {versions(options.deeper)}; {datetime.date.today()}.", "",
              "| row | net | mode, batch | precision | deeper µs (threads) | best peer µs (way) | ratio | bar |",
@@ -193,4 +198,5 @@ def main():
         put_between_marks(options.markdown, lines)
 
 
-main()
+if __name__ == "__main__":
+    main()

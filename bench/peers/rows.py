@@ -50,7 +50,7 @@ def rows_for(isa):
 
 
 def ways_of(row):
-    """The honest ways in which peers can run a row: (way, what varies)."""
+    """The honest ways in which peers can run a row, by the words that worker.py knows."""
     if row.train:
         return ["eager-fused", "eager-loop", "eager-foreach", "compiled"]
     return ["eager", "compiled"] + (["onnxruntime"] if row.precision == "float32" else [])

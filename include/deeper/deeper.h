@@ -83,9 +83,8 @@ typedef struct dpr_context_options {
     const char *log_topics; /* "topic:level,…", the syntax of DEEPER_LOG; NULL: warnings only */
     unsigned threads;       /* 0: one per usable core */
     const char *device;     /* "cpu" (default) or "ref" */
-    const char
-        *cpu_isa; /* cap: "generic", "avx2", "avx512", "avx512bf16", "amx"; NULL: all that the
-                               machine has */
+    /* The most that is used of "generic", "avx2", "avx512", "avx512bf16", "amx"; NULL: all that the machine has. */
+    const char *cpu_isa;
     const char *disabled_passes; /* "fuse,memplan,…"; NULL: none */
     /* "float32" (default), or "bf16": operands of matrix products are rounded to bf16, sums, parameters and loss stay float32 */
     const char *precision;
@@ -315,7 +314,8 @@ void dpr_store_destroy(dpr_store *store);
 /* Copies a whole leaf. `bytes` must be its size. */
 dpr_status dpr_store_read(const dpr_store *store, const char *leaf, void *dst, size_t bytes);
 dpr_status dpr_store_write(dpr_store *store, const char *leaf, const void *src, size_t bytes);
-/* The leaf reads from memory of the caller's (borrowed until rebound or the store is destroyed). */
+/* The leaf, an input, reads from memory of the caller's (borrowed until rebound or the store is destroyed), which is
+ * never written: programs that assign the leaf refuse to run. */
 dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory, size_t bytes);
 
 typedef struct dpr_program_options {
@@ -333,10 +333,11 @@ dpr_status dpr_program_create(dpr_graph *graph, dpr_store *store, const dpr_valu
                               const dpr_program_options *options, dpr_program **out);
 void dpr_program_destroy(dpr_program *program);
 /* Runs `ticks` ticks, or fewer when *stop (may be NULL) becomes non-zero between two; *done (may be
- * NULL) counts them. Nothing is allocated. Errors: DPR_E_NON_FINITE from a guard. */
+ * NULL) counts them. Nothing is allocated. Errors: DPR_E_NON_FINITE from a guard; before the first tick DPR_E_ARGUMENT
+ * where a leaf that is assigned is bound, DPR_E_MISMATCH where an input is smaller than when the program was made. */
 dpr_status dpr_program_run(dpr_program *program, uint64_t ticks, const volatile int *stop,
                            uint64_t *done);
-/* Copies a root's value after a run. */
+/* Copies a root's value after a run. A root that is a leaf, or a view of one, has the value that the leaf has now. */
 dpr_status dpr_program_read(const dpr_program *program, dpr_value root, void *dst, size_t bytes);
 
 /* ---- data --------------------------------------------------------------------------------- */
@@ -529,7 +530,7 @@ dpr_bench_options dpr_bench_options_default(void);
 dpr_status dpr_bench(dpr_context *context, const dpr_bench_options *options,
                      dpr_bench_result *result);
 /* GF/s that the context's threads reach together, in "float32" or "bf16", on one tile of a matmul that stays in their caches: what the
- * gflops of a bench are to be held against. 0 on the reference device. */
+ * gflops of a bench are to be held against. 0 on the reference device. Errors: DPR_E_ARGUMENT (unknown precision). */
 dpr_status dpr_bench_peak(dpr_context *context, const char *precision, double *gflops);
 
 #ifdef __cplusplus

@@ -23,10 +23,11 @@ typedef struct dpr__backend {
     dpr_status (*compile)(dpr__step *step, dpr_store *store, void **plan);
     void (*destroy)(void *plan);
     /* Runs up to `ticks`, looking at *stop (may be NULL) between two; *done counts them. DPR_E_NON_FINITE, without
-     * a message and with the store as before the tick, when a guard speaks. */
+     * a message and with the store as before the tick, when a guard speaks; what dpr__values_enter refuses. */
     dpr_status (*run)(void *plan, uint64_t ticks, const volatile int *stop, uint64_t *done);
-    dpr_status (*time_rows)(void *plan);               /* from now on; NULL: cannot */
-    const void *(*value)(void *plan, dpr_value value); /* memory of a stored value */
+    dpr_status (*time_rows)(void *plan); /* from now on; NULL: cannot */
+    /* Memory of a stored value, between runs; NULL: it is not stored, or its leaf holds less than it. */
+    const void *(*value)(void *plan, dpr_value value);
     size_t (*rows)(void *plan);
     dpr__row_view (*row)(void *plan, size_t i);
 } dpr__backend;

@@ -60,10 +60,18 @@ static dpr_value step_root(const dpr_program *program, dpr_value root) {
     return 0;
 }
 
+static const char *leaf_name(const dpr__step *step, dpr_value leaf) {
+    return ((const dpr__leaf_param *)dpr__node_of(step->graph, leaf)->param)->name;
+}
+
 dpr_status dpr_program_read(const dpr_program *program, dpr_value root, void *dst, size_t bytes) {
     const dpr__step *step = program->step;
     dpr_value node = step_root(program, root);
     const void *value = node == 0 ? NULL : program->backend->value(program->plan, node);
+    if (value == NULL && node != 0 && step->placements[node].home == DPR__HOME_LEAF)
+        return DPR_FAIL(program->context, DPR_E_MISMATCH,
+                        "leaf '%s' has become smaller than this program was compiled for",
+                        leaf_name(step, step->placements[node].leaf));
     if (value == NULL)
         return DPR_FAIL(program->context, DPR_E_ARGUMENT, "value %u is no root of this program",
                         root);
@@ -98,7 +106,7 @@ static dpr_status name_culprit(const dpr_program *program, const dpr__step *step
         if (node->op == DPR__OP_leaf)
             return DPR_FAIL(program->context, DPR_E_NON_FINITE,
                             "the loss is not finite: '%s' already held a value that is not",
-                            ((const dpr__leaf_param *)node->param)->name);
+                            leaf_name(step, v));
         return DPR_FAIL(program->context, DPR_E_NON_FINITE,
                         "the loss is not finite: the first op whose output was not is %s '%s'%s",
                         dpr__op_names[node->op], node->name,

@@ -15,7 +15,7 @@ typedef struct dpr__slot {
     dpr__form form;   /* how `data` lies */
     size_t room;      /* bytes behind data */
     void *data;       /* 64-byte aligned, or the caller's when bound */
-    bool borrowed;    /* bound to the caller's memory: never written */
+    bool borrowed;    /* bound to the caller's memory: never written (values.h refuses) */
     uint64_t version; /* raised by whoever writes data: programs that hold a copy look at it */
     size_t ordinal;   /* among the parameters, in the order in which they came */
 } dpr__slot;

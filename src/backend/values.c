@@ -83,7 +83,8 @@ dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *sto
     DPR_TRY(find_leaves(values));
     DPR_TRY(make_shadows(values));
     DPR_TRY(dpr__allocate_aligned(context, step->arena_bytes, LINE, &values->arena));
-    dpr__values_enter(values);
+    bool moved;
+    DPR_TRY(dpr__values_enter(values, &moved));
     write_constants(values);
     return DPR_OK;
 }
@@ -145,17 +146,52 @@ static void take_addresses(dpr__values *values) {
     values->moves = values->store->moves;
 }
 
-bool dpr__values_enter(dpr__values *values) {
-    bool moved = values->moves != values->store->moves;
-    if (moved)
+/* Whether the slot still holds what the step takes its leaf for: inputs can become smaller. */
+static bool holds_leaf(const dpr__values *values, dpr_value leaf) {
+    const dpr__slot *slot = &values->store->slots[values->slot[leaf]];
+    return slot->room >= dpr__form_bytes(slot->form,
+                                         &dpr__node_of(values->step->graph, leaf)->shape,
+                                         dpr__dtype_bytes(slot->dtype));
+}
+
+static dpr_status check_leaves(const dpr__values *values) {
+    const dpr__step *step = values->step;
+    for (size_t i = 0; i < values->n_assigned; i++) {
+        const dpr__slot *slot = &values->store->slots[values->assigned[i]];
+        if (slot->borrowed)
+            return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                            "leaf '%s' is bound to the caller's memory, which is never written: a "
+                            "program that assigns it cannot run",
+                            slot->name);
+    }
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        if (step->graph->nodes[v].op == DPR__OP_leaf && !holds_leaf(values, v))
+            return DPR_FAIL(step->context, DPR_E_MISMATCH,
+                            "leaf '%s' has become smaller than this program was compiled for",
+                            values->store->slots[values->slot[v]].name);
+    return DPR_OK;
+}
+
+dpr_status dpr__values_enter(dpr__values *values, bool *moved) {
+    *moved = values->moves != values->store->moves;
+    if (*moved) {
+        DPR_TRY(check_leaves(values));
         take_addresses(values);
+    }
     for (size_t i = 0; i < values->n_shadowed; i++) {
         dpr_value leaf = values->shadowed[i];
         if (values->version[leaf] != slot_version(values, leaf))
             fill_shadow(values, leaf);
         values->version[leaf] = slot_version(values, leaf);
     }
-    return moved;
+    return DPR_OK;
+}
+
+const void *dpr__values_find(const dpr__values *values, dpr_value value) {
+    const dpr__placement *p = &values->step->placements[value];
+    if (p->home != DPR__HOME_LEAF || is_shadowed(values, p->leaf))
+        return values->memory[value];
+    return holds_leaf(values, p->leaf) ? values->store->slots[values->slot[p->leaf]].data : NULL;
 }
 
 /* The slots that the step assigns have changed; shadows of this program are as new as their slots then: a step that assigns a

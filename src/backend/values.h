@@ -10,16 +10,15 @@ typedef struct dpr__values {
     dpr__step *step;
     dpr_store *store;
     char *arena;
-    char *
-        shadows; /* leaves whose form here is not the store's, and derived ones, as they are here */
-    uint64_t moves;      /* of the store, when the addresses were taken up */
-    dpr_value *shadowed; /* leaves that lie in shadows */
+    /* Leaves whose form here is not the store's, and derived ones, as they are here. */
+    char *shadows;
+    dpr_value *shadowed; /* which */
     size_t n_shadowed;
     size_t *assigned; /* slots that the step writes */
     size_t n_assigned;
+    uint64_t moves;    /* of the store, when the addresses were taken up */
     uint64_t *version; /* (nodes) of the slot that a shadow was last taken from, + 1 */
-    size_t *
-        slot; /* (nodes) index in store->slots of each leaf node; of a derived one, of its master */
+    size_t *slot;  /* (nodes) of each leaf: index in store->slots; of a derived one its master's */
     void **memory; /* (nodes) address of each stored value; NULL otherwise */
 } dpr__values;
 
@@ -27,9 +26,13 @@ typedef struct dpr__values {
 dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *store);
 void dpr__values_release(dpr__values *values);
 /* Before a run: takes up the leaves' present addresses, which may have been bound anew since the last one, and fills
- * the shadows whose leaf has changed. After it: gives what shadows hold back to the store, and says what changed. */
-bool dpr__values_enter(dpr__values *values); /* whether addresses are new */
+ * the shadows whose leaf has changed. *moved: addresses are new. After it: gives what shadows hold back to the store, and says what
+ * changed. Errors: DPR_E_ARGUMENT names a leaf that the step assigns and that is bound to the caller's memory; DPR_E_MISMATCH one that
+ * holds less than the step reads of it. */
+dpr_status dpr__values_enter(dpr__values *values, bool *moved);
 void dpr__values_leave(dpr__values *values);
+/* Between runs: where a stored value lies now, since leaves move. NULL: it is not stored, or its leaf holds less than it. */
+const void *dpr__values_find(const dpr__values *values, dpr_value value);
 /* Before a tick: saves leaves whose old value is committed to others. After it: gives leaves that could
  * not be written in place their new values. */
 void dpr__values_save(const dpr__values *values);

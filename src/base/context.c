@@ -211,10 +211,17 @@ static dpr_status set_isa(dpr_context *context, const char *word) {
 
 static const char *const PRECISIONS[] = {"float32", "bf16"};
 
+dpr_status dpr__precision_of(dpr_context *context, const char *word, dpr__precision_word *out) {
+    size_t precision = 0;
+    DPR_TRY(find_word(context, "precision", word != NULL ? word : "", PRECISIONS, 2, &precision));
+    *out = (dpr__precision_word)precision;
+    return DPR_OK;
+}
+
 static dpr_status set_options(dpr_context *context) {
     static const char *const DEVICES[] = {"cpu", "ref"};
     const dpr_context_options *options = &context->options;
-    size_t device = 0, precision = 0;
+    size_t device = 0;
     context->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (context->c_locale == (locale_t)0)
         return DPR_FAIL(context, DPR_E_MEMORY, "out of memory: no C locale");
@@ -222,8 +229,7 @@ static dpr_status set_options(dpr_context *context) {
         DPR_TRY(find_word(context, "device", options->device, DEVICES, 2, &device));
     context->device = (dpr__device)device;
     if (options->precision != NULL)
-        DPR_TRY(find_word(context, "precision", options->precision, PRECISIONS, 2, &precision));
-    context->precision = (dpr__precision_word)precision;
+        DPR_TRY(dpr__precision_of(context, options->precision, &context->precision));
     DPR_TRY(set_isa(context, options->cpu_isa));
     DPR_TRY(set_disabled(context, options->disabled_passes));
     DPR_TRY(set_levels(context, options->log_topics));

@@ -58,6 +58,9 @@ struct dpr_context {
     locale_t c_locale;      /* numbers are read and printed the same in every locale */
 };
 
+/* "float32" or "bf16"; another word, or NULL, fails with DPR_E_ARGUMENT and what it could be. */
+dpr_status dpr__precision_of(dpr_context *context, const char *word, dpr__precision_word *out);
+
 /* Logs one line if the topic's level lets it through. */
 void dpr__log(dpr_context *context, dpr_log_level level, dpr__topic topic, const char *format, ...)
     DPR__PRINTF(4, 5);

@@ -82,6 +82,9 @@ static dpr_status append_step(const struct bench *b, dpr_graph *graph, dpr__net_
 static void fill_inputs(const struct bench *b) {
     dpr__slot *images = dpr__store_find(b->store, "images");
     dpr__slot *labels = dpr__store_find(b->store, "labels");
+    images->version++;
+    if (labels != NULL)
+        labels->version++;
     for (size_t i = 0; i < images->bytes / sizeof(float); i++)
         ((float *)images->data)[i] =
             (float)(2 * dpr__unit(dpr__philox(1, DPR__PURPOSE_INIT, 1, i).word[0]) - 1);

@@ -81,15 +81,22 @@ static dpr_status prepare(dpr_model *model, size_t which, dpr__forward **out) {
     return dpr__model_write_normalisation(model);
 }
 
+/* The first rows of a leaf; the others keep what they hold. */
+static void write_rows(dpr_store *store, const char *leaf, const void *rows, size_t bytes) {
+    dpr__slot *slot = dpr__store_find(store, leaf);
+    slot->version++;
+    memcpy(slot->data, rows, bytes);
+}
+
 /* Runs `rows` ≤ batch images through; labels may be NULL, then the loss means nothing. */
 static dpr_status run(dpr_model *model, size_t which, const uint8_t *images, const int32_t *labels,
                       size_t rows) {
     const struct purpose *purpose = &purposes[which];
     size_t image_bytes = (size_t)dpr__shape_count(&model->info.image);
     int32_t count = (int32_t)rows;
-    memcpy(dpr__store_find(model->store, purpose->images)->data, images, rows * image_bytes);
+    write_rows(model->store, purpose->images, images, rows * image_bytes);
     if (labels != NULL)
-        memcpy(dpr__store_find(model->store, purpose->labels)->data, labels, rows * sizeof *labels);
+        write_rows(model->store, purpose->labels, labels, rows * sizeof *labels);
     DPR_TRY(dpr_store_write(model->store, purpose->rows, &count, sizeof count));
     return dpr_program_run(model->forward[which].program, 1, NULL, NULL);
 }

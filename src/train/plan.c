@@ -8,10 +8,10 @@
 #include <string.h>
 
 enum {
-    STEPS = 100,
-    WARM_UP = 100,
-    LEAST = 200
-}; /* of a made-up epoch; ticks that are run, and are timed at least */
+    STEPS = 100,   /* of a made-up epoch */
+    WARM_UP = 100, /* ticks before those that are timed */
+    LEAST = 200,   /* ticks that are timed, at least */
+};
 
 struct planning {
     const dpr_model *model;
@@ -21,7 +21,7 @@ struct planning {
 };
 
 /* Bytes and labels of some pattern, and a rate that moves no weight far. */
-static dpr_status fill_inputs(const struct planning *p) {
+static void fill_inputs(const struct planning *p) {
     for (size_t i = 0; i < p->store->n_slots; i++) {
         dpr__slot *slot = &p->store->slots[i];
         size_t n = slot->bytes / dpr__dtype_bytes(slot->dtype);
@@ -35,7 +35,6 @@ static dpr_status fill_inputs(const struct planning *p) {
         }
         slot->version++;
     }
-    return DPR_OK;
 }
 
 /* An epoch's ticks at a time, from its first image on. */
@@ -48,9 +47,10 @@ static dpr_status run_ticks(const struct planning *p, uint64_t ticks) {
     return DPR_OK;
 }
 
-/* About a second of ticks, after some that warm the caches; *ticks counts the timed ones. */
+/* After ticks that warm the caches, twice about a second of them (at least LEAST): without the clock between rows, for *tick_us, then
+ * with it. *ticks: of each. */
 static dpr_status time_ticks(const struct planning *p, uint64_t *ticks, double *tick_us) {
-    DPR_TRY(fill_inputs(p));
+    fill_inputs(p);
     uint64_t begin = dpr__now_ns();
     DPR_TRY(run_ticks(p, WARM_UP));
     uint64_t each = (dpr__now_ns() - begin) / WARM_UP + 1;
@@ -59,7 +59,7 @@ static dpr_status time_ticks(const struct planning *p, uint64_t *ticks, double *
         return DPR_FAIL(p->model->context, DPR_E_UNSUPPORTED, "the %s device times no rows",
                         p->program->backend->name);
     begin = dpr__now_ns();
-    DPR_TRY(run_ticks(p, *ticks)); /* once without the clock between rows */
+    DPR_TRY(run_ticks(p, *ticks));
     *tick_us = (double)(dpr__now_ns() - begin) / 1000 / (double)*ticks;
     DPR_TRY(p->program->backend->time_rows(p->program->plan));
     return run_ticks(p, *ticks);

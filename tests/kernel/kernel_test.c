@@ -462,6 +462,159 @@ static void strips(void **state) {
                 test_strip(&dpr__strips[s], isa, rows);
 }
 
+/* ---- UPDATE: strips on sums that are still in registers ---- */
+
+static const dpr__strip_id UPDATES[] = {
+#define STRIP(name, text)
+#define UPDATE(name, text) DPR__STRIP_##name,
+#include "backend/cpu/strips.def"
+#undef STRIP
+#undef UPDATE
+};
+
+enum { MOST_ROWS = 64, UPDATE_K = 37 };
+
+/* What an update reads and writes. Outputs lie on the text's first FULL operands, as weights and their state are updated in place. */
+struct update {
+    float memory[DPR__STRIP_LEAST][(MOST_ROWS + 1) * DPR__PANEL];
+    const float *operands[DPR__STRIP_LEAST];
+    float *outputs[DPR__STRIP_OUTPUTS];
+    dpr__strip_call call;
+};
+
+static void set_update(struct update *u, const dpr__strip *strip, const float *tile) {
+    static const float constants[DPR__STRIP_LEAST] = {0.9F, 0.5F, 0.25F, 1e-3F};
+    static float first[DPR__STRIP_LEAST * (MOST_ROWS + 1) * DPR__PANEL];
+    if (first[0] == 0)
+        fill(first, DPR__STRIP_LEAST * (MOST_ROWS + 1) * DPR__PANEL, 20);
+    memcpy(u->memory, first, sizeof first);
+    size_t n_outputs = 0, o = 0;
+    for (const char *at = strip->text; (at = strstr(at, "STORE(")) != NULL; at++)
+        n_outputs++;
+    memset(u->outputs, 0, sizeof u->outputs);
+    for (uint32_t k = 0; k < DPR__STRIP_LEAST; k++) {
+        char full[16];
+        u->operands[k] = u->memory[k];
+        snprintf(full, sizeof full, "FULL(%u)", k);
+        if (o < n_outputs && strstr(strip->text, full) != NULL)
+            u->outputs[o++] = u->memory[k];
+    }
+    assert_true(n_outputs > 0 && o == n_outputs);
+    u->call = (dpr__strip_call){tile, u->operands, u->outputs, constants};
+}
+
+static void expect_update(const char *name, const dpr__strip *strip, const struct update *got,
+                          const struct update *want, int64_t m, int64_t columns) {
+    for (int k = 0; k < DPR__STRIP_LEAST; k++)
+        for (int64_t i = 0; i <= MOST_ROWS; i++) {
+            size_t n = (size_t)(i < m ? columns : DPR__PANEL); /* rows beyond the last stay */
+            if (memcmp(&got->memory[k][i * DPR__PANEL], &want->memory[k][i * DPR__PANEL],
+                       n * sizeof(float)) != 0)
+                fail_msg("%s, %s, %lld rows, %lld columns: row %lld of operand %d differs", name,
+                         strip->name, (long long)m, (long long)columns, (long long)i, k);
+        }
+}
+
+/* A transposed a and b as the kernel wants them; k in floats, or in pairs. */
+static void set_product(const dpr__kernel *kernel, int64_t m, int64_t columns, float **a, float **b,
+                        dpr__tile_call *call) {
+    static float plain_a[MOST_ROWS * UPDATE_K], plain_b[UPDATE_K * DPR__PANEL];
+    bool halves = kernel->class == DPR__HALF_TILE;
+    dpr__form form = halves ? DPR__HALF_PAIRS : DPR__PANELS;
+    dpr_shape a_shape = dpr_shape_of(UPDATE_K, m), b_shape = dpr_shape_of(UPDATE_K, columns);
+    if (plain_a[0] == 0) {
+        fill(plain_a, MOST_ROWS * UPDATE_K, 3);
+        fill(plain_b, UPDATE_K * DPR__PANEL, 4);
+    }
+    *call = (dpr__tile_call){.by_columns = true,
+                             .m = m,
+                             .columns = columns,
+                             .k = halves ? (UPDATE_K + 1) / 2 : UPDATE_K,
+                             .c_stride = DPR__PANEL};
+    *b = calloc(1, dpr__form_bytes(DPR__PANELS, &b_shape, 4) + 256);
+    dpr__form_copy(*b, columns > 1 || halves ? form : DPR__PLAIN, plain_b, DPR__PLAIN, &b_shape, 4);
+    for (int64_t l = 0; columns == 1 && !halves && l < UPDATE_K; l++)
+        (*b)[l * DPR__PANEL] = plain_b[l];
+    call->b = *b;
+    if (!halves) {
+        *a = tile_operand(plain_a, m, UPDATE_K, (struct way){true, m % 2 == 1}, call);
+        return;
+    }
+    *a = calloc(1, dpr__form_bytes(form, &a_shape, 4));
+    dpr__form_copy(*a, form, plain_a, DPR__PLAIN, &a_shape, 4);
+    call->a = *a;
+    call->a_row = DPR__PANEL;
+    call->a_panel = call->k * DPR__PANEL;
+    call->a_chunk = DPR__PANEL / 2 * DPR__PANEL;
+}
+
+/* The product, then the strip; the product with the strip, of all of k and of its last piece: the same bits. Returns how many rows of
+ * sums were never stored. */
+static int test_update(const dpr__kernel *kernel, const dpr__strip *strip, int64_t m,
+                       int64_t columns) {
+    static struct update want, whole, pieces;
+    static float sums[MOST_ROWS * DPR__PANEL], c[MOST_ROWS * DPR__PANEL];
+    float *a, *b;
+    int isa = (int)kernel->isa, in_registers = 0;
+    while (strip->run[isa] == NULL)
+        isa--;
+    dpr__tile_call call;
+    set_product(kernel, m, columns, &a, &b, &call);
+    call.c = sums;
+    kernel->run.tile->multiply(&call);
+    set_update(&want, strip, sums);
+    strip->run[isa](&want.call, 0, m);
+    for (int i = 0; i < MOST_ROWS * DPR__PANEL; i++)
+        c[i] = GUARD_VALUE;
+    set_update(&whole, strip, c);
+    call.c = c;
+    call.strip = strip->run[isa];
+    call.strip_id = (dpr__strip_id)(strip - dpr__strips);
+    call.strip_call = &whole.call;
+    kernel->run.tile->multiply(&call);
+    expect_update(kernel->name, strip, &whole, &want, m, columns);
+    for (int64_t i = 0; i < m; i++)
+        in_registers += c[i * DPR__PANEL] == GUARD_VALUE;
+    int64_t k = call.k, first = k > DPR__PANEL ? DPR__PANEL : DPR__PANEL / 2;
+    set_update(&pieces, strip, c);
+    call.k = first;
+    call.strip = NULL;
+    kernel->run.tile->multiply(&call);
+    call.k = k - first;
+    call.a += call.a_chunk;
+    call.b += first * DPR__PANEL;
+    call.add = true;
+    call.strip = strip->run[isa];
+    call.strip_call = &pieces.call;
+    kernel->run.tile->multiply(&call);
+    expect_update(kernel->name, strip, &pieces, &want, m, columns);
+    free(a), free(b);
+    return in_registers;
+}
+
+static void updates(void **state) {
+    (void)state;
+    static const int64_t COLUMNS[] = {1, 16, 17, 32};
+    for (size_t t = 0; t < dpr__n_kernels; t++) {
+        const dpr__kernel *kernel = &dpr__kernels[t];
+        if ((kernel->class != DPR__TILE && kernel->class != DPR__HALF_TILE) || !runs_here(kernel))
+            continue;
+        if (kernel->run.tile->enter != NULL)
+            kernel->run.tile->enter();
+        for (size_t u = 0; u < sizeof UPDATES / sizeof *UPDATES; u++)
+            for (size_t j = 0; j < sizeof COLUMNS / sizeof *COLUMNS; j++) {
+                int in_registers = 0;
+                for (int64_t m = 1; m <= MOST_ROWS; m++)
+                    in_registers += test_update(kernel, &dpr__strips[UPDATES[u]], m, COLUMNS[j]);
+                /* Else the two ways that are compared are one. */
+                if ((in_registers > 0) != (kernel->isa > DPR__ISA_GENERIC))
+                    fail_msg("%s: %d rows of sums stayed in registers", kernel->name, in_registers);
+            }
+        if (kernel->run.tile->leave != NULL)
+            kernel->run.tile->leave();
+    }
+}
+
 /* ---- ROWS ---- */
 
 struct rows_case {
@@ -474,7 +627,7 @@ static float pool[MOST * 4], other[MOST * 4];
 static int32_t index_values[MOST];
 static uint64_t seed = 99, tick = 1234567890123U;
 static dpr__sum_param sum_param;
-static dpr__one_hot_param one_hot_param = {.classes = 5};
+static dpr__one_hot_param one_hot_param;
 static dpr__draw_param draw_param;
 static dpr__order_param order_param;
 static int32_t batch_number;
@@ -557,8 +710,11 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         break;
     case DPR__OP_one_hot:
         c->src[0] = (dpr__tensor){DPR_I32, dpr_shape_of(rows), index_values, DPR__PLAIN};
+        one_hot_param.classes = last ? 70 : 5; /* in panels, three of them */
+        for (int64_t i = 0; last && i < rows; i++)
+            index_values[i] = (int32_t)(i * 29 % 77 - 3);
         c->call.param = &one_hot_param;
-        c->call.dst.shape = dpr_shape_of(rows, 5);
+        c->call.dst.shape = dpr_shape_of(rows, one_hot_param.classes);
         break;
     case DPR__OP_draw:
         draw_param = (dpr__draw_param){.ordinal = 3, .shape = space};
@@ -661,6 +817,41 @@ static void rows(void **state) {
     }
 }
 
+/* Epochs of large sets: the order is found by walking beyond n and back, and 2³¹ − 2 images are the most that fit. */
+static void orders(void **state) {
+    (void)state;
+    static const int64_t N[] = {1, 2, 3, 100, 60000, INT32_MAX - 1}, BATCH[] = {1, 15, 128};
+    int32_t want[128], got[128 + 2];
+    for (size_t k = 0; k < dpr__n_kernels; k++) {
+        const dpr__kernel *kernel = &dpr__kernels[k];
+        if (kernel->op != DPR__OP_order || !runs_here(kernel))
+            continue;
+        for (size_t n = 0; n < sizeof N / sizeof *N; n++)
+            for (size_t b = 0; b < sizeof BATCH / sizeof *BATCH; b++) {
+                struct rows_case c;
+                assert_true(make_case(kernel, BATCH[b], 1, false, &c));
+                order_param.n = N[n];
+                int64_t last = (N[n] - 1) / BATCH[b];
+                for (int64_t number = 0; number <= last; number += last > 3 ? last / 3 : 1) {
+                    batch_number = (int32_t)(number > last - last / 3 ? last : number);
+                    assert_true(kernel->run.rows->accepts(&c.call));
+                    c.call.dst.data = want;
+                    dpr__ops[kernel->op]->reference(&c.call);
+                    got[0] = got[BATCH[b] + 1] = -7;
+                    c.call.dst.data = got + 1;
+                    kernel->run.rows->run(&c.call, 0, BATCH[b] / 2);
+                    kernel->run.rows->run(&c.call, BATCH[b] / 2, BATCH[b]);
+                    assert_memory_equal(got + 1, want, (size_t)BATCH[b] * sizeof *want);
+                    assert_true(got[0] == -7 && got[BATCH[b] + 1] == -7);
+                }
+            }
+        struct rows_case c;
+        (void)make_case(kernel, 1, 1, false, &c);
+        order_param.n = INT32_MAX;
+        assert_false(kernel->run.rows->accepts(&c.call));
+    }
+}
+
 /* The checks themselves can fail: a kernel that is off by one element or writes too far is caught. */
 static void broken(const void *param, const void *a, const void *b, float *dst, size_t n) {
     (void)param, (void)b;
@@ -689,7 +880,9 @@ int main(void) {
                                        cmocka_unit_test(strips),
                                        cmocka_unit_test(half_tiles),
                                        cmocka_unit_test(halves),
+                                       cmocka_unit_test(updates),
                                        cmocka_unit_test(rows),
+                                       cmocka_unit_test(orders),
                                        cmocka_unit_test(a_wrong_kernel_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 #include "backend/cpu/chain.h"
 #include <string.h>
 
-enum { SPAN = 256, MOST = DPR__CHAIN_MOST };
+enum { SPAN = DPR__CHAIN_SPAN, MOST = DPR__CHAIN_MOST };
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;

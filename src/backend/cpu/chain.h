@@ -63,7 +63,10 @@ typedef struct dpr__chain {
     uint64_t flops, bytes; /* of the whole space */
 } dpr__chain;
 
-enum { DPR__FLAT_TILE = 8192 }; /* most elements of a flat chain's tile: some 32 KB a stream */
+enum {
+    DPR__FLAT_TILE = 8192, /* most elements of a flat chain's tile: some 32 KB a stream */
+    DPR__CHAIN_SPAN = 256, /* elements that an op takes at a time where there is no strip */
+};
 
 /* The chain of group's members from `first` on; anchor (0: none) is register 0. `tile_rows`: most rows of a tile. *supported is false,
  * and nothing else said, when a member has no kernel. */
@@ -85,12 +88,12 @@ void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *
 void dpr__chain_compute(const dpr__chain *chain, float *scratch, const dpr__chain_tile *open);
 void dpr__chain_close(const dpr__chain *chain, const dpr__values *values,
                       const dpr__chain_tile *open);
-/* For a chain that computes nothing and has one output, plain or bf16: rows of its tile, src_row floats apart, to their place. */
-void dpr__chain_put(const dpr__chain *chain, const dpr__values *values, const float *src,
-                    int64_t src_row, int64_t row, int64_t rows, int64_t panel);
 /* All three. */
 void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *scratch,
                     const float *tile, int64_t row, int64_t rows, int64_t panel);
+/* For a chain that computes nothing and has one output, plain or bf16: rows of its tile, src_row floats apart, to their place. */
+void dpr__chain_put(const dpr__chain *chain, const dpr__values *values, const float *src,
+                    int64_t src_row, int64_t row, int64_t rows, int64_t panel);
 /* Elements first … first + n − 1 of a flat chain. */
 void dpr__chain_run_flat(const dpr__chain *chain, const dpr__values *values, float *scratch,
                          int64_t first, int64_t n);

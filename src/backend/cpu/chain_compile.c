@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { SPAN = 256, MOST_OPERANDS = DPR__CHAIN_MOST };
+enum { MOST_OPERANDS = DPR__CHAIN_MOST };
 
 struct compiling {
     const dpr__step *step;
@@ -166,7 +166,7 @@ static int twin_of(const struct compiling *c, uint32_t o) {
 static void place_scratch(struct compiling *c, int64_t tile_rows) {
     dpr__chain *chain = c->chain;
     size_t tile = chain->in_panels ? (size_t)tile_rows * DPR__PANEL : DPR__FLAT_TILE;
-    chain->registers = take(chain, (size_t)chain->n * SPAN);
+    chain->registers = take(chain, (size_t)chain->n * DPR__CHAIN_SPAN);
     for (uint32_t k = 0; k < chain->n_memory; k++) {
         dpr__memory *m = &chain->memory[k];
         bool across = m->lies == DPR__ROW || m->lies == DPR__COLUMN;
@@ -178,7 +178,7 @@ static void place_scratch(struct compiling *c, int64_t tile_rows) {
         else if (m->pattern == DPR__ROW)
             m->stage = take(chain, DPR__PANEL);
         if (m->pattern != DPR__FULL)
-            m->splat = take(chain, SPAN);
+            m->splat = take(chain, DPR__CHAIN_SPAN);
     }
     for (uint32_t o = 0; o < chain->n_outputs; o++) {
         dpr__output *output = &chain->outputs[o];

@@ -8,7 +8,7 @@ enum {
     TILE_ROWS = 128,   /* a tile's sums: 16 KB */
     TURNED_ROWS = 512, /* where b is packed for each tile: packed once for more rows */
     LEAST_ROWS = 16,
-    NEAR_ROWS = 64,    /* where more rows of a would not stay in L2 */
+    NEAR_ROWS = 64,    /* where more rows would not stay near: see rows_of_tile */
     LEAST_AHEAD = 8,   /* of k: else the sums are made before anything could come */
     FAR = 4 << 20,     /* bytes of a chain's operands that do not stay in L2 between two steps */
     BLOCK_K = 256,     /* b's block: 32 KB; b and the sums stay near */
@@ -241,7 +241,7 @@ static int64_t n_tiles(int64_t rows, int64_t tile_rows, int64_t columns) {
 }
 
 /* Large tiles, but some for every thread of a small machine where the work is worth it. A tile of a transpose begins with a panel
- * of it. */
+ * of it. Few rows are near: of a in L2, where k is long; of a bf16 gradient in L1, where what its update made is rounded afterwards. */
 static int64_t rows_of_tile(const dpr__row *row, int64_t rows, int64_t columns) {
     bool by_columns = row->a.transposed && !row->a.packed;
     int64_t most = row->b.packed               ? TURNED_ROWS

@@ -174,12 +174,13 @@ static void work(void *user, unsigned member) {
 }
 
 /* Leaves may have moved since the last run; so may what calls of row kernels point at. */
-static void enter(dpr__cpu_plan *plan) {
-    if (!dpr__values_enter(&plan->values))
-        return;
-    for (size_t i = 0; i < plan->n_rows; i++)
+static dpr_status enter(dpr__cpu_plan *plan) {
+    bool moved;
+    DPR_TRY(dpr__values_enter(&plan->values, &moved));
+    for (size_t i = 0; moved && i < plan->n_rows; i++)
         if (plan->rows[i].node != 0)
             dpr__cpu_refresh_node(plan, &plan->rows[i]);
+    return DPR_OK;
 }
 
 /* Up to `ticks` more, by so many members. */
@@ -199,7 +200,8 @@ static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_
     plan->done = 0;
     plan->stop = stop;
     atomic_store(&plan->failed, false);
-    enter(plan);
+    *done = 0;
+    DPR_TRY(enter(plan));
     while (plan->done < ticks && (stop == NULL || *stop == 0) && !atomic_load(&plan->failed)) {
         unsigned members;
         uint64_t slice = dpr__pace_choose(&plan->pace, ticks - plan->done, &members);
@@ -215,8 +217,10 @@ static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_
 static dpr_status time_rows(void *p) {
     dpr__cpu_plan *plan = p;
     dpr_context *context = plan->values.step->context;
-    DPR_TRY(dpr__allocate(context, plan->n_rows * plan->n_scratch, sizeof *plan->row_ns,
-                          &plan->row_ns));
+    size_t n = plan->n_rows * plan->n_scratch;
+    if (plan->row_ns == NULL)
+        DPR_TRY(dpr__allocate(context, n, sizeof *plan->row_ns, &plan->row_ns));
+    memset(plan->row_ns, 0, n * sizeof *plan->row_ns);
     plan->timed = true;
     return DPR_OK;
 }
@@ -224,7 +228,7 @@ static dpr_status time_rows(void *p) {
 /* ---- looking in ---- */
 
 static const void *value_of(void *p, dpr_value value) {
-    return ((dpr__cpu_plan *)p)->values.memory[value];
+    return dpr__values_find(&((dpr__cpu_plan *)p)->values, value);
 }
 
 static size_t rows(void *p) {

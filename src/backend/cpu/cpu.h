@@ -15,9 +15,8 @@ typedef struct dpr__factor {
     bool transposed;
     bool packed; /* not as the kernel wants it: block by block into scratch */
     dpr__form form;
-    int64_t
-        panel; /* from one panel to the next, in floats or pairs of bf16; 0 where the kernel cannot read the form */
-    int64_t row;           /* from one row to the next, in the same */
+    /* From one panel to the next, and from one row to the next, in floats or pairs of bf16; 0 where the kernel cannot read the form. */
+    int64_t panel, row;
     size_t offset;         /* bytes to the part that is read: the pairs of bf16 */
     int64_t rows, columns; /* of the stored matrix */
     size_t stage;          /* floats into scratch */
@@ -70,7 +69,8 @@ struct dpr__row {
     void (*rows_run)(const dpr__call *call, int64_t first, int64_t last);
     const dpr__op *op;
     dpr__call call;
-    int64_t n_units, tile_units;
+    int64_t n_units, tile_units; /* of a row kernel */
+    uint32_t n_src;              /* of the node */
     dpr_value node;
     float *partial;       /* column sums: [panel][part of the rows][32] */
     atomic_uint *arrived; /* [panel] parts that are summed */

@@ -21,17 +21,18 @@ static void take(const dpr__row *row, const dpr__values *values, const dpr__tile
         int64_t at = (from * row->entry_rows + i % row->entry_rows) * row->chain.columns + column;
         if (row->pool_bytes == 1) {
             const uint8_t *src = (const uint8_t *)values->memory[row->pool] + at;
-            __builtin_prefetch(src +
-                               64); /* too many rows go side by side for the hardware to do so */
+            /* Too many rows go side by side for the hardware to fetch ahead. */
+            __builtin_prefetch(src + 64);
             row->cast(NULL, src, NULL, dst, (size_t)n);
-        } else if (n == DPR__PANEL) /* a length that the compiler knows */
-        {
+        } else if (n == DPR__PANEL) {
+            /* A length that the compiler knows. */
             const float *src = (const float *)values->memory[row->pool] + at;
             __builtin_prefetch(src + DPR__PANEL);
             __builtin_prefetch(src + DPR__PANEL + 16);
             memcpy(dst, src, DPR__PANEL * sizeof *dst);
-        } else
+        } else {
             memcpy(dst, (const float *)values->memory[row->pool] + at, (size_t)n * sizeof *dst);
+        }
     }
 }
 

@@ -9,12 +9,7 @@
 typedef void dpr__span_kernel(const void *param, const void *a, const void *b, float *dst,
                               size_t n);
 
-/* TILE: c (m × columns ≤ 32) = or += a (m × k) · b (k × columns). b is a panel's rows, 32 floats apart, so is c. Element (i, l) of a lies,
- * by rows,     at a[(l / 32)·a_chunk + i·a_row + l % 32]: a matrix;
- * by columns,  at a[(i / 32)·a_panel + l·a_row + i % 32]: the transpose of one (a_chunk is 32·a_row then).
- * In panels a_row is 32; a plain matrix has its columns there, and 32 in place of a_chunk or a_panel.
- * Each element of c is summed over l in order, wherever tiles and calls begin. Columns beyond the last are
- * computed, too, from whatever b holds there. */
+/* The chains of strips.def, which tiles run on their sums (STRIP, below). */
 typedef enum dpr__strip_id {
 #define STRIP(name, text) DPR__STRIP_##name,
 #define UPDATE STRIP
@@ -24,9 +19,17 @@ typedef enum dpr__strip_id {
     DPR__N_STRIPS
 } dpr__strip_id;
 
-enum { DPR__MOST_AHEAD = 4 };
 typedef struct dpr__strip_call dpr__strip_call;
 typedef void dpr__strip_kernel(const dpr__strip_call *call, int64_t first, int64_t rows);
+enum { DPR__MOST_AHEAD = 4 };
+
+/* TILE: c (m × columns ≤ 32) = or += a (m × k) · b (k × columns). b is a panel's rows, 32 floats apart; c's rows are c_stride apart.
+ * Element (i, l) of a lies,
+ * by rows,     at a[(l / 32)·a_chunk + i·a_row + l % 32]: a matrix;
+ * by columns,  at a[(i / 32)·a_panel + l·a_row + i % 32]: the transpose of one (a_chunk is 32·a_row then).
+ * In panels a_row is 32; a plain matrix has its columns there, and 32 in place of a_chunk or a_panel.
+ * Each element of c is summed over l in order, wherever tiles and calls begin. Columns beyond the last are
+ * computed, too, from whatever b holds there. */
 typedef struct dpr__tile_call {
     const float *a;
     int64_t a_chunk, a_panel, a_row;
@@ -36,7 +39,7 @@ typedef struct dpr__tile_call {
     /* Where parts > 1 the product is the sum of so many: each lies a_part and b_part floats behind the one before. */
     int64_t parts, a_part, b_part;
     float *c;
-    int64_t c_stride; /* of its rows: 32 where there is a strip */
+    int64_t c_stride; /* 32 where there is a strip */
     bool add;
     /* Runs on rows of c as soon as they are done, while they are at hand, or in registers: then c holds nothing. NULL: nothing does. */
     dpr__strip_kernel *strip;
@@ -70,11 +73,8 @@ typedef struct dpr__half_kernel {
 } dpr__half_kernel;
 
 /* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
- * them (strips.def). */
-enum {
-    DPR__STRIP_LEAST = 8,
-    DPR__STRIP_OUTPUTS = 3
-}; /* entries of `memory` and `constant`, and of `output`, that can be read, used or not */
+ * them (strips.def). LEAST entries of `memory` and `constant`, and OUTPUTS of `output`, can be read, used or not. */
+enum { DPR__STRIP_LEAST = 8, DPR__STRIP_OUTPUTS = 3 };
 struct dpr__strip_call {
     const float *tile; /* R(0): rows of 32 */
     const float *const *memory;

@@ -25,7 +25,7 @@ static void run_reference(const dpr__row *row, const dpr__values *values, float 
         return;
     dpr__tensor src[DPR_MAX_RANK], dst = row->call.dst;
     char *plain = row->plain;
-    for (int64_t i = 0; i < row->n_units; i++) {
+    for (uint32_t i = 0; i < row->n_src; i++) {
         src[i] = row->call.src[i];
         if (src[i].form == DPR__PLAIN)
             continue;
@@ -78,7 +78,6 @@ static dpr_status use_reference(dpr__cpu_plan *plan, dpr__row *row, const dpr__n
         bytes += row->call.src[i].form == DPR__PLAIN ? 0 : plain_bytes(&row->call.src[i]);
     row->run = run_reference;
     row->kernel = node->op == DPR__OP_guard ? "guard" : "reference";
-    row->n_units = node->n_src;
     row->n_tiles = 1;
     row->bytes += 2 * bytes;
     if (bytes > 0 && (row->plain = dpr__arena_allocate(&plan->arena, bytes)) == NULL)
@@ -98,6 +97,7 @@ dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, d
     row->node = step->members[group->first];
     const dpr__node *node = dpr__node_of(step->graph, row->node);
     row->op = dpr__ops[node->op];
+    row->n_src = node->n_src;
     DPR_TRY(set_call(plan, row));
     if (dpr__cpu_is_column_sum(&row->call, node->op)) {
         DPR_TRY(dpr__cpu_compile_column_sum(plan, row));

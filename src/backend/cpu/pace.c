@@ -10,9 +10,9 @@ enum {
 };
 
 void dpr__pace_init(dpr__pace *pace, unsigned members, uint64_t work) {
-    *pace = (dpr__pace){.members = members,
-                        .tries = members > 1 && work<LARGE, .together = members> 1,
-                        .left = BURST};
+    bool several = members > 1;
+    *pace = (dpr__pace){
+        .members = members, .tries = several && work < LARGE, .together = several, .left = BURST};
 }
 
 static void begin_burst(dpr__pace *pace) {

@@ -11,11 +11,10 @@ typedef struct dpr__pace {
     unsigned members; /* of the team */
     bool tries;       /* the plan is small enough for one thread to win */
     bool together;    /* how the burst that goes on is run; a burst is some slices of ticks */
-    double
-        ns[2];   /* a tick alone, a tick together: the best slice of the last burst; 0: not known */
-    double best; /* of this burst */
-    uint32_t left;  /* slices of this burst */
-    uint32_t since; /* bursts since the other way was tried */
+    double ns[2];     /* a tick alone, together: the last burst's best slice; 0: not known */
+    double best;      /* of this burst */
+    uint32_t left;    /* slices of this burst */
+    uint32_t since;   /* bursts since the other way was tried */
 } dpr__pace;
 
 /* work: flops and bytes of a tick. */

@@ -44,9 +44,9 @@ static void one_hot(const dpr__call *call, int64_t first, int64_t last) {
     struct matrix y = matrix_of(&call->dst);
     for (int64_t i = first; i < last; i++) {
         int64_t index = ((const int32_t *)call->src[0].data)[i];
+        /* In panels by pieces, whose length the compiler knows. */
         for (int64_t c = 0; y.in_panels && c < y.columns; c += DPR__PANEL)
-            memset(piece_of(&y, i, c), 0,
-                   DPR__PANEL * sizeof(float)); /* a length that compilers know */
+            memset(piece_of(&y, i, c), 0, DPR__PANEL * sizeof(float));
         if (!y.in_panels)
             memset(piece_of(&y, i, 0), 0, (size_t)y.columns * sizeof(float));
         if (index >= 0 && index < y.columns)

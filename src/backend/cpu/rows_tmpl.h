@@ -381,7 +381,7 @@ static void order(const dpr__call *call, int64_t first, int64_t last) {
     uint32_t epoch = (uint32_t) * (const uint64_t *)call->src[1].data;
     int64_t begin = *(const int32_t *)call->src[2].data * param->batch;
     for (int64_t row = first; row < last; row += LANES) {
-        words position;
+        words position = {0};
         for (int i = 0; i < LANES; i++) {
             int64_t p = begin + row + i;
             position[i] = p >= 0 && p < param->n ? (uint64_t)p : 0;

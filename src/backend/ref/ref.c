@@ -45,9 +45,10 @@ static bool run_node(const dpr__values *values, dpr_value value) {
 static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_t *done) {
     struct plan *plan = p;
     const dpr__step *step = plan->values.step;
-    bool finite = true;
-    dpr__values_enter(&plan->values);
-    for (*done = 0; *done < ticks && (stop == NULL || *stop == 0); ++*done) {
+    bool finite = true, moved;
+    *done = 0;
+    DPR_TRY(dpr__values_enter(&plan->values, &moved));
+    for (; *done < ticks && (stop == NULL || *stop == 0); ++*done) {
         dpr__values_save(&plan->values);
         for (size_t g = 0; finite && g < step->n_groups; g++)
             finite = run_node(&plan->values, step->members[step->groups[g].first]);
@@ -60,7 +61,7 @@ static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_
 }
 
 static const void *value_of(void *p, dpr_value value) {
-    return ((struct plan *)p)->values.memory[value];
+    return dpr__values_find(&((struct plan *)p)->values, value);
 }
 
 static size_t rows(void *p) {
