@@ -606,8 +606,10 @@ static void updates(void **state) {
                 int in_registers = 0;
                 for (int64_t m = 1; m <= MOST_ROWS; m++)
                     in_registers += test_update(kernel, &dpr__strips[UPDATES[u]], m, COLUMNS[j]);
-                /* Else the two ways that are compared are one. */
-                if ((in_registers > 0) != (kernel->isa > DPR__ISA_GENERIC))
+                /* Else the two ways that are compared are one. Narrow sums of bf16 are stored first. */
+                bool fused = kernel->isa > DPR__ISA_GENERIC;
+                bool narrow = kernel->class == DPR__HALF_TILE && COLUMNS[j] < DPR__PANEL;
+                if ((in_registers > 0 && !fused) || (in_registers == 0 && fused && !narrow))
                     fail_msg("%s: %d rows of sums stayed in registers", kernel->name, in_registers);
             }
         if (kernel->run.tile->leave != NULL)

@@ -44,8 +44,8 @@ struct net {
 
 static void add_updates(struct net *net, const dpr_value *p, const dpr_value *gradients, size_t n) {
     const dpr__optimizer momentum = {.kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9};
-    const dpr__rates rates = {
-        .rate = dpr_input(net->graph, "learning_rate", DPR_F32, dpr_scalar_shape())};
+    dpr_value rate = dpr_input(net->graph, "learning_rate", DPR_F32, dpr_scalar_shape());
+    const dpr__rates rates = {.minus_rate = dpr_scale(net->graph, rate, -1)};
     dpr__optimizer_append(&momentum, net->graph, p, gradients, n, &rates, net->roots,
                           &net->n_roots);
 }

@@ -74,7 +74,7 @@ struct dpr__row {
     dpr_value node;
     float *partial;       /* column sums: [panel][part of the rows][32] */
     atomic_uint *arrived; /* [panel] parts that are summed */
-    char *plain; /* row-major copies of operands in panels, for kernels that take none */
+    char *plain;          /* row-major copies of operands in panels, for kernels that take none */
 };
 
 typedef struct dpr__cpu_plan {
