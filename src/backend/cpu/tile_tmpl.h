@@ -7,6 +7,7 @@
  *   EACH_ROWS(X)     X(1) … X(MR)
  *   CHUNK            of k that lies consecutive by rows: 32 floats, or 16 pairs of bf16
  *   EACH_FUSED(X, name) X(name, rows, vectors) for what 32 rows are cut into: blocks in which updates run on the sums
+ *                    (in all column passes of a row or in none: NV × LANES < 32 needs every number of vectors)
  *   TURN(src, dst)   transposes 32 × 32 elements
  * In bf16 a number of a or b is a pair of neighbours along k, in the place of a float, and k counts pairs.
  * A register block sums over k in order, so a result does not depend on how rows or columns are cut, nor on how k is. Both operands
