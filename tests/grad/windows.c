@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#define NOT_A_NUMBER ((double)NAN)
+
 /* X(name, title, kernel, stride, padding at top, left, bottom and right, height, width; elements of a window; shapes of
  * images and of one element for each window) */
 /* clang-format off */
@@ -66,9 +68,10 @@ static void window_argmax_values(void) {
     EXPECT(window_argmax, &pairs, BYTES((1, 0, 0, 1), 1, 1, 2, 2),
            REALS((1, 9, 2, 8, 2, 8.5), 1, 1, 3, 2)); /* channel by channel */
     EXPECT(window_argmax, &squares, BYTES((1, 3), 1, 1, 2, 1),
-           REALS((1, NAN, -1, 2, NAN, 7, 3, NAN), 1, 2, 4, 1)); /* the first NaN */
+           REALS((1, NOT_A_NUMBER, -1, 2, NOT_A_NUMBER, 7, 3, NOT_A_NUMBER), 1, 2, 4,
+                 1)); /* the first NaN */
     EXPECT(window_argmax, &squares, BYTES((0), 1, 1, 1, 1),
-           REALS((-INFINITY, -INFINITY, -INFINITY, -INFINITY), 1, 2, 2, 1));
+           REALS((-HUGE_VAL, -HUGE_VAL, -HUGE_VAL, -HUGE_VAL), 1, 2, 2, 1));
     numbers[255] = 1;
     EXPECT(window_argmax, &whole, BYTES((255), 1, 1, 1, 1),
            ((dpr__tensor){DPR_F64, dpr_shape_of(1, 16, 16, 1), numbers, DPR__PLAIN}));
@@ -98,8 +101,8 @@ static void window_take_values(void) {
     EXPECT(window_take, &corner, REALS((0), 1, 1, 1, 1), five, BYTES((255), 1, 1, 1, 1));
     EXPECT(window_take, &columns, REALS((2, 0), 1, 2, 1, 1), REALS((1, 2, 3, 4), 1, 2, 2, 1),
            BYTES((1, 2), 1, 2, 1, 1)); /* 2 would be in the image, but is outside the window */
-    EXPECT(window_take, &columns, REALS((0, NAN), 1, 2, 1, 1), REALS((1, 2, 3, NAN), 1, 2, 2, 1),
-           BYTES((2, 1), 1, 2, 1, 1));
+    EXPECT(window_take, &columns, REALS((0, NOT_A_NUMBER), 1, 2, 1, 1),
+           REALS((1, 2, 3, NOT_A_NUMBER), 1, 2, 2, 1), BYTES((2, 1), 1, 2, 1, 1));
     EXPECT(window_take, &squares, NOTHING(0, 1, 2, 1), NOTHING(0, 2, 4, 1), BYTES((0), 0, 1, 2, 1));
 }
 

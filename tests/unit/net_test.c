@@ -191,6 +191,21 @@ static void init_follows_what_comes_after(void **state) {
 
 /* ---- the long form ---- */
 
+/* The ops on images, whose parameters are many numbers, and their gradients. */
+static dpr_value add_images(dpr_graph *g) {
+    dpr_conv_options conv = {sizeof conv, {2, 1}, {1, 2}, {1, 2, 0, 3}, 2};
+    dpr_pool_options pool = {sizeof pool, {3, 2}, {1, 2}, {2, 0, 1, 1}};
+    dpr_value x = dpr_input(g, "images", DPR_F32, dpr_shape_of(DPR_BATCH, 7, 9, 4)), d[2];
+    dpr_value w = dpr_parameter(g, "kernel", dpr_shape_of(3, 2, 2, 6), DPR_INIT_HE);
+    dpr_value y = dpr_max_pool(g, dpr_conv2d(g, x, w, &conv), &pool);
+    y = dpr_average_pool(g, dpr_pad_reflect(g, y, 2, 2, 1), &pool);
+    y = dpr_concat(g, (dpr_value[]){y, dpr_slice(g, y, 3, 1, 2)}, 2, 3);
+    dpr_value rows = dpr_input(g, "rows", DPR_I32, dpr_scalar_shape());
+    dpr_value loss = dpr_sum(g, dpr_prefix(g, dpr_multiply(g, y, y), rows), 15, false);
+    assert_int_equal(dpr_gradients(g, loss, (dpr_value[]){x, w}, 2, d), DPR_OK);
+    return loss;
+}
+
 /* A graph with every kind of field, a batch, gradients of gradients. */
 static dpr_graph *make_graph(void) {
     dpr_graph *g = dpr_graph_create(context);
@@ -211,6 +226,7 @@ static dpr_graph *make_graph(void) {
     assert_int_equal(dpr_gradients(g, dpr_sum(g, dpr_scale(g, d, 1.0 / 3), 3, false), &w, 1, &dd),
                      DPR_OK);
     (void)dpr_assign(g, w, dpr_add(g, w, dd));
+    (void)add_images(g);
     assert_int_equal(dpr_graph_finish(g), DPR_OK);
     return g;
 }
@@ -228,6 +244,9 @@ static void print_parse_print_is_the_identity(void **state) {
     assert_int_equal(first->n_draws, second->n_draws);
     assert_non_null(strstr(one, "= matmul %"));
     assert_non_null(strstr(one, "[batch*3*2]"));
+    assert_non_null(
+        strstr(one, " pad_top=1 pad_left=2 pad_bottom=0 pad_right=3 groups=2 height=7"));
+    assert_non_null(strstr(one, " axis=2 before=2 after=1"));
     dpr__free(context, one);
     dpr__free(context, two);
     dpr_graph_destroy(first);
