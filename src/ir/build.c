@@ -19,13 +19,12 @@ static dpr_value binary(dpr_graph *graph, dpr__op_id op, dpr_value a, dpr_value 
 dpr_value dpr__leaf(dpr_graph *graph, const char *name, dpr_leaf_kind kind, dpr_dtype dtype,
                     dpr_shape shape, dpr_init init) {
     /* One leaf, one node: asking again for a name gives the node that is there. */
-    for (dpr_value i = 1; graph->status == DPR_OK && i < graph->n_nodes; i++) {
-        const dpr__leaf_param *other = graph->nodes[i].param;
-        if (graph->nodes[i].op != DPR__OP_leaf || strcmp(other->name, name) != 0)
-            continue;
+    dpr_value there = graph->status == DPR_OK ? dpr__find_leaf(graph, name) : 0;
+    if (there != 0) {
+        const dpr__leaf_param *other = graph->nodes[there].param;
         if (other->dtype == dtype && (dpr_leaf_kind)other->kind == kind &&
             dpr__shape_equal(&other->shape, &shape))
-            return i;
+            return there;
         dpr__graph_latch(graph,
                          DPR_FAIL(graph->context, DPR_E_MISMATCH,
                                   "leaf '%s' exists with another kind, type or shape", name));

@@ -30,6 +30,7 @@ void dpr_graph_destroy(dpr_graph *graph) {
     dpr_context *context = graph->context;
     dpr__free(context, graph->nodes);
     dpr__free(context, graph->sources);
+    dpr__free(context, graph->words);
     dpr__free(context, graph->error);
     dpr__arena_release(&graph->arena);
     dpr__free(context, graph);
@@ -53,19 +54,54 @@ dpr_status dpr_graph_finish(dpr_graph *graph) {
                     graph->error ? graph->error : dpr_status_text(graph->status));
 }
 
+/* ---- words ---- */
+
+/* FNV-1a. */
+static uint64_t hash(const char *word) {
+    uint64_t value = 0xcbf29ce484222325;
+    for (; *word != '\0'; word++)
+        value = (value ^ (unsigned char)*word) * 0x100000001b3;
+    return value;
+}
+
+/* Where the word is, or belongs; there is always an empty place. */
+static dpr__interned *place_of(dpr__interned *words, size_t capacity, const char *word) {
+    size_t i = (size_t)hash(word) & (capacity - 1);
+    while (words[i].word != NULL && strcmp(words[i].word, word) != 0)
+        i = (i + 1) & (capacity - 1);
+    return &words[i];
+}
+
+/* At most half of the places are taken. */
+static dpr_status make_room(dpr_graph *graph) {
+    dpr__interned *more;
+    size_t capacity = graph->words_capacity > 0 ? 2 * graph->words_capacity : 64;
+    if (2 * (graph->n_words + 1) <= graph->words_capacity)
+        return DPR_OK;
+    DPR_TRY(dpr__allocate(graph->context, capacity, sizeof *more, &more));
+    for (size_t i = 0; i < graph->words_capacity; i++)
+        if (graph->words[i].word != NULL)
+            *place_of(more, capacity, graph->words[i].word) = graph->words[i];
+    dpr__free(graph->context, graph->words);
+    graph->words = more;
+    graph->words_capacity = capacity;
+    return DPR_OK;
+}
+
 const char *dpr__intern(dpr_graph *graph, const char *word) {
-    /* Graphs have some hundreds of names; the newest is the likeliest. */
-    for (size_t i = graph->n_nodes; i-- > 0;) {
-        const dpr__node *node = &graph->nodes[i];
-        if (strcmp(node->name, word) == 0)
-            return node->name;
-        if (node->op == DPR__OP_leaf) {
-            const dpr__leaf_param *leaf = node->param;
-            if (strcmp(leaf->name, word) == 0)
-                return leaf->name;
-        }
+    if (make_room(graph) != DPR_OK)
+        return NULL;
+    dpr__interned *place = place_of(graph->words, graph->words_capacity, word);
+    if (place->word == NULL) {
+        place->word = dpr__arena_text(&graph->arena, word, strlen(word));
+        graph->n_words += place->word != NULL;
     }
-    return dpr__arena_text(&graph->arena, word, strlen(word));
+    return place->word;
+}
+
+dpr_value dpr__find_leaf(const dpr_graph *graph, const char *name) {
+    return graph->words_capacity > 0 ? place_of(graph->words, graph->words_capacity, name)->leaf
+                                     : 0;
 }
 
 void dpr_graph_scope(dpr_graph *graph, const char *name) {
@@ -178,6 +214,11 @@ static dpr_status add(dpr_graph *graph, dpr__op_id op, const dpr_value *src, uin
         graph->sources[graph->n_sources++] = src[i];
     graph->nodes[graph->n_nodes] = node;
     *out = (dpr_value)graph->n_nodes++;
+    if (op == DPR__OP_leaf) {
+        const char *name = ((const dpr__leaf_param *)node.param)->name;
+        dpr__interned *word = place_of(graph->words, graph->words_capacity, name);
+        word->leaf = word->leaf == 0 ? *out : word->leaf;
+    }
     return DPR_OK;
 }
 

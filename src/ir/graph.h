@@ -21,9 +21,17 @@ typedef struct dpr__node {
     dpr_shape shape;           /* logical; DPR_BATCH until specialised */
 } dpr__node;
 
+/* A word that the graph knows, and the leaf of that name (0: none). */
+typedef struct dpr__interned {
+    const char *word;
+    dpr_value leaf;
+} dpr__interned;
+
 struct dpr_graph {
     dpr_context *context;
-    dpr__arena arena; /* names and parameters */
+    dpr__arena arena;     /* names and parameters */
+    dpr__interned *words; /* a hash table with open addressing; its size is a power of two */
+    size_t n_words, words_capacity;
     dpr__node *nodes; /* nodes[0] is unused: id 0 is "none" */
     size_t n_nodes, nodes_capacity;
     dpr_value *sources;
@@ -58,6 +66,8 @@ dpr_value dpr__node_add(dpr_graph *graph, dpr__op_id op, const dpr_value *src, u
 void dpr__graph_latch(dpr_graph *graph, dpr_status status);
 /* Interned: equal words have equal addresses in one graph. */
 const char *dpr__intern(dpr_graph *graph, const char *word);
+/* The leaf of that name; 0: none. */
+dpr_value dpr__find_leaf(const dpr_graph *graph, const char *name);
 
 /* Makes nodes at the graph's low level that have no public builder. */
 dpr_value dpr__leaf(dpr_graph *graph, const char *name, dpr_leaf_kind kind, dpr_dtype dtype,

@@ -52,40 +52,36 @@ ACTIVATION(silu)
 ACTIVATION(softplus)
 ACTIVATION(mish)
 
-#define COUNT(name_)                                                                               \
-    { .name = name_, .kind = DPR__ARGUMENT_COUNT }
-#define WIDTH(name_)                                                                               \
-    { .name = name_, .kind = DPR__ARGUMENT_WIDTH }
-#define PAIR(name_)                                                                                \
-    { .name = name_, .kind = DPR__ARGUMENT_PAIR }
+#define NUMBER(name_, kind_)                                                                       \
+    { .name = name_, .kind = DPR__ARGUMENT_##kind_ }
 #define KEYWORD(name_, kind_, otherwise_)                                                          \
     { .name = name_, .kind = DPR__ARGUMENT_##kind_, .keyword = true, .otherwise = (otherwise_) }
 #define FLAG(name_) KEYWORD(name_, FLAG, 0)
 
 const dpr__word dpr__words[] = {
     {.word = "linear",
-     .argument = {WIDTH("outputs"), FLAG("nobias")},
+     .argument = {NUMBER("outputs", WIDTH), FLAG("nobias")},
      .append = dpr__append_linear,
      .help = "outputs = inputs · weights + bias; flattens by itself"},
     {.word = "conv",
-     .argument = {PAIR("kernel"), WIDTH("outputs"), KEYWORD("stride", PAIR, 1),
+     .argument = {NUMBER("kernel", PAIR), NUMBER("outputs", WIDTH), KEYWORD("stride", PAIR, 1),
                   KEYWORD("pad", PADDING, DPR__NUMBER_SAME), KEYWORD("dilation", PAIR, 1),
                   KEYWORD("groups", COUNT, 1), FLAG("nobias")},
      .append = dpr__append_conv,
      .help = "convolution; no bias where batchnorm follows"},
     {.word = "depthwise",
-     .argument = {PAIR("kernel"), KEYWORD("stride", PAIR, 1),
+     .argument = {NUMBER("kernel", PAIR), KEYWORD("stride", PAIR, 1),
                   KEYWORD("pad", PADDING, DPR__NUMBER_SAME), KEYWORD("dilation", PAIR, 1),
                   FLAG("nobias")},
      .append = dpr__append_depthwise,
      .help = "convolution of each channel by itself"},
     {.word = "maxpool",
-     .argument = {PAIR("window"), KEYWORD("stride", PAIR, 0), KEYWORD("pad", PADDING, 0)},
+     .argument = {NUMBER("window", PAIR), KEYWORD("stride", PAIR, 0), KEYWORD("pad", PADDING, 0)},
      .transparent = true,
      .append = dpr__append_max_pool,
      .help = "the largest value of each window; windows side by side without a stride"},
     {.word = "avgpool",
-     .argument = {PAIR("window"), KEYWORD("stride", PAIR, 0), KEYWORD("pad", PADDING, 0)},
+     .argument = {NUMBER("window", PAIR), KEYWORD("stride", PAIR, 0), KEYWORD("pad", PADDING, 0)},
      .transparent = true,
      .append = dpr__append_average_pool,
      .help = "the mean of each window"},
@@ -106,13 +102,14 @@ const dpr__word dpr__words[] = {
      .append = dpr__append_layer_norm,
      .help = "the same over the channels of each place"},
     {.word = "groupnorm",
-     .argument = {COUNT("groups"), KEYWORD("epsilon", SMALL, 1e-5)},
+     .argument = {NUMBER("groups", COUNT), KEYWORD("epsilon", SMALL, 1e-5)},
      .transparent = true,
      .append = dpr__append_group_norm,
      .help = "the same over the picture, for each group of channels of each image"},
     {.word = "relu", .relu_like = true, .append = append_relu, .help = "max(x, 0)"},
     {.word = "leaky_relu",
-     .argument = {{"slope", DPR__ARGUMENT_REAL, .optional = true, .otherwise = 0.01}},
+     .argument =
+         {{.name = "slope", .kind = DPR__ARGUMENT_REAL, .optional = true, .otherwise = 0.01}},
      .relu_like = true,
      .append = append_leaky_relu,
      .help = "x above 0, slope·x below"},
@@ -123,7 +120,7 @@ const dpr__word dpr__words[] = {
     {.word = "sigmoid", .append = append_sigmoid, .help = "1/(1 + exp(−x))"},
     {.word = "tanh", .append = append_tanh, .help = "hyperbolic tangent"},
     {.word = "dropout",
-     .argument = {{"rate", DPR__ARGUMENT_RATE}},
+     .argument = {NUMBER("rate", RATE)},
      .transparent = true,
      .append = append_dropout,
      .help = "in training, zeroes this share of the values and scales up the rest"},
@@ -132,12 +129,12 @@ const dpr__word dpr__words[] = {
      .append = append_flatten,
      .help = "height × width × channels as one row"},
     {.word = "scale",
-     .argument = {{"factor", DPR__ARGUMENT_REAL}},
+     .argument = {NUMBER("factor", REAL)},
      .transparent = true,
      .append = append_scale,
      .help = "factor·x"},
     {.word = "squeeze_excite",
-     .argument = {COUNT("reduction")},
+     .argument = {NUMBER("reduction", COUNT)},
      .transparent = true,
      .append = dpr__append_squeeze_excite,
      .help = "each channel × a factor in 0 … 1 that a small network makes of all channels' means"},

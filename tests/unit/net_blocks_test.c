@@ -3,6 +3,7 @@
 #include "ir/graph.h"
 #include "ir/shape.h"
 #include "nn/net.h"
+#include "support/failing_allocator.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -513,6 +514,48 @@ static void presets_take_other_sizes(void **state) {
     }
 }
 
+/* ---- memory ---- */
+
+static dpr_status make_and_draw(dpr_context *own) {
+    static const char text[] = "input 6 6 2\n"
+                               "block unit(c, s) { conv 3x3 $c stride $s, batchnorm, relu }\n"
+                               "residual { unit(4, 2) }, branch { unit(2, 1) } { }\n"
+                               "squeeze_excite 2, linear classes";
+    dpr_data_info info = dpr_data_info_default();
+    dpr_model *model;
+    dpr_graph *graph;
+    info.n_classes = 3;
+    dpr_status status = dpr_model_from_net(own, "x", text, &info, 1, "auto", &model);
+    if (status != DPR_OK)
+        return status;
+    status = dpr_model_graph(model, true, &graph);
+    if (status == DPR_OK)
+        dpr_graph_destroy(graph);
+    dpr_model_destroy(model);
+    return status;
+}
+
+/* Whichever allocation fails, nothing leaks, and nothing but memory is blamed. */
+static void any_allocation_may_fail(void **state) {
+    (void)state;
+    dpr_status status = DPR_E_MEMORY;
+    long n = 0;
+    for (; status != DPR_OK; n++) {
+        struct failing_allocator allocator;
+        dpr_context_options options = dpr_context_options_default();
+        dpr_context *own;
+        failing_allocator_use(&allocator, &options);
+        assert_int_equal(dpr_context_create(&options, &own), DPR_OK);
+        allocator.fail_at = allocator.calls + n;
+        status = make_and_draw(own);
+        if (status != DPR_OK && status != DPR_E_MEMORY)
+            fail_msg("allocation %ld: %s", n, dpr_error(own));
+        dpr_context_destroy(own);
+        assert_int_equal(allocator.blocks, 0);
+    }
+    assert_true(n > 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(windows_have_shapes),
                                        cmocka_unit_test(layers_count_parameters),
@@ -527,6 +570,7 @@ int main(void) {
                                        cmocka_unit_test(unrolling_has_a_limit),
                                        cmocka_unit_test(input_may_be_the_data_s),
                                        cmocka_unit_test(presets_have_the_counts_of_their_papers),
-                                       cmocka_unit_test(presets_take_other_sizes)};
+                                       cmocka_unit_test(presets_take_other_sizes),
+                                       cmocka_unit_test(any_allocation_may_fail)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
