@@ -56,10 +56,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         int64_t panel = t / parts, part = t % parts, end = (part + 1) * PART_ROWS;
         sum_part(&x, panel * DPR__PANEL, part * PART_ROWS, end < rows ? end : rows,
                  part_at(row, panel, part));
-        if (atomic_fetch_add_explicit(&row->arrived[panel], 1, memory_order_acq_rel) + 1 < parts)
-            continue;
-        atomic_store_explicit(&row->arrived[panel], 0, memory_order_relaxed);
-        combine(row, panel);
+        if (dpr__cpu_is_last_part(row, panel, parts))
+            combine(row, panel);
     }
 }
 
@@ -75,13 +73,7 @@ bool dpr__cpu_is_column_sum(const dpr__call *call, dpr__op_id op) {
 dpr_status dpr__cpu_compile_column_sum(dpr__cpu_plan *plan, dpr__row *row) {
     int64_t panels = dpr__ceil_divide(dpr__columns(&row->call.src[0].shape), DPR__PANEL);
     size_t floats = (size_t)(panels * parts_of(row) * DPR__PANEL);
-    row->partial = dpr__arena_allocate(&plan->arena, floats * sizeof *row->partial);
-    row->arrived = dpr__arena_allocate(&plan->arena, (size_t)panels * sizeof *row->arrived);
-    if (row->partial == NULL || row->arrived == NULL)
-        return DPR_E_MEMORY;
-    memset(row->partial, 0, floats * sizeof *row->partial); /* touched now */
-    for (int64_t i = 0; i < panels; i++)
-        atomic_init(&row->arrived[i], 0);
+    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, (size_t)panels));
     row->run = run;
     row->kernel = "column_sums";
     row->n_tiles = panels * parts_of(row);

@@ -35,6 +35,28 @@ dpr__tile dpr__cpu_tile(const dpr__row *row, int64_t number) {
     return tile;
 }
 
+/* ---- sums in parts ---- */
+
+dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats, size_t n_sums) {
+    size_t bytes = (floats + 16) * sizeof *row->partial;
+    row->partial = dpr__arena_allocate(&plan->arena, bytes);
+    row->arrived = dpr__arena_allocate(&plan->arena, n_sums * sizeof *row->arrived);
+    if (row->partial == NULL || row->arrived == NULL)
+        return DPR_E_MEMORY;
+    memset(row->partial, 0, bytes);
+    row->partial += (64 - (uintptr_t)row->partial % 64) % 64 / sizeof *row->partial;
+    for (size_t i = 0; i < n_sums; i++)
+        atomic_init(&row->arrived[i], 0);
+    return DPR_OK;
+}
+
+bool dpr__cpu_is_last_part(const dpr__row *row, int64_t sum, int64_t parts) {
+    if (atomic_fetch_add_explicit(&row->arrived[sum], 1, memory_order_acq_rel) + 1 < parts)
+        return false;
+    atomic_store_explicit(&row->arrived[sum], 0, memory_order_relaxed);
+    return true;
+}
+
 /* ---- pointwise groups ---- */
 
 static void run_panels(const dpr__row *row, const dpr__values *values, float *scratch,

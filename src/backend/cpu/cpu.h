@@ -33,8 +33,6 @@ typedef struct dpr__cpu_conv {
     int64_t tile_h;             /* rows of dst in a tile */
     size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
     int64_t chunks;             /* of images, in a weights' gradient: summed apart */
-    float *partial;             /* [chunk][panel of oc][kh · kw · c][32] */
-    atomic_uint *done;          /* [block of channels] chunks that are summed */
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;
@@ -72,9 +70,10 @@ struct dpr__row {
     int64_t n_units, tile_units; /* of a row kernel */
     uint32_t n_src;              /* of the node */
     dpr_value node;
-    float *partial;       /* column sums: [panel][part of the rows][32] */
-    atomic_uint *arrived; /* [panel] parts that are summed */
-    char *plain;          /* row-major copies of operands in panels, for kernels that take none */
+    /* sums that are made in parts: where parts go, and for each sum how many have come */
+    float *partial;
+    atomic_uint *arrived;
+    char *plain; /* row-major copies of operands in panels, for kernels that take none */
 };
 
 typedef struct dpr__cpu_plan {
@@ -114,6 +113,11 @@ dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group,
 dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                       bool *supported);
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
+/* Room for parts of a row's sums, touched now: so many floats, and sums. */
+dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats, size_t n_sums);
+/* Whether the part that has just been written is the last of `parts` of a sum: then its bringer adds
+ * them all, in their order, and the count begins anew. */
+bool dpr__cpu_is_last_part(const dpr__row *row, int64_t sum, int64_t parts);
 /* Sums over the rows of a large map; the row has its call. */
 bool dpr__cpu_is_column_sum(const dpr__call *call, dpr__op_id op);
 dpr_status dpr__cpu_compile_column_sum(dpr__cpu_plan *plan, dpr__row *row);

@@ -26,9 +26,9 @@ static int64_t blocks_of(const dpr__cpu_conv *conv) {
 }
 
 /* Rows of the sums of a chunk, from `at` on. */
-static float *partial_of(const dpr__cpu_conv *conv, int64_t chunk, int64_t panel, int64_t at) {
-    return conv->partial +
-           ((chunk * panels_of(conv) + panel) * filter_rows(conv) + at) * DPR__PANEL;
+static float *partial_of(const dpr__row *row, int64_t chunk, int64_t panel, int64_t at) {
+    const dpr__cpu_conv *conv = &row->conv;
+    return row->partial + ((chunk * panels_of(conv) + panel) * filter_rows(conv) + at) * DPR__PANEL;
 }
 
 /* 32 channels of `count` pixels of diff_dst: where they lie, or copied. */
@@ -72,8 +72,8 @@ static void multiply_panel(const dpr__row *row, const struct strip *strip, const
         for (int64_t kw = 0; kw < (whole ? 1 : conv->kw); kw++) {
             call.a = strip->copy + kh * conv->dilation_h * conv->pitch +
                      kw * conv->dilation_w * conv->channels;
-            call.c = partial_of(conv, strip->chunk, panel,
-                                (kh * conv->kw + kw) * conv->c + strip->first);
+            call.c =
+                partial_of(row, strip->chunk, panel, (kh * conv->kw + kw) * conv->c + strip->first);
             row->tile->multiply(&call);
         }
 }
@@ -107,10 +107,10 @@ static void combine(const dpr__row *row, const dpr__values *values, float *scrat
     for (int64_t panel = 0; panel < panels_of(conv); panel++)
         for (int64_t filter = 0; filter < conv->kh * conv->kw; filter++) {
             int64_t at = filter * conv->c + first;
-            memcpy(sum, partial_of(conv, 0, panel, at),
+            memcpy(sum, partial_of(row, 0, panel, at),
                    (size_t)(channels * DPR__PANEL) * sizeof *sum);
             for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
-                const float *part = partial_of(conv, chunk, panel, at);
+                const float *part = partial_of(row, chunk, panel, at);
                 for (int64_t i = 0; i < channels * DPR__PANEL; i++)
                     sum[i] += part[i];
             }
@@ -127,11 +127,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         int64_t end = conv->n * (chunk + 1) / conv->chunks;
         for (strip.n = conv->n * chunk / conv->chunks; strip.n < end; strip.n++)
             sum_image(row, values, scratch, &strip);
-        if (atomic_fetch_add_explicit(&conv->done[block], 1, memory_order_acq_rel) + 1 <
-            conv->chunks)
-            continue;
-        atomic_store_explicit(&conv->done[block], 0, memory_order_relaxed);
-        combine(row, values, scratch, strip.first);
+        if (dpr__cpu_is_last_part(row, block, conv->chunks))
+            combine(row, values, scratch, strip.first);
     }
 }
 
@@ -141,19 +138,6 @@ static int64_t chunks_of(const dpr__cpu_conv *conv) {
     while (chunks > 1 && (chunks > conv->n || chunks * bytes > PARTIAL_BYTES))
         chunks--;
     return chunks;
-}
-
-static dpr_status make_partials(dpr__cpu_plan *plan, dpr__cpu_conv *conv) {
-    size_t floats = (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL) + 16;
-    conv->partial = dpr__arena_allocate(&plan->arena, floats * sizeof *conv->partial);
-    conv->done = dpr__arena_allocate(&plan->arena, (size_t)blocks_of(conv) * sizeof *conv->done);
-    if (conv->partial == NULL || conv->done == NULL)
-        return DPR_E_MEMORY;
-    memset(conv->partial, 0, floats * sizeof *conv->partial); /* touched now */
-    conv->partial += (64 - (uintptr_t)conv->partial % 64) % 64 / sizeof *conv->partial;
-    for (int64_t i = 0; i < blocks_of(conv); i++)
-        atomic_init(&conv->done[i], 0);
-    return DPR_OK;
 }
 
 /* As many rows of diff_dst at a time as a copy has room for. */
@@ -180,7 +164,8 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->tile = kernel->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
-    DPR_TRY(make_partials(plan, conv));
+    size_t floats = (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL);
+    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, (size_t)blocks_of(conv)));
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->n_tiles = blocks_of(conv) * conv->chunks;
