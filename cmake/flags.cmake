@@ -23,7 +23,7 @@ endif()
 set(paths -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
 # Sanitizer builds keep the asserts; release builds drop them.
-set(CMAKE_C_FLAGS_RELEASE "-O3 -DNDEBUG")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
 set(deeper_sanitize_flags)
 set(deeper_no_undefined -Wl,-z,defs) # a shared library that lacks a symbol fails here, not later
@@ -61,7 +61,8 @@ function(deeper_isa_flags list)
             continue()
         endif()
         if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
-            set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa}")
+            set_source_files_properties(${source} PROPERTIES
+                COMPILE_OPTIONS "${isa};$<$<CONFIG:Release>:-O3>")
             list(APPEND kept ${source})
         endif()
     endforeach()
