@@ -54,6 +54,10 @@ static void call_tile(const dpr__kernel *kernel) {
                                                  .c_stride = DPR__PANEL});
 }
 
+static void call_sums(const dpr__kernel *kernel) {
+    kernel->run.sums->add_squares(a, TILE, b, c, c + DPR__PANEL);
+}
+
 static void call_halves(const dpr__kernel *kernel) {
     kernel->run.halves->store(a, DPR__PANEL, TILE, DPR__PANEL, halves, halves + TILE * DPR__PANEL);
 }
@@ -152,6 +156,10 @@ static void time_kernel(const dpr__kernel *kernel) {
     case DPR__HALVES: /* reads floats, writes them as rows and as pairs */
         print(kernel->name, kernel->isa, time_of(call_halves, kernel),
               TILE * DPR__PANEL * (sizeof(float) + 2.0 * sizeof *halves), "GB/s");
+        break;
+    case DPR__SUMS:
+        print(kernel->name, kernel->isa, time_of(call_sums, kernel),
+              TILE * DPR__PANEL * sizeof(float), "GB/s");
         break;
     case DPR__ROWS:
         print(kernel->name, kernel->isa, time_of(call_rows, kernel),

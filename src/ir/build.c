@@ -185,6 +185,10 @@ dpr_value dpr_prefix(dpr_graph *graph, dpr_value src, dpr_value rows) {
     return binary(graph, DPR__OP_prefix, src, rows);
 }
 
+dpr_value dpr__squared_deviations(dpr_graph *graph, dpr_value src, dpr_value rows) {
+    return binary(graph, DPR__OP_squared_deviations, src, rows);
+}
+
 dpr_value dpr_batch_mean(dpr_graph *graph, dpr_value src, dpr_value rows) {
     dpr_value sum = dpr_sum(graph, dpr_prefix(graph, src, rows), 1, false);
     return dpr_divide(graph, sum, dpr_cast(graph, rows, DPR_F32));

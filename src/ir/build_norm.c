@@ -1,5 +1,5 @@
 /* The normalisations, as compositions: (src − mean)/√(variance + ε), then scale and shift. A variance is the mean
- * of the squares of differences: E[x²] − E[x]² would cancel. */
+ * of the squares of differences: E[x²] − E[x]² would cancel. Over the batch these have an op of their own. */
 #include "base/context.h"
 #include "ir/graph.h"
 #include "ir/shape.h"
@@ -115,34 +115,31 @@ static dpr_status check_batch_norm(const dpr_graph *graph, dpr_value src, dpr_va
                     options->momentum);
 }
 
-/* Which rows count, and how many elements of each channel. */
-struct valid {
-    dpr_value rows; /* 0: all of a batch that is a number */
-    dpr_value count;
-};
-
-static struct valid valid_rows(dpr_graph *graph, const dpr_shape *shape, dpr_value rows) {
-    double area = 1;
-    for (uint32_t i = 1; i + 1 < shape->rank; i++)
-        area *= (double)shape->dim[i];
-    if (rows == 0 && shape->dim[0] != DPR_BATCH)
-        return (struct valid){0, number(graph, area * (double)shape->dim[0])};
-    if (rows ==
-        0) { /* min(B, INT32_MAX − 0·B): how large the batch is, as a value; argmax makes an i32 0 */
-        dpr_value zero = dpr_argmax(graph, dpr_constant(graph, 0, dpr_shape_of(1)));
-        rows = dpr__rows(graph, zero, INT32_MAX);
-    }
-    return (struct valid){rows, dpr_scale(graph, dpr_cast(graph, rows, DPR_F32), area)};
+/* Which rows count: all of them, where the caller does not say. argmax makes an i32 0, and rows makes of it min(B, n − 0·B). */
+static dpr_value valid_rows(dpr_graph *graph, const dpr_shape *shape, dpr_value rows) {
+    if (rows != 0)
+        return rows;
+    dpr_value zero = dpr_argmax(graph, dpr_constant(graph, 0, dpr_shape_of(1)));
+    int64_t batch = shape->dim[0];
+    dpr__rows_param all = {.n = batch == DPR_BATCH ? INT32_MAX : batch, .batch = batch};
+    return dpr__node_add(graph, DPR__OP_rows, &zero, 1, &all);
 }
 
-/* For each channel the sum over the valid rows. */
-static dpr_value channel_sum(dpr_graph *graph, dpr_value src, dpr_value rows) {
+/* How many elements of a channel the valid rows hold, as f32. */
+static dpr_value count_of(dpr_graph *graph, dpr_value src, dpr_value rows) {
+    dpr_shape shape = dpr_value_shape(graph, src);
+    double area = 1;
+    for (uint32_t i = 1; i + 1 < shape.rank; i++)
+        area *= (double)shape.dim[i];
+    return dpr_scale(graph, dpr_cast(graph, rows, DPR_F32), area);
+}
+
+dpr_value dpr__channel_mean(dpr_graph *graph, dpr_value src, dpr_value rows) {
     unsigned channel = dpr_value_shape(graph, src).rank - 1;
     if (graph->status != DPR_OK)
         return 0;
-    if (rows != 0)
-        src = dpr_prefix(graph, src, rows);
-    return dpr_sum(graph, src, (1U << channel) - 1, false);
+    dpr_value sum = dpr_sum(graph, dpr_prefix(graph, src, rows), (1U << channel) - 1, false);
+    return dpr_divide(graph, sum, count_of(graph, src, rows));
 }
 
 /* What a running value becomes: (1 − m)·old + m·new in programs that train. */
@@ -165,14 +162,14 @@ dpr_value dpr_batch_norm(dpr_graph *graph, dpr_value src, dpr_value scale, dpr_v
         latched(graph, check_batch_norm(graph, src, scale, shift, running, rows, &o)))
         return 0;
     dpr_shape shape = dpr_value_shape(graph, src);
-    struct valid valid = valid_rows(graph, &shape, rows);
-    dpr_value mean = dpr_divide(graph, channel_sum(graph, src, valid.rows), valid.count);
-    dpr_value off = dpr_subtract(graph, src, mean);
-    dpr_value squares = channel_sum(graph, dpr_multiply(graph, off, off), valid.rows);
-    dpr_value variance = dpr_divide(graph, squares, valid.count);
+    rows = valid_rows(graph, &shape, rows);
+    dpr_value mean = dpr__channel_mean(graph, src, rows);
+    dpr_value squares = dpr__squared_deviations(graph, src, rows);
+    dpr_value count = count_of(graph, src, rows);
+    dpr_value variance = dpr_divide(graph, squares, count);
     if (updates != NULL) {
         /* The unbiased variance divides by max(count − 1, 1) = 1 + relu(count − 2): of one element it is 0. */
-        dpr_value two_less = dpr_subtract(graph, valid.count, number(graph, 2));
+        dpr_value two_less = dpr_subtract(graph, count, number(graph, 2));
         dpr_value less = dpr_add(graph, dpr_relu(graph, two_less), number(graph, 1));
         updates[0] = update(graph, running_mean, mean, o.momentum);
         updates[1] = update(graph, running_variance, dpr_divide(graph, squares, less), o.momentum);

@@ -1,6 +1,7 @@
 /* fuse: covers the graph with groups; makes no new ops. An elementwise node joins the group of its
  * reader or its source where both run over one iteration space and no value would have to leave the group
- * and come back. One contraction, or one gather, a group. Cheap nodes are thus computed where they are used. */
+ * and come back. One contraction, or one gather, a group. Cheap nodes are thus computed where they are used.
+ * Sums over all of a map but its channels end the groups that they read, so that a map is read once for all of them. */
 #include "base/context.h"
 #include "ir/shape.h"
 #include "pass/step.h"
@@ -16,12 +17,14 @@ struct fusion {
         uint32_t size;  /* of a representative: members, highest id */
         dpr_value high;
         bool anchored;      /* holds a matmul or a gather */
+        bool ends;          /* holds a sum that ends it */
         uint32_t n_readers; /* roots count, too */
         uint32_t seen;      /* the search that saw this node last */
     } * at;                 /* (nodes) */
     dpr_value *stack;       /* (nodes) */
     uint32_t searches;
     bool convolves; /* convolutions take elementwise readers, too */
+    bool merges;    /* the pass is on */
 };
 
 static bool is_computed(dpr__op_id op) {
@@ -41,9 +44,16 @@ dpr_value dpr__owner(const dpr_graph *graph, dpr_value value) {
     }
 }
 
+/* What depends on one point of the space alone: its elements, and, for prefix, its place. */
+static bool is_pointwise(const dpr__node *node) {
+    bool repeats = node->op == DPR__OP_prefix || node->op == DPR__OP_broadcast;
+    return node->dtype == DPR_F32 &&
+           (dpr__has_trait(node->op, DPR__ELEMENTWISE) || (repeats && node->shape.rank > 2));
+}
+
 static bool may_fuse(const struct fusion *fusion, dpr_value value) {
     const dpr__node *node = dpr__node_of(fusion->graph, value);
-    if (!dpr__has_trait(node->op, DPR__ELEMENTWISE) || node->dtype != DPR_F32)
+    if (!is_pointwise(node))
         return false;
     for (uint32_t i = 0; i < node->n_src; i++)
         if (dpr__pattern_of(
@@ -51,6 +61,25 @@ static bool may_fuse(const struct fusion *fusion, dpr_value value) {
                 &node->shape) == DPR__NO_PATTERN)
             return false;
     return true;
+}
+
+/* The sums of a matrix of few rows are a row kernel's. */
+bool dpr__is_channel_sum(const dpr_graph *graph, dpr_value value) {
+    enum { MANY_ROWS = 4096 };
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (node->op != DPR__OP_squared_deviations && node->op != DPR__OP_sum)
+        return false;
+    const dpr_shape *src = &dpr__node_of(graph, dpr__source(graph, value, 0))->shape;
+    if (node->op == DPR__OP_squared_deviations || dpr__shape_count(src) == 0)
+        return dpr__shape_count(src) > 0;
+    const dpr__sum_param *param = node->param;
+    return (src->rank > 2 || (src->rank == 2 && src->dim[0] >= MANY_ROWS)) && !param->keep &&
+           param->axes == (1LL << (src->rank - 1)) - 1;
+}
+
+/* Ends a group; not where groups are of one. */
+static bool is_end(const struct fusion *fusion, dpr_value value) {
+    return fusion->merges && dpr__is_channel_sum(fusion->graph, value);
 }
 
 /* A gather joins its reader where it makes a matrix. Bytes are not stored then: their one reader converts them. */
@@ -90,7 +119,7 @@ static bool must_wait(struct fusion *fusion, uint32_t from, uint32_t to) {
     see_group(fusion, to, &depth);
     while (depth > 0) {
         dpr_value v = fusion->stack[--depth];
-        bool inside = fusion->at[v].group == to && may_fuse(fusion, v);
+        bool inside = fusion->at[v].group == to && (may_fuse(fusion, v) || is_end(fusion, v));
         for (uint32_t i = 0; i < graph->nodes[v].n_src; i++) {
             dpr_value direct = dpr__source(graph, v, i), src = dpr__owner(graph, direct);
             uint32_t group = fusion->at[src].group;
@@ -116,20 +145,30 @@ static void merge(struct fusion *fusion, uint32_t from, uint32_t to) {
     b->size += a->size;
     b->high = a->high > b->high ? a->high : b->high;
     b->anchored |= a->anchored;
+    b->ends |= a->ends;
+}
+
+/* Whether two groups would make one that the backends know: not too large, of one anchor, and of none where sums end it. */
+static bool may_join(const struct fusion *fusion, uint32_t a, uint32_t b) {
+    const struct entry *x = &fusion->at[a], *y = &fusion->at[b];
+    if (a == 0 || b == 0 || a == b || x->size + y->size > MAX_MEMBERS)
+        return false;
+    return !(x->anchored && (y->anchored || y->ends)) && !(y->anchored && x->ends);
 }
 
 /* Merges the group of src with that of its reader, where that is allowed. */
 static void try_merge(struct fusion *fusion, dpr_value src, dpr_value reader) {
     const dpr_graph *graph = fusion->graph;
     uint32_t a = fusion->at[src].group, b = fusion->at[reader].group;
-    if (a == 0 || b == 0 || a == b || fusion->at[a].size + fusion->at[b].size > MAX_MEMBERS)
-        return;
-    if (fusion->at[a].anchored && fusion->at[b].anchored)
+    if (!may_join(fusion, a, b))
         return;
     const dpr__node *from = dpr__node_of(graph, src), *to = dpr__node_of(graph, reader);
-    if (!may_fuse(fusion, reader) || !(is_anchor(fusion, src) || may_fuse(fusion, src)))
+    bool ends = is_end(fusion, reader);
+    if (!(ends || may_fuse(fusion, reader)) ||
+        !((is_anchor(fusion, src) && !ends) || may_fuse(fusion, src)))
         return;
-    if (dpr__shape_equal(&from->shape, &to->shape) && !must_wait(fusion, a, b))
+    bool same_space = ends ? from->shape.rank > 1 : dpr__shape_equal(&from->shape, &to->shape);
+    if (same_space && !must_wait(fusion, a, b))
         merge(fusion, a, b);
 }
 
@@ -140,6 +179,52 @@ static void merge_all(struct fusion *fusion) {
     for (dpr_value reader = (dpr_value)graph->n_nodes; reader-- > 1;)
         for (uint32_t i = 0; i < graph->nodes[reader].n_src; i++)
             try_merge(fusion, dpr__source(graph, reader, i), reader);
+}
+
+/* Whether some member of group b reads a value that a member of group a reads: once for both, then. */
+static bool read_the_same(const struct fusion *fusion, uint32_t a, uint32_t b) {
+    const dpr_graph *graph = fusion->graph;
+    dpr_value x = a, y;
+    do {
+        for (uint32_t i = 0; i < graph->nodes[x].n_src; i++) {
+            dpr_value src = dpr__source(graph, x, i);
+            y = b;
+            do {
+                for (uint32_t k = 0; k < graph->nodes[y].n_src; k++)
+                    if (dpr__source(graph, y, k) == src && dpr__node_of(graph, src)->shape.rank > 1)
+                        return true;
+                y = fusion->at[y].next;
+            } while (y != b);
+        }
+        x = fusion->at[x].next;
+    } while (x != a);
+    return false;
+}
+
+static const dpr_shape *space_of(const dpr_graph *graph, dpr_value member) {
+    if (dpr__is_channel_sum(graph, member))
+        member = dpr__source(graph, member, 0);
+    return &dpr__node_of(graph, member)->shape;
+}
+
+const dpr_shape *dpr__group_space(const dpr__step *step, const dpr__group *group) {
+    dpr_value first = step->members[group->first];
+    return group->kind == DPR__GROUP_REDUCE ? space_of(step->graph, first)
+                                            : &dpr__node_of(step->graph, first)->shape;
+}
+
+/* Sums of one map that nothing ties together, such as a mean and the squares around it. */
+static void merge_ends(struct fusion *fusion) {
+    const dpr_graph *graph = fusion->graph;
+    for (dpr_value x = 1; x < graph->n_nodes; x++)
+        for (dpr_value y = x + 1; fusion->at[x].ends && y < graph->n_nodes; y++) {
+            uint32_t a = fusion->at[x].group, b = fusion->at[y].group;
+            if (is_end(fusion, x) && fusion->at[b].ends && is_end(fusion, y) &&
+                may_join(fusion, a, b) &&
+                dpr__shape_equal(space_of(graph, x), space_of(graph, y)) &&
+                read_the_same(fusion, a, b) && !must_wait(fusion, a, b) && !must_wait(fusion, b, a))
+                merge(fusion, a, b);
+        }
 }
 
 dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space) {
@@ -158,6 +243,8 @@ dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space) {
 
 static dpr__group_kind kind_of(const struct fusion *fusion, dpr_value first, uint32_t n) {
     dpr__op_id op = dpr__node_of(fusion->graph, first)->op;
+    if (fusion->at[fusion->at[first].group].ends)
+        return DPR__GROUP_REDUCE;
     if (is_anchor(fusion, first) && (n > 1 || fusion->graph->nodes[first].dtype == DPR_F32))
         return op == DPR__OP_gather ? DPR__GROUP_GATHER : DPR__GROUP_CONTRACT;
     return may_fuse(fusion, first) ? DPR__GROUP_POINTWISE : DPR__GROUP_NODE;
@@ -202,7 +289,9 @@ dpr_status dpr__fuse(dpr__step *step) {
     dpr_context *context = step->context;
     const dpr_graph *graph = step->graph;
     size_t n = graph->n_nodes;
-    struct fusion fusion = {.graph = graph, .convolves = !step->per_node};
+    struct fusion fusion = {.graph = graph,
+                            .convolves = !step->per_node,
+                            .merges = !step->per_node && !context->pass_disabled[DPR__PASS_FUSE]};
     dpr_status status = dpr__allocate(context, n, sizeof *fusion.at, &fusion.at);
     if (status == DPR_OK)
         status = dpr__allocate(context, n, sizeof *fusion.stack, &fusion.stack);
@@ -211,10 +300,14 @@ dpr_status dpr__fuse(dpr__step *step) {
             if (is_computed(graph->nodes[v].op))
                 fusion.at[v] = (struct entry){.group = v, .next = v, .size = 1, .high = v};
         count_readers(step, &fusion);
-        for (dpr_value v = 1; v < n; v++)
+        for (dpr_value v = 1; v < n; v++) {
             fusion.at[v].anchored = is_anchor(&fusion, v);
-        if (!step->per_node && !context->pass_disabled[DPR__PASS_FUSE])
+            fusion.at[v].ends = is_end(&fusion, v);
+        }
+        if (fusion.merges) {
             merge_all(&fusion);
+            merge_ends(&fusion);
+        }
         status = emit(step, &fusion);
     }
     dpr__free(context, fusion.at);

@@ -13,10 +13,11 @@ typedef enum dpr__group_kind {
     DPR__GROUP_POINTWISE, /* elementwise ops over one iteration space */
     DPR__GROUP_CONTRACT,  /* a matmul, then elementwise ops on its result */
     DPR__GROUP_GATHER,    /* a gather that makes a matrix, then elementwise ops on it */
+    DPR__GROUP_REDUCE,    /* elementwise ops over one iteration space, and sums of them over all its rows */
 } dpr__group_kind;
 
 /* Nodes that one kernel computes together. Members are in topological order; the anchor (a matmul, a gather or the
- * single node) is the first. The iteration space is the shape of every member. */
+ * single node) is the first. The iteration space is the shape of every member, but for sums, which read it. */
 typedef struct dpr__group {
     dpr__group_kind kind;
     uint32_t first, n; /* in step->members */
@@ -109,6 +110,11 @@ dpr_status dpr__check_memory(const dpr__step *step);
 
 /* The node whose memory a value lies in: behind views and guards, and the value of an assign. */
 dpr_value dpr__owner(const dpr_graph *graph, dpr_value value);
+
+/* The shape over which a group runs. */
+const dpr_shape *dpr__group_space(const dpr__step *step, const dpr__group *group);
+/* Whether a node sums a map over all dimensions but the last: sum, or squared_deviations. */
+bool dpr__is_channel_sum(const dpr_graph *graph, dpr_value value);
 
 /* How an operand lies in the 2-D iteration space of a group: columns = last dimension, rows = the rest. */
 typedef enum dpr__pattern {

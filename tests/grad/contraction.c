@@ -124,3 +124,31 @@ static void prefix_values(void) {
 }
 
 const struct grad_samples samples_prefix = {SAMPLES(prefix_samples), .values = prefix_values};
+
+/* ---- squared_deviations ---- */
+
+BUILD(squared_deviations,
+      dpr__squared_deviations(g, x[0], dpr_input(g, "rows", DPR_I32, dpr_scalar_shape())))
+
+static const struct grad_sample squared_deviations_samples[] = {
+    SAMPLE("squared_deviations", 1, squared_deviations, .shape = {SHAPE(4, 2)},
+           .write = write_two_rows),
+    SAMPLE("squared_deviations of a batch", 1, squared_deviations,
+           .shape = {SHAPE(DPR_BATCH, 2, 2, 2)}, .write = write_two_rows),
+    SAMPLE("squared_deviations of no rows", 1, squared_deviations, .shape = {SHAPE(4, 2)},
+           .write = write_no_rows, .flat = 1),
+};
+
+static void squared_deviations_values(void) {
+    const dpr__tensor m = REALS((1, 2, 3, 2, 8, 8), 3, 2);
+    EXPECT(squared_deviations, NULL, REALS((2, 0), 2), m, INTEGER(2));
+    EXPECT(squared_deviations, NULL, REALS((26, 24), 2), m, INTEGER(3));
+    EXPECT(squared_deviations, NULL, REALS((26, 24), 2), m, INTEGER(100));
+    EXPECT(squared_deviations, NULL, REALS((0, 0), 2), m, INTEGER(1));
+    EXPECT(squared_deviations, NULL, REALS((0, 0), 2), m, INTEGER(0));
+    EXPECT(squared_deviations, NULL, REALS((0, 0), 2), NOTHING(0, 2), INTEGER(1));
+    EXPECT(squared_deviations, NULL, REALS((14), 1), REALS((1, 2, 3, 6), 2, 2, 1), INTEGER(2));
+}
+
+const struct grad_samples samples_squared_deviations = {SAMPLES(squared_deviations_samples),
+                                                        .values = squared_deviations_values};

@@ -28,8 +28,43 @@ static const void *span_of(const dpr__memory *m, const void *memory, const float
                                    : (const void *)(scratch + m->splat);
 }
 
+int64_t dpr__chain_valid(const dpr__chain *chain, const int32_t *rows, int64_t base) {
+    int64_t entries = *rows < 0 ? 0 : least(*rows, chain->entries);
+    int64_t valid = entries * chain->entry_elements - base;
+    return valid < 0 ? 0 : valid;
+}
+
+/* src in the rows that count, then zeros. */
+static void run_prefix(const dpr__chain *chain, const void *rows, const float *src, float *dst,
+                       int64_t first, int64_t n) {
+    int64_t kept = least(n, dpr__chain_valid(chain, rows, first));
+    memmove(dst, src, (size_t)kept * sizeof *dst);
+    memset(dst + kept, 0, (size_t)(n - kept) * sizeof *dst);
+}
+
+/* Rows of 32 at element `at` of a tile whose element 0 is element `base` of the space. */
+static void add_to_sums(const dpr__chain *chain, const void *const *memory, const float *const *reg,
+                        float *scratch, int64_t base, int64_t at, int64_t n) {
+    for (uint32_t k = 0; k < chain->n_sums; k++) {
+        const dpr__chain_sum *sum = &chain->sums[k];
+        const float *src =
+            sum->src.is_register ? reg[sum->src.index] : (const float *)memory[sum->src.index] + at;
+        float *total = scratch + sum->at, *squares = total + DPR__PANEL;
+        if (at == 0) {
+            memset(total, 0, 2 * DPR__PANEL * sizeof *total);
+            memcpy(squares + DPR__PANEL, src, DPR__PANEL * sizeof *src);
+        }
+        if (!sum->squares) {
+            chain->adds->add(src, n / DPR__PANEL, total);
+            continue;
+        }
+        int64_t valid = least(n, dpr__chain_valid(chain, memory[sum->rows], base + at));
+        chain->adds->add_squares(src, valid / DPR__PANEL, squares + DPR__PANEL, total, squares);
+    }
+}
+
 static void run_span(const dpr__chain *chain, const void *const *memory, float *const *output,
-                     const float *tile, float *scratch, int64_t at, int64_t n) {
+                     const float *tile, float *scratch, int64_t base, int64_t at, int64_t n) {
     const float *reg[MOST];
     if (tile != NULL)
         reg[0] = tile + at;
@@ -44,18 +79,22 @@ static void run_span(const dpr__chain *chain, const void *const *memory, float *
         }
         float *dst =
             op->output >= 0 ? output[op->output] + at : scratch + chain->registers + i * SPAN;
-        op->run(op->param, src[0], src[1], dst, (size_t)n);
+        if (op->prefix)
+            run_prefix(chain, memory[op->src[1].index], src[0], dst, base + at, n);
+        else
+            op->run(op->param, src[0], src[1], dst, (size_t)n);
         reg[i + 1] = dst;
     }
+    add_to_sums(chain, memory, reg, scratch, base, at, n);
     for (uint32_t o = 0; o < chain->n_outputs; o++)
         if (!chain->outputs[o].direct && output[o] != NULL &&
             output[o] + at != reg[chain->outputs[o].reg])
             memcpy(output[o] + at, reg[chain->outputs[o].reg], (size_t)n * sizeof(float));
 }
 
-/* Elements 0 … n−1; FULL operands lie in order, ROW operands hold 32 elements. */
+/* Elements 0 … n−1 of a tile that begins at element `base` of the space; FULL operands lie in order, ROW operands hold 32 elements. */
 static void run_spans(const dpr__chain *chain, const void *const *memory, float *const *output,
-                      const float *tile, float *scratch, int64_t n) {
+                      const float *tile, float *scratch, int64_t base, int64_t n) {
     for (uint32_t k = 0; k < chain->n_memory; k++) {
         const dpr__memory *m = &chain->memory[k];
         if (m->pattern == DPR__SCALAR)
@@ -74,7 +113,7 @@ static void run_spans(const dpr__chain *chain, const void *const *memory, float 
                        (const char *)memory[k] + (size_t)(i / DPR__PANEL) * m->bytes, m->bytes,
                        DPR__PANEL);
         }
-        run_span(chain, memory, output, tile, scratch, at, least(SPAN, n - at));
+        run_span(chain, memory, output, tile, scratch, base, at, least(SPAN, n - at));
     }
 }
 
@@ -124,10 +163,19 @@ static const void *panel_operand(const dpr__chain *chain, const dpr__memory *m, 
     return memory;
 }
 
+/* Strips know no prefix that ends within them. */
+static bool is_valid(const dpr__chain *chain, const void *const *memory, int64_t base, int64_t n) {
+    for (uint32_t i = 0; i < chain->n; i++)
+        if (chain->instructions[i].prefix &&
+            dpr__chain_valid(chain, memory[chain->instructions[i].src[1].index], base) < n)
+            return false;
+    return true;
+}
+
 static void run(const dpr__chain *chain, const void *const *memory, float *const *output,
-                const float *tile, float *scratch, int64_t n) {
+                const float *tile, float *scratch, int64_t base, int64_t n) {
     int64_t whole = 0;
-    if (chain->strip != NULL && n >= DPR__PANEL) {
+    if (chain->strip != NULL && n >= DPR__PANEL && is_valid(chain, memory, base, n)) {
         whole = n / DPR__PANEL * DPR__PANEL;
         chain->strip(&(dpr__strip_call){.tile = tile,
                                         .memory = (const float *const *)memory,
@@ -145,7 +193,8 @@ static void run(const dpr__chain *chain, const void *const *memory, float *const
                       : memory[k];
     for (uint32_t o = 0; o < chain->n_outputs; o++)
         rest_output[o] = output[o] == NULL ? NULL : output[o] + whole;
-    run_spans(chain, rest, rest_output, tile == NULL ? NULL : tile + whole, scratch, n - whole);
+    run_spans(chain, rest, rest_output, tile == NULL ? NULL : tile + whole, scratch, base + whole,
+              n - whole);
 }
 
 /* Rows of floats, src_row apart, to where a plain or bf16 value lies. */
@@ -210,7 +259,8 @@ void dpr__chain_open(const dpr__chain *chain, const dpr__values *values, float *
 }
 
 void dpr__chain_compute(const dpr__chain *chain, float *scratch, const dpr__chain_tile *open) {
-    run(chain, open->memory, open->output, open->call.tile, scratch, open->rows * DPR__PANEL);
+    run(chain, open->memory, open->output, open->call.tile, scratch, open->row * DPR__PANEL,
+        open->rows * DPR__PANEL);
 }
 
 void dpr__chain_close(const dpr__chain *chain, const dpr__values *values,
@@ -263,5 +313,5 @@ void dpr__chain_run_flat(const dpr__chain *chain, const dpr__values *values, flo
         output[o] = (float *)values->memory[chain->outputs[o].value] + first;
     for (uint32_t o = chain->n_outputs; o < DPR__STRIP_OUTPUTS; o++)
         output[o] = NULL;
-    run(chain, memory, output, NULL, scratch, n);
+    run(chain, memory, output, NULL, scratch, first, n);
 }

@@ -17,8 +17,18 @@ typedef struct dpr__instruction {
     const void *param;
     uint32_t n_src;
     dpr__operand src[2];
-    int output; /* written at once; −1: to its register */
+    int output;  /* written at once; −1: to its register */
+    bool prefix; /* rows beyond those that memory operand src[1] counts become 0 */
 } dpr__instruction;
+
+/* A sum over all rows that ends a chain (sum, squared_deviations): what a tile adds to it stands in scratch, 32 columns each. */
+typedef struct dpr__chain_sum {
+    dpr_value value;
+    dpr__operand src;
+    bool squares;  /* squared_deviations: the tile's mean, then Σ (src − mean)² */
+    uint16_t rows; /* of it: the memory operand that counts rows */
+    size_t at;     /* floats into scratch: sums, then squares, then what both were shifted by */
+} dpr__chain_sum;
 
 /* A stored value that the chain reads. */
 typedef struct dpr__memory {
@@ -56,6 +66,11 @@ typedef struct dpr__chain {
     uint32_t n_memory;
     dpr__output *outputs;
     uint32_t n_outputs;
+    dpr__chain_sum *sums;
+    uint32_t n_sums;
+    const dpr__sums_kernel *adds;
+    /* The first dimension, of which prefix and squared_deviations count some, and elements of the chain's tiles in each of it. */
+    int64_t entries, entry_elements;
     float *constants;
     uint32_t n_constants;
     size_t registers;      /* floats into scratch */
@@ -94,6 +109,8 @@ void dpr__chain_run(const dpr__chain *chain, const dpr__values *values, float *s
 /* For a chain that computes nothing and has one output, plain or bf16: rows of its tile, src_row floats apart, to their place. */
 void dpr__chain_put(const dpr__chain *chain, const dpr__values *values, const float *src,
                     int64_t src_row, int64_t row, int64_t rows, int64_t panel);
+/* Elements of the space, from element `base` of it on, that lie in the entries that memory operand `rows` counts. */
+int64_t dpr__chain_valid(const dpr__chain *chain, const int32_t *rows, int64_t base);
 /* Elements first … first + n − 1 of a flat chain. */
 void dpr__chain_run_flat(const dpr__chain *chain, const dpr__values *values, float *scratch,
                          int64_t first, int64_t n);

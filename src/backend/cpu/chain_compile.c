@@ -79,24 +79,51 @@ static void add_output(struct compiling *c, dpr_value value, uint16_t reg) {
         c->chain->outputs[c->chain->n_outputs++] = (dpr__output){.value = value, .reg = reg};
 }
 
+/* broadcast: the operand is read as the space sees it; prefix: see run_prefix. */
+static void copy_span(const void *param, const void *a, const void *b, float *dst, size_t n) {
+    (void)param, (void)b;
+    memmove(dst, a, n * sizeof *dst);
+}
+
+static dpr__operand operand_of(struct compiling *c, dpr_value value) {
+    dpr__operand operand = {0};
+    operand.is_register = in_register(c, value, &operand.index);
+    if (!operand.is_register)
+        operand.index = memory_operand(c, value);
+    return operand;
+}
+
+static void add_sum(struct compiling *c, dpr_value value) {
+    const dpr_graph *graph = c->step->graph;
+    dpr__chain_sum *sum = &c->chain->sums[c->chain->n_sums++];
+    *sum = (dpr__chain_sum){.value = value, .src = operand_of(c, dpr__source(graph, value, 0))};
+    sum->squares = node_of(c, value)->op == DPR__OP_squared_deviations;
+    if (sum->squares)
+        sum->rows = memory_operand(c, dpr__source(graph, value, 1));
+}
+
+static dpr__span_kernel *span_kernel(const struct compiling *c, const dpr__node *node,
+                                     dpr_dtype dtype) {
+    if (node->op == DPR__OP_broadcast || node->op == DPR__OP_prefix)
+        return copy_span;
+    const dpr__kernel *kernel = dpr__kernel_find(DPR__SPAN, node->op, dtype, c->step->context->isa);
+    return kernel != NULL ? kernel->run.span : NULL;
+}
+
 static void add_instruction(struct compiling *c, uint32_t member) {
     const dpr_graph *graph = c->step->graph;
     dpr_value value = c->step->members[c->group->first + member];
     const dpr__node *node = node_of(c, value);
     dpr_dtype dtype = node_of(c, dpr__source(graph, value, 0))->dtype;
-    const dpr__kernel *kernel = dpr__kernel_find(DPR__SPAN, node->op, dtype, c->step->context->isa);
     dpr__instruction *op = &c->chain->instructions[c->chain->n++];
-    *op = (dpr__instruction){.run = kernel ? kernel->run.span : NULL,
+    *op = (dpr__instruction){.run = span_kernel(c, node, dtype),
                              .param = node->param,
                              .n_src = node->n_src,
-                             .output = -1};
-    c->supported &= kernel != NULL;
-    for (uint32_t s = 0; s < node->n_src; s++) {
-        dpr_value src = dpr__source(graph, value, s);
-        op->src[s].is_register = in_register(c, src, &op->src[s].index);
-        if (!op->src[s].is_register)
-            op->src[s].index = memory_operand(c, src);
-    }
+                             .output = -1,
+                             .prefix = node->op == DPR__OP_prefix};
+    c->supported &= op->run != NULL;
+    for (uint32_t s = 0; s < node->n_src; s++)
+        op->src[s] = operand_of(c, dpr__source(graph, value, s));
     c->reg_of[member] = (uint16_t)(c->chain->n + 1);
     add_output(c, value, (uint16_t)c->chain->n);
 }
@@ -139,13 +166,16 @@ static size_t take(dpr__chain *chain, size_t floats) {
 /* In panels as soon as something lies in panels, or a tile comes so; flat otherwise. */
 static void choose_space(struct compiling *c) {
     dpr__chain *chain = c->chain;
-    chain->in_panels = c->anchor != 0;
+    chain->in_panels = c->anchor != 0 || chain->n_sums > 0;
     for (uint32_t k = 0; k < chain->n_memory; k++)
         chain->in_panels |= lies_in_panels(c, chain->memory[k].value);
     for (uint32_t o = 0; o < chain->n_outputs; o++)
         chain->in_panels |= lies_in_panels(c, chain->outputs[o].value);
     chain->columns = dpr__columns(c->space);
     chain->rows = dpr__rows_of(c->space);
+    chain->entries = c->space->rank > 0 ? c->space->dim[0] : 1;
+    chain->entry_elements = chain->entries == 0 ? 0 : chain->rows / chain->entries;
+    chain->entry_elements *= chain->in_panels ? DPR__PANEL : chain->columns;
     for (uint32_t k = 0; k < chain->n_memory; k++) { /* in one row, a bias is both */
         dpr__memory *m = &chain->memory[k];
         if (chain->in_panels && chain->rows == 1 && m->lies == DPR__FULL &&
@@ -189,6 +219,8 @@ static void place_scratch(struct compiling *c, int64_t tile_rows) {
         if (output->staged && output->same_as < 0)
             output->stage = take(chain, tile);
     }
+    for (uint32_t k = 0; k < chain->n_sums; k++)
+        chain->sums[k].at = take(chain, 3 * (size_t)DPR__PANEL);
 }
 
 /* ---- strips ---- */
@@ -274,6 +306,7 @@ static void count(struct compiling *c) {
         chain->bytes += dpr__value_bytes(c->step, chain->memory[k].value);
     for (uint32_t o = 0; o < chain->n_outputs; o++)
         chain->bytes += dpr__value_bytes(c->step, chain->outputs[o].value);
+    chain->flops += chain->n_sums * (uint64_t)dpr__shape_count(c->space);
 }
 
 dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dpr__group *group,
@@ -284,16 +317,17 @@ dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dp
     chain->instructions = dpr__arena_allocate(arena, n * sizeof *chain->instructions);
     chain->memory = dpr__arena_allocate(arena, (MOST_OPERANDS + 2) * sizeof *chain->memory);
     chain->outputs = dpr__arena_allocate(arena, n * sizeof *chain->outputs);
+    chain->sums = dpr__arena_allocate(arena, n * sizeof *chain->sums);
     chain->constants =
         dpr__arena_allocate(arena, (n + DPR__STRIP_LEAST) * sizeof *chain->constants);
     if (chain->instructions == NULL || chain->memory == NULL || chain->outputs == NULL ||
-        chain->constants == NULL)
+        chain->sums == NULL || chain->constants == NULL)
         return DPR_E_MEMORY;
     struct compiling c = {.step = step,
                           .group = group,
                           .anchor = anchor,
                           .chain = chain,
-                          .space = &dpr__node_of(step->graph, step->members[group->first])->shape,
+                          .space = dpr__group_space(step, group),
                           .supported = true};
     for (uint32_t m = 0; m < group->n; m++) {
         dpr_value value = step->members[group->first + m];
@@ -307,17 +341,21 @@ dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dp
             c.reg_of[m] = (uint16_t)(reg + 1);
             c.aliased[m] = true;
             add_output(&c, value, reg);
+        } else if (dpr__is_channel_sum(step->graph, value)) {
+            add_sum(&c, value);
         } else {
             add_instruction(&c, m);
         }
     }
     chain->halves =
         dpr__kernel_find(DPR__HALVES, DPR__OP_round_bf16, DPR_F32, step->context->isa)->run.halves;
+    chain->adds = dpr__kernel_find(DPR__SUMS, DPR__OP_sum, DPR_F32, step->context->isa)->run.sums;
     choose_space(&c);
     place_scratch(&c, tile_rows);
     set_direct(&c);
     take_constants(&c);
     count(&c);
     *supported = c.supported;
-    return c.supported ? find_strip(&c) : DPR_OK;
+    chain->name = "spans";
+    return c.supported && chain->n_sums == 0 ? find_strip(&c) : DPR_OK;
 }

@@ -128,6 +128,9 @@ dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t g, dpr__row *row
     case DPR__GROUP_POINTWISE:
         DPR_TRY(dpr__cpu_compile_pointwise(plan, group, row, &supported));
         break;
+    case DPR__GROUP_REDUCE:
+        DPR_TRY(dpr__cpu_compile_reduce(plan, group, row, &supported));
+        break;
     case DPR__GROUP_NODE:
         DPR_TRY(dpr__cpu_compile_node(plan, group, row));
         break;

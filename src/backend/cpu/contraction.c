@@ -299,8 +299,7 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     row->tile_rows = rows_of_tile(row, node->shape.dim[0], node->shape.dim[1]);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, product, row->tile_rows, &row->chain,
                                supported));
-    row->down_first =
-        !row->turns_a && (row->b.packed || row->a.transposed || a_bytes <= IN_L2);
+    row->down_first = !row->turns_a && (row->b.packed || row->a.transposed || a_bytes <= IN_L2);
     row->bare = is_bare(&row->chain);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);

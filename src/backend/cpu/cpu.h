@@ -112,15 +112,14 @@ dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group,
                                    bool *supported);
 dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                       bool *supported);
+dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                   bool *supported);
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
 /* Room for parts of a row's sums, touched now: so many floats, and sums. */
 dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats, size_t n_sums);
 /* Whether the part that has just been written is the last of `parts` of a sum: then its bringer adds
  * them all, in their order, and the count begins anew. */
 bool dpr__cpu_is_last_part(const dpr__row *row, int64_t sum, int64_t parts);
-/* Sums over the rows of a large map; the row has its call. */
-bool dpr__cpu_is_column_sum(const dpr__call *call, dpr__op_id op);
-dpr_status dpr__cpu_compile_column_sum(dpr__cpu_plan *plan, dpr__row *row);
 /* Before a run: a node's operands may have moved. */
 void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
 

@@ -72,6 +72,13 @@ typedef struct dpr__half_kernel {
     void (*load)(const uint16_t *src, int64_t rows, float *dst);
 } dpr__half_kernel;
 
+/* SUMS: what rows of 32 floats add to sums of 32 columns, row by row in order: the numbers; or, less `shift`, they and their squares. */
+typedef struct dpr__sums_kernel {
+    void (*add)(const float *src, int64_t rows, float *sum);
+    void (*add_squares)(const float *src, int64_t rows, const float *shift, float *sum,
+                        float *squares);
+} dpr__sums_kernel;
+
 /* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). LEAST entries of `memory` and `constant`, and OUTPUTS of `output`, can be read, used or not. */
 enum { DPR__STRIP_LEAST = 8, DPR__STRIP_OUTPUTS = 3 };
@@ -95,6 +102,7 @@ typedef enum dpr__kernel_class {
     DPR__TILE,
     DPR__HALF_TILE,
     DPR__HALVES,
+    DPR__SUMS,
     DPR__ROWS
 } dpr__kernel_class;
 
@@ -108,6 +116,7 @@ typedef struct dpr__kernel {
         dpr__span_kernel *span;
         const dpr__tile_kernel *tile;
         const dpr__half_kernel *halves;
+        const dpr__sums_kernel *sums;
         const dpr__rows_kernel *rows;
     } run;
 } dpr__kernel;

@@ -99,11 +99,6 @@ dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, d
     row->op = dpr__ops[node->op];
     row->n_src = node->n_src;
     DPR_TRY(set_call(plan, row));
-    if (dpr__cpu_is_column_sum(&row->call, node->op)) {
-        DPR_TRY(dpr__cpu_compile_column_sum(plan, row));
-        dpr__cpu_chosen(plan, row->kernel, node);
-        return DPR_OK;
-    }
     DPR_TRY(use_reference(plan, row, node));
     for (size_t i = 0; i < dpr__n_kernels; i++) {
         const dpr__kernel *kernel = &dpr__kernels[i];

@@ -9,6 +9,7 @@
 #define VSTORE(p, v) _mm256_storeu_ps(p, v)
 #define VBROADCAST(p) _mm256_broadcast_ss(p)
 #define VADD(a, b) _mm256_add_ps(a, b)
+#define VSUBTRACT(a, b) _mm256_sub_ps(a, b)
 #define VMULTIPLY(a, b) _mm256_mul_ps(a, b)
 #define VDIVIDE(a, b) _mm256_div_ps(a, b)
 #define VSQRT(a) _mm256_sqrt_ps(a)

@@ -9,6 +9,7 @@
 #define VSTORE(p, v) _mm512_storeu_ps(p, v)
 #define VBROADCAST(p) _mm512_set1_ps(*(p))
 #define VADD(a, b) _mm512_add_ps(a, b)
+#define VSUBTRACT(a, b) _mm512_sub_ps(a, b)
 #define VMULTIPLY(a, b) _mm512_mul_ps(a, b)
 #define VDIVIDE(a, b) _mm512_div_ps(a, b)
 #define VSQRT(a) _mm512_sqrt_ps(a)

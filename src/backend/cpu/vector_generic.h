@@ -9,6 +9,7 @@
 #define VSTORE(p, v) (*(p) = (v))
 #define VBROADCAST(p) (*(p))
 #define VADD(a, b) ((a) + (b))
+#define VSUBTRACT(a, b) ((a) - (b))
 #define VMULTIPLY(a, b) ((a) * (b))
 #define VDIVIDE(a, b) ((a) / (b))
 #define VSQRT(a) sqrtf(a)

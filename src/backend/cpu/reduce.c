@@ -1,0 +1,106 @@
+/* Groups that end in sums over all rows of their space: a bias's gradient, a normalisation's statistics and their gradients. Rows are cut into tiles,
+ * from shapes alone, each summed from top to bottom by whoever has it; who brings the last tile of 32 columns adds them all, in order.
+ * Squared deviations of parts are joined as by Chan, Golub and LeVeque (1983): M = Ma + Mb + δ²·na·nb/(na + nb), δ = mean b − mean a. */
+#include "backend/cpu/cpu.h"
+#include "base/context.h"
+#include <string.h>
+
+enum { TILE_ROWS = 512 };
+
+/* What a tile brings of a sum: 32 sums, or 32 means, then 32 sums of squared deviations. */
+enum { PART = 2 * DPR__PANEL };
+
+static float *part_of(const dpr__row *row, const dpr__tile *tile, uint32_t sum) {
+    int64_t down = dpr__ceil_divide(row->chain.rows, row->tile_rows);
+    int64_t at = tile->panel * down + tile->row / row->tile_rows;
+    return row->partial + (at * row->chain.n_sums + sum) * PART;
+}
+
+/* Rows of a tile that count for a sum of squares. */
+static int64_t valid_rows(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
+                          const dpr__chain_sum *sum) {
+    const dpr__chain *chain = &row->chain;
+    int64_t valid = dpr__chain_valid(chain, values->memory[chain->memory[sum->rows].value],
+                                     tile->row * DPR__PANEL) /
+                    DPR__PANEL;
+    return valid < tile->rows ? valid : tile->rows;
+}
+
+static void bring_part(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
+                       const float *scratch, uint32_t k) {
+    const dpr__chain_sum *sum = &row->chain.sums[k];
+    const float *total = scratch + sum->at, *squares = total + DPR__PANEL;
+    const float *shift = squares + DPR__PANEL;
+    float *part = part_of(row, tile, k);
+    memcpy(part, total, PART * sizeof *part);
+    int64_t n = sum->squares ? valid_rows(row, values, tile, sum) : 0;
+    for (int64_t j = 0; n > 0 && j < DPR__PANEL; j++) {
+        float off = total[j] / (float)n;
+        part[j] = shift[j] + off;
+        part[DPR__PANEL + j] = squares[j] - off * total[j];
+    }
+}
+
+static void join_squares(float *mean, float *squares, int64_t n, const float *part, int64_t more) {
+    float share = (float)more / (float)(n + more);
+    for (int j = 0; j < DPR__PANEL; j++) {
+        float off = part[j] - mean[j];
+        squares[j] += part[DPR__PANEL + j] + off * off * share * (float)n;
+        mean[j] += off * share;
+    }
+}
+
+/* Adds the parts of 32 columns, and puts the result where it belongs. */
+static void combine(const dpr__row *row, const dpr__values *values, int64_t panel, uint32_t k) {
+    const dpr__chain *chain = &row->chain;
+    const dpr__chain_sum *sum = &chain->sums[k];
+    float total[DPR__PANEL] = {0}, squares[DPR__PANEL] = {0};
+    dpr__tile tile = {.panel = panel};
+    int64_t n = 0;
+    for (; tile.row < chain->rows; tile.row += row->tile_rows) {
+        const float *part = part_of(row, &tile, k);
+        int64_t left = chain->rows - tile.row;
+        tile.rows = left < row->tile_rows ? left : row->tile_rows;
+        int64_t more = sum->squares ? valid_rows(row, values, &tile, sum) : 0;
+        if (more > 0)
+            join_squares(total, squares, n, part, more);
+        for (int j = 0; !sum->squares && j < DPR__PANEL; j++)
+            total[j] += part[j];
+        n += more;
+    }
+    int64_t left = chain->columns - panel * DPR__PANEL;
+    memcpy((float *)values->memory[sum->value] + panel * DPR__PANEL, sum->squares ? squares : total,
+           (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *total);
+}
+
+static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                int64_t last) {
+    int64_t down = dpr__ceil_divide(row->chain.rows, row->tile_rows);
+    for (int64_t t = first; t < last; t++) {
+        dpr__tile tile = dpr__cpu_tile(row, t);
+        dpr__chain_run(&row->chain, values, scratch, NULL, tile.row, tile.rows, tile.panel);
+        for (uint32_t k = 0; k < row->chain.n_sums; k++)
+            bring_part(row, values, &tile, scratch, k);
+        bool all = dpr__cpu_is_last_part(row, tile.panel, down);
+        for (uint32_t k = 0; all && k < row->chain.n_sums; k++)
+            combine(row, values, tile.panel, k);
+    }
+}
+
+dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                   bool *supported) {
+    const dpr__step *step = plan->values.step;
+    row->tile_rows = TILE_ROWS;
+    DPR_TRY(
+        dpr__chain_compile(&plan->arena, step, group, 0, row->tile_rows, &row->chain, supported));
+    row->scratch_floats = row->chain.scratch_floats;
+    row->flops = row->chain.flops;
+    row->bytes = row->chain.bytes;
+    row->down_first = true;
+    row->kernel = "sums";
+    row->run = run;
+    dpr__cpu_cut_panels(row);
+    int64_t panels = dpr__ceil_divide(row->chain.columns, DPR__PANEL);
+    return dpr__cpu_make_parts(plan, row, (size_t)row->n_tiles * row->chain.n_sums * PART,
+                               (size_t)panels);
+}
