@@ -73,7 +73,7 @@ bool dpr__is_channel_sum(const dpr_graph *graph, dpr_value value) {
     if (node->op == DPR__OP_squared_deviations || dpr__shape_count(src) == 0)
         return dpr__shape_count(src) > 0;
     const dpr__sum_param *param = node->param;
-    return (src->rank > 2 || (src->rank == 2 && src->dim[0] >= MANY_ROWS)) && !param->keep &&
+    return (src->rank > 2 || (src->rank == 2 && src->dim[0] >= MANY_ROWS)) &&
            param->axes == (1LL << (src->rank - 1)) - 1;
 }
 

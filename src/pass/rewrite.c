@@ -2,6 +2,16 @@
 #include "pass/step.h"
 #include <string.h>
 
+/* The leaf of which a derived leaf is the rounded copy: nothing may read it, but it must be there. */
+static void mark_master(const dpr_graph *graph, dpr_value derived, bool *needed) {
+    const dpr__leaf_param *param = dpr__node_of(graph, derived)->param;
+    const char *name = param->name + sizeof DPR__DERIVED_PREFIX - 1;
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        if (graph->nodes[v].op == DPR__OP_leaf &&
+            strcmp(((const dpr__leaf_param *)graph->nodes[v].param)->name, name) == 0)
+            needed[v] = true;
+}
+
 static void mark_needed(const dpr_graph *graph, const dpr_value *roots, size_t n_roots,
                         bool *needed) {
     for (size_t i = 0; i < n_roots; i++)
@@ -12,6 +22,10 @@ static void mark_needed(const dpr_graph *graph, const dpr_value *roots, size_t n
         for (uint32_t i = 0; i < graph->nodes[value].n_src; i++)
             needed[dpr__source(graph, value, i)] = true;
     }
+    for (dpr_value value = 1; value < graph->n_nodes; value++)
+        if (needed[value] && graph->nodes[value].op == DPR__OP_leaf &&
+            ((const dpr__leaf_param *)graph->nodes[value].param)->kind >= DPR__DERIVED)
+            mark_master(graph, value, needed);
 }
 
 dpr_value dpr__copy_node(dpr__rewrite *rewrite, dpr_value old, const void *param) {

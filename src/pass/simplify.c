@@ -1,5 +1,5 @@
 /* simplify: common subexpressions once, constants folded, identities removed, dead nodes dropped. It
- * changes no bit of any result but where a constant is folded in double and rounded once. */
+ * changes no bit of any result but where a constant is folded in double and rounded once, and where a factor leaves a sum over a map. */
 #include "base/context.h"
 #include "ir/shape.h"
 #include "pass/step.h"
@@ -123,6 +123,30 @@ static dpr_value without_broadcast(dpr_graph *graph, dpr_value value) {
     return 0;
 }
 
+/* Σ a·v over axes along which v repeats is v·Σ a: no map is multiplied for it. */
+static dpr_value without_factor(const struct table *table, dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    dpr_value product = dpr__source(graph, value, 0);
+    if (node->op != DPR__OP_sum || dpr__node_of(graph, product)->op != DPR__OP_multiply)
+        return 0;
+    const dpr__sum_param param = *(const dpr__sum_param *)node->param;
+    const dpr_shape space = dpr__node_of(graph, product)->shape;
+    if (space.rank < 3 || param.axes != (1LL << (space.rank - 1)) - 1)
+        return 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        dpr_value factor = dpr__source(graph, product, i);
+        dpr_value other = dpr__source(graph, product, 1 - i);
+        if (dpr__node_of(graph, factor)->shape.rank > 1 ||
+            !dpr__shape_equal(&dpr__node_of(graph, other)->shape, &space))
+            continue;
+        dpr_value sum = dpr__node_add(graph, DPR__OP_sum, &other, 1, &param);
+        if (sum == 0)
+            return 0;
+        return dpr_multiply(graph, find_equal(table, graph, sum), factor);
+    }
+    return 0;
+}
+
 static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     dpr_graph *graph = rewrite->to;
     dpr_value value = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param), other;
@@ -130,6 +154,8 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     while (value != 0 && (other = without_broadcast(graph, value)) != 0)
         value = other;
     if (value != 0 && (other = dpr__sink_reshape(graph, value)) != 0)
+        value = other;
+    if (value != 0 && (other = without_factor(rewrite->user, graph, value)) != 0)
         value = other;
     if (value == 0)
         return DPR_OK; /* the rewrite reports the graph's failure */

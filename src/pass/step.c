@@ -20,7 +20,7 @@ static dpr_status run_passes(dpr__step *step, const dpr_graph *graph, const dpr_
     if (!disabled[DPR__PASS_SIMPLIFY] && !options->per_node)
         DPR_TRY(verified(step, dpr__simplify(step)));
     DPR_TRY(verified(step, dpr__precision(step)));
-    DPR_TRY(verified(step, dpr__turn(step)));
+    DPR_TRY(verified(step, dpr__prepare(step)));
     DPR_TRY(dpr__fuse(step));
     DPR_TRY(dpr__layout(step));
     DPR_TRY(dpr__schedule(step));

@@ -94,7 +94,7 @@ dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_val
                            const dpr__step_options *options);
 dpr_status dpr__simplify(dpr__step *step);
 dpr_status dpr__precision(dpr__step *step);
-dpr_status dpr__turn(dpr__step *step);
+dpr_status dpr__prepare(dpr__step *step);
 /* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */
 dpr_value dpr__sink_reshape(dpr_graph *graph, dpr_value value);
 dpr_status dpr__fuse(dpr__step *step);

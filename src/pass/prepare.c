@@ -1,0 +1,77 @@
+/* prepare: what fuse and the kernels want of a graph.
+ * - A convolution's data gradient reads its filters turned (ops/turn_filters.c). They are turned once a step, as a node that the plan shows, and
+ *   not in every tile. What has groups stays as it is.
+ * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers: less than storing and reading it.
+ * - An operand that repeats along the middle of a map is repeated by a node: chains read whole maps, rows, columns and numbers. */
+#include "base/context.h"
+#include "ir/shape.h"
+#include "pass/step.h"
+
+static bool is_cheap(const dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    if ((node->op != DPR__OP_add && node->op != DPR__OP_multiply) || node->shape.rank < 3)
+        return false;
+    uint32_t maps = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        dpr__pattern pattern = dpr__pattern_of(
+            &dpr__node_of(graph, dpr__source(graph, value, i))->shape, &node->shape);
+        maps += pattern == DPR__FULL;
+        if (pattern == DPR__NO_PATTERN)
+            return false;
+    }
+    return maps == 1;
+}
+
+/* The new node for source i of an old one: a copy of its own of what is cheap. */
+static dpr_value source_for(dpr__rewrite *rewrite, dpr_value old, uint32_t i) {
+    dpr_value src = dpr__source(rewrite->from, old, i);
+    if (!is_cheap(rewrite->from, src) ||
+        dpr__has_trait(dpr__node_of(rewrite->from, old)->op, DPR__EFFECT))
+        return rewrite->map[src];
+    const dpr__node *node = dpr__node_of(rewrite->from, src);
+    dpr_graph_scope(rewrite->to, node->name);
+    dpr_value copy = dpr__copy_node(rewrite, src, node->param);
+    dpr_graph_scope(rewrite->to, dpr__node_of(rewrite->from, old)->name);
+    return copy;
+}
+
+static bool is_repeated(const dpr__rewrite *rewrite, const dpr__node *node, dpr_value src) {
+    return dpr__has_trait(node->op, DPR__ELEMENTWISE) && node->dtype == DPR_F32 &&
+           dpr__pattern_of(&dpr__node_of(rewrite->to, src)->shape, &node->shape) == DPR__NO_PATTERN;
+}
+
+static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
+    const dpr__node *node = dpr__node_of(rewrite->from, old);
+    dpr_graph *to = rewrite->to;
+    dpr_value src[DPR_MAX_RANK];
+    for (uint32_t i = 0; i < node->n_src; i++) {
+        src[i] = source_for(rewrite, old, i);
+        if (src[i] != 0 && is_repeated(rewrite, node, src[i]))
+            src[i] = dpr_broadcast(to, src[i], node->shape);
+    }
+    dpr__conv_param turned;
+    if (node->op == DPR__OP_conv2d_data &&
+        (turned = *(const dpr__conv_param *)node->param).groups == 1 && turned.turned == 0) {
+        src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
+        turned.turned = 1;
+        *out = dpr__node_add(to, DPR__OP_conv2d_data, src, 2, &turned);
+        return DPR_OK;
+    }
+    *out = dpr__node_add(to, node->op, src, node->n_src, node->param);
+    return DPR_OK;
+}
+
+static dpr_status copy_rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
+    *out = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param);
+    return DPR_OK;
+}
+
+dpr_status dpr__prepare(dpr__step *step) {
+    bool maps = false;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        maps |= step->graph->nodes[v].shape.rank > 2;
+    if (!maps || step->per_node || step->leaves_are_f64)
+        return DPR_OK;
+    DPR_TRY(dpr__rewrite_graph(step, step->graph, rule, NULL, NULL));
+    return dpr__rewrite_graph(step, step->graph, copy_rule, NULL, NULL); /* drops the dead */
+}
