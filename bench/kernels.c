@@ -73,6 +73,58 @@ static void call_strip(const dpr__kernel *kernel) {
         strip->run[strip_isa](&(dpr__strip_call){a, memory, output, b}, 0, N / DPR__PANEL);
 }
 
+/* Two images of 8 × 8 pixels and 32 channels, or windows of 2 × 2 pixels over them. */
+static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
+    static const dpr__window_param window = {
+        .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2, .height = 8, .width = 8};
+    static const dpr__sum_param pixels = {.axes = 6};
+    static const dpr__pad_param pad = {.axis = 3, .before = 8, .after = 8};
+    static const dpr__slice_param slice = {.axis = 3, .first = 8, .count = 16};
+    static uint8_t places[N];
+    static int32_t valid = ROWS / 2;
+    const dpr_shape map = dpr_shape_of(2, 8, 8, 32), windows = dpr_shape_of(2, 4, 4, 32);
+    switch (op) {
+    case DPR__OP_prefix:
+        src[1] = (dpr__tensor){DPR_I32, dpr_scalar_shape(), &valid, DPR__PLAIN};
+        return;
+    case DPR__OP_turn_filters:
+        src[0].shape = dpr_shape_of(2, 2, 32, 32);
+        call->dst.shape = src[0].shape;
+        return;
+    case DPR__OP_sum:
+        call->param = &pixels;
+        src[0].shape = map;
+        call->dst.shape = dpr_shape_of(2, 32);
+        return;
+    case DPR__OP_broadcast:
+        src[0].shape = dpr_shape_of(2, 1, 1, 32);
+        call->dst.shape = map;
+        return;
+    case DPR__OP_pad:
+    case DPR__OP_slice:
+        call->param = op == DPR__OP_pad ? (const void *)&pad : &slice;
+        src[0].shape = call->dst.shape = map;
+        call->dst.shape.dim[3] = op == DPR__OP_pad ? 48 : 16;
+        return;
+    case DPR__OP_window_argmax:
+        call->dst.dtype = DPR_U8;
+        break;
+    case DPR__OP_window_put:
+    case DPR__OP_window_take:
+        src[1] = (dpr__tensor){DPR_U8, windows, places, DPR__PLAIN};
+        break;
+    default:
+        break;
+    }
+    bool back = op == DPR__OP_window_put || op == DPR__OP_window_spread;
+    if (op != DPR__OP_window_argmax && op != DPR__OP_window_take && op != DPR__OP_window_sum &&
+        !back)
+        return;
+    call->param = &window;
+    src[0].shape = back ? windows : map;
+    call->dst.shape = back ? map : windows;
+}
+
 /* The arguments of a row kernel over ROWS × COLUMNS. */
 static void make_call(const dpr__kernel *kernel, dpr__tensor src[3], dpr__call *call) {
     static const dpr__sum_param last = {.axes = 2}, first = {.axes = 1};
@@ -117,8 +169,11 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[3], dpr__call *
             call->dst = (dpr__tensor){DPR_I32, row, c, DPR__PLAIN};
         break;
     default:
+        make_map_call(kernel->op, src, call);
         break;
     }
+    if (kernel->op == DPR__OP_sum && !kernel->run.rows->accepts(call))
+        make_map_call(kernel->op, src, call);
 }
 
 static void call_rows(const dpr__kernel *kernel) {
