@@ -54,6 +54,14 @@ static void call_tile(const dpr__kernel *kernel) {
                                                  .c_stride = DPR__PANEL});
 }
 
+/* One tile of 32 channels, forward. */
+static void call_winograd(const dpr__kernel *kernel) {
+    dpr__points src, dst = {.at = {c}, .plane = DPR__PANEL};
+    for (int i = 0; i < 36; i++)
+        src.at[i] = a + i * DPR__PANEL;
+    kernel->run.winograd->data(&src, &dst);
+}
+
 static void call_sums(const dpr__kernel *kernel) {
     kernel->run.sums->add_squares(a, TILE, b, c, c + DPR__PANEL);
 }
@@ -86,6 +94,11 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
     switch (op) {
     case DPR__OP_prefix:
         src[1] = (dpr__tensor){DPR_I32, dpr_scalar_shape(), &valid, DPR__PLAIN};
+        return;
+    case DPR__OP_winograd_filters:
+        src[0].shape = dpr_shape_of(3, 3, 4, 32);
+        call->dst.shape = dpr_shape_of(6, 6, 4, 32);
+        src[0].form = call->dst.form = DPR__PANELS;
         return;
     case DPR__OP_turn_filters:
         src[0].shape = dpr_shape_of(2, 2, 32, 32);
@@ -211,6 +224,10 @@ static void time_kernel(const dpr__kernel *kernel) {
     case DPR__HALVES: /* reads floats, writes them as rows and as pairs */
         print(kernel->name, kernel->isa, time_of(call_halves, kernel),
               TILE * DPR__PANEL * (sizeof(float) + 2.0 * sizeof *halves), "GB/s");
+        break;
+    case DPR__WINOGRAD:
+        print(kernel->name, kernel->isa, time_of(call_winograd, kernel), 36.0 * DPR__PANEL,
+              "elements/ns");
         break;
     case DPR__SUMS:
         print(kernel->name, kernel->isa, time_of(call_sums, kernel),

@@ -166,7 +166,9 @@ typedef struct dpr__conv_param {
     int64_t groups;
     int64_t height, width;      /* of conv2d_data's result */
     int64_t kernel_h, kernel_w; /* of conv2d_weights' result */
-    int64_t turned; /* 1: conv2d_data's weights are (kh kw oc c), reversed: turn_filters */
+    int64_t turned;   /* 1: conv2d_data's weights are (kh kw oc c), reversed: turn_filters */
+    int64_t winograd; /* 1: the weights of 3 × 3 are transformed to 6 × 6: winograd_filters; or, in
+                         conv2d_weights, that it may sum in that form */
 } dpr__conv_param;
 /* The five window ops. */
 typedef struct dpr__window_param {

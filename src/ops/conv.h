@@ -31,4 +31,11 @@ dpr_status dpr__conv_expect(const dpr__infer *question, uint32_t i, const dpr__c
 dpr__conv dpr__conv_of(const dpr__conv_param *param, const dpr_shape *src, const dpr_shape *weights,
                        const dpr_shape *dst);
 
+/* What of transformed filters (winograd_filters.c) is tap (ky, kx) of the pair of channels at `at`. */
+double dpr__winograd_tap(const dpr__tensor *filters, int64_t ky, int64_t kx, int64_t at);
+/* The weights' shape without a transform. */
+dpr_shape dpr__conv_taps(const dpr__conv_param *param, const dpr_shape *weights);
+/* Fails unless transformed filters stand where they may. */
+dpr_status dpr__conv_check_winograd(const dpr__infer *question);
+
 #endif

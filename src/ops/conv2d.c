@@ -9,7 +9,9 @@
 static dpr_status infer(dpr__infer *q) {
     dpr__conv conv;
     DPR_TRY(dpr__conv_operands(q));
-    DPR_TRY(dpr__conv_fit(q, &q->src[0].shape, &q->src[1].shape, &conv));
+    DPR_TRY(dpr__conv_check_winograd(q));
+    dpr_shape weights = dpr__conv_taps(q->param, &q->src[1].shape);
+    DPR_TRY(dpr__conv_fit(q, &q->src[0].shape, &weights, &conv));
     q->dst = (dpr__type){DPR_F32, conv.dst};
     return DPR_OK;
 }
@@ -30,6 +32,13 @@ static void gradient(const dpr__gradient *q) {
                                        (dpr_value[]){src, q->diff_dst}, 2, &kernel);
 }
 
+static double tap(const dpr__call *call, const dpr__conv *v, int64_t ky, int64_t kx, int64_t i,
+                  int64_t o) {
+    if (((const dpr__conv_param *)call->param)->winograd)
+        return dpr__winograd_tap(&call->src[1], ky, kx, i * v->weights.dim[3] + o);
+    return dpr__get(&call->src[1], dpr__index4(&v->weights, ky, kx, i, o));
+}
+
 static double element(const dpr__call *call, const void *view, const int64_t at[4]) {
     const dpr__conv *v = view;
     int64_t first = at[3] / v->group_oc * v->group_c;
@@ -39,18 +48,18 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
             int64_t y = dpr__axis_at(&v->y, at[1], ky), x = dpr__axis_at(&v->x, at[2], kx);
             for (int64_t i = 0; i < v->group_c && y >= 0 && x >= 0; i++)
                 sum += dpr__get(&call->src[0], dpr__index4(&v->src, at[0], y, x, first + i)) *
-                       dpr__get(&call->src[1], dpr__index4(&v->weights, ky, kx, i, at[3]));
+                       tap(call, v, ky, kx, i, at[3]);
         }
     return sum;
 }
 
 static void reference(const dpr__call *call) {
-    dpr__conv v =
-        dpr__conv_of(call->param, &call->src[0].shape, &call->src[1].shape, &call->dst.shape);
+    dpr_shape weights = dpr__conv_taps(call->param, &call->src[1].shape);
+    dpr__conv v = dpr__conv_of(call->param, &call->src[0].shape, &weights, &call->dst.shape);
     dpr__reference4(call, &v, element);
 }
 
-static const dpr__field fields[] = {DPR__CONV_FIELDS};
+static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, winograd, INT)};
 
 const dpr__op dpr__op_conv2d = {.infer = infer,
                                 .gradient = gradient,

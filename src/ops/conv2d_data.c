@@ -9,7 +9,7 @@
 
 /* The shape of the filters before they were turned. */
 static dpr_shape as_they_were(const dpr__conv_param *p, const dpr_shape *weights) {
-    dpr_shape shape = *weights;
+    dpr_shape shape = dpr__conv_taps(p, weights);
     shape.dim[2] = weights->dim[p->turned ? 3 : 2];
     shape.dim[3] = weights->dim[p->turned ? 2 : 3];
     return shape;
@@ -23,6 +23,7 @@ static dpr_status infer(dpr__infer *q) {
         return DPR_FAIL(q->context, DPR_E_ARGUMENT,
                         "conv2d_data '%s': turned filters in %lld groups; there must be one",
                         q->name, (long long)p->groups);
+    DPR_TRY(dpr__conv_check_winograd(q));
     dpr_shape weights = as_they_were(p, &q->src[1].shape);
     dpr_shape dst =
         dpr_shape_of(q->src[0].shape.dim[0], p->height, p->width, weights.dim[2] * p->groups);
@@ -53,18 +54,24 @@ static void gradient(const dpr__gradient *q) {
         q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_turn_filters, &q->diff_src[1], 1, NULL);
 }
 
-/* Where weights[ky, kx, i, o] lies. */
-static int64_t tap(const dpr__conv *v, bool turned, int64_t ky, int64_t kx, int64_t i, int64_t o) {
-    if (!turned)
-        return dpr__index4(&v->weights, ky, kx, i, o);
-    int64_t from_end = (v->y.kernel - 1 - ky) * v->x.kernel + v->x.kernel - 1 - kx;
-    return (from_end * v->weights.dim[3] + o) * v->weights.dim[2] + i;
+/* weights[ky, kx, i, o], wherever it lies. */
+static double tap(const dpr__call *call, const dpr__conv *v, int64_t ky, int64_t kx, int64_t i,
+                  int64_t o) {
+    const dpr__conv_param *p = call->param;
+    int64_t at = i * v->weights.dim[3] + o;
+    if (p->turned) {
+        ky = v->y.kernel - 1 - ky, kx = v->x.kernel - 1 - kx;
+        at = o * v->weights.dim[2] + i;
+    }
+    if (p->winograd)
+        return dpr__winograd_tap(&call->src[1], ky, kx, at);
+    return dpr__get(&call->src[1],
+                    (ky * v->x.kernel + kx) * v->weights.dim[2] * v->weights.dim[3] + at);
 }
 
 static double element(const dpr__call *call, const void *view, const int64_t at[4]) {
     const dpr__conv *v = view;
     int64_t first = at[3] / v->group_c * v->group_oc, i = at[3] % v->group_c;
-    bool turned = ((const dpr__conv_param *)call->param)->turned != 0;
     double sum = 0;
     for (int64_t ky = 0; ky < v->y.kernel; ky++)
         for (int64_t kx = 0; kx < v->x.kernel; kx++) {
@@ -72,7 +79,7 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
             int64_t ox = dpr__axis_window(&v->x, at[2], kx);
             for (int64_t o = first; o < first + v->group_oc && oy >= 0 && ox >= 0; o++)
                 sum += dpr__get(&call->src[0], dpr__index4(&v->dst, at[0], oy, ox, o)) *
-                       dpr__get(&call->src[1], tap(v, turned, ky, kx, i, o));
+                       tap(call, v, ky, kx, i, o);
         }
     return sum;
 }
@@ -85,7 +92,8 @@ static void reference(const dpr__call *call) {
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, height, INT),
                                     DPR__FIELD(dpr__conv_param, width, INT),
-                                    DPR__FIELD(dpr__conv_param, turned, INT)};
+                                    DPR__FIELD(dpr__conv_param, turned, INT),
+                                    DPR__FIELD(dpr__conv_param, winograd, INT)};
 
 const dpr__op dpr__op_conv2d_data = {.infer = infer,
                                      .gradient = gradient,

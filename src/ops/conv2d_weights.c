@@ -54,7 +54,8 @@ static void reference(const dpr__call *call) {
 }
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, kernel_h, INT),
-                                    DPR__FIELD(dpr__conv_param, kernel_w, INT)};
+                                    DPR__FIELD(dpr__conv_param, kernel_w, INT),
+                                    DPR__FIELD(dpr__conv_param, winograd, INT)};
 
 const dpr__op dpr__op_conv2d_weights = {.infer = infer,
                                         .gradient = gradient,

@@ -1,5 +1,5 @@
 /* turn_filters: (kh kw c oc) → (kh kw oc c), dst[ky, kx, o, i] = src[kh − 1 − ky, kw − 1 − kx, i, o]: filters as the gradient of a convolution's data
- * reads them. Not for users: the pass `turn` puts it where one turning serves a whole step; reversing axes is in no composition.
+ * reads them. Not for users: the pass `prepare` puts it where one turning serves a whole step; reversing axes is in no composition.
  * Gradient: turn_filters again, which is its own inverse. */
 #include "ops/op.h"
 

@@ -1,6 +1,7 @@
 /* prepare: what fuse and the kernels want of a graph.
  * - A convolution's data gradient reads its filters turned (ops/turn_filters.c). They are turned once a step, as a node that the plan shows, and
  *   not in every tile. What has groups stays as it is.
+ * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too.
  * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers: less than storing and reading it.
  * - An operand that repeats along the middle of a map is repeated by a node: chains read whole maps, rows, columns and numbers. */
 #include "base/context.h"
@@ -40,6 +41,37 @@ static bool is_repeated(const dpr__rewrite *rewrite, const dpr__node *node, dpr_
            dpr__pattern_of(&dpr__node_of(rewrite->to, src)->shape, &node->shape) == DPR__NO_PATTERN;
 }
 
+/* F(4×4, 3×3) pays where products are large beside transforms: many channels on both sides, and, since filters are transformed in
+ * every step, many tiles. By shapes alone, as every choice of another order of sums. */
+static bool pays_winograd(const dpr_graph *graph, dpr_value value) {
+    enum { LEAST_CHANNELS = 24, LEAST_TILES = 128 };
+    const dpr__node *node = dpr__node_of(graph, value);
+    const dpr__conv_param *p = node->param;
+    bool sums_filters = node->op == DPR__OP_conv2d_weights;
+    const dpr_shape *map =
+        sums_filters ? &dpr__node_of(graph, dpr__source(graph, value, 1))->shape : &node->shape;
+    const dpr_shape *taps =
+        sums_filters ? &node->shape : &dpr__node_of(graph, dpr__source(graph, value, 1))->shape;
+    return taps->dim[0] == 3 && taps->dim[1] == 3 && p->groups == 1 && p->stride_h == 1 &&
+           p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 &&
+           taps->dim[2] >= LEAST_CHANNELS && taps->dim[3] >= LEAST_CHANNELS &&
+           map->dim[0] * ((map->dim[1] + 3) / 4) * ((map->dim[2] + 3) / 4) >= LEAST_TILES;
+}
+
+static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *src) {
+    const dpr__node *node = dpr__node_of(rewrite->from, old);
+    dpr_graph *to = rewrite->to;
+    dpr__conv_param param = *(const dpr__conv_param *)node->param;
+    if (node->op == DPR__OP_conv2d_data && param.groups == 1 && param.turned == 0) {
+        src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
+        param.turned = 1;
+    }
+    param.winograd = pays_winograd(rewrite->from, old);
+    if (param.winograd && node->op != DPR__OP_conv2d_weights)
+        src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, NULL);
+    return dpr__node_add(to, node->op, src, 2, &param);
+}
+
 static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_graph *to = rewrite->to;
@@ -49,15 +81,10 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
         if (src[i] != 0 && is_repeated(rewrite, node, src[i]))
             src[i] = dpr_broadcast(to, src[i], node->shape);
     }
-    dpr__conv_param turned;
-    if (node->op == DPR__OP_conv2d_data &&
-        (turned = *(const dpr__conv_param *)node->param).groups == 1 && turned.turned == 0) {
-        src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
-        turned.turned = 1;
-        *out = dpr__node_add(to, DPR__OP_conv2d_data, src, 2, &turned);
-        return DPR_OK;
-    }
-    *out = dpr__node_add(to, node->op, src, node->n_src, node->param);
+    if (dpr__has_trait(node->op, DPR__CONVOLUTION))
+        *out = convolution(rewrite, old, src);
+    else
+        *out = dpr__node_add(to, node->op, src, node->n_src, node->param);
     return DPR_OK;
 }
 

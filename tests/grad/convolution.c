@@ -31,7 +31,7 @@
 /* clang-format on */
 
 #define X(name, title, numbers, src, weights, dst)                                                 \
-    static const dpr__conv_param name = {UNPACK numbers, 0};                                       \
+    static const dpr__conv_param name = {UNPACK numbers, 0, 0};                                    \
     BUILD(name##_conv2d, dpr__node_add(g, DPR__OP_conv2d, x, 2, &name))                            \
     BUILD(name##_data, dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &name))                         \
     BUILD(name##_weights, dpr__node_add(g, DPR__OP_conv2d_weights, x, 2, &name))
@@ -67,10 +67,10 @@ static const dpr__tensor nine = {
     DPR_F64, {4, {1, 3, 3, 1}}, (double[]){1, 2, 3, 4, 5, 6, 7, 8, 9}, DPR__PLAIN};
 
 static void conv2d_values(void) {
-    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0},
-                                 every_second = {2, 2, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0},
-                                 wide = {1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0};
+    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+                                 every_second = {2, 2, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+                                 wide = {1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0};
     const dpr__tensor square = REALS((1, 2, 3, 4), 2, 2, 1, 1);
     EXPECT(conv2d, &one, REALS((37, 47, 67, 77), 1, 2, 2, 1), nine, square);
     EXPECT(conv2d, &one, REALS((201, 2010, 403, 4030), 1, 1, 2, 2), REALS((1, 2, 3, 4), 1, 1, 2, 2),
@@ -122,10 +122,10 @@ static const struct grad_sample conv2d_data_samples[] = {
 };
 
 static void conv2d_data_values(void) {
-    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0},
-                                 every_second = {2, 2, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0},
-                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0};
+    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0, 0},
+                                 every_second = {2, 2, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0, 0},
+                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0};
     const dpr__tensor square = REALS((1, 2, 3, 4), 2, 2, 1, 1);
     EXPECT(conv2d_data, &one, REALS((1, 4, 4, 6, 20, 16, 9, 24, 16), 1, 3, 3, 1),
            REALS((1, 2, 3, 4), 1, 2, 2, 1), square);
@@ -158,6 +158,34 @@ static void turn_filters_values(void) {
 const struct grad_samples samples_turn_filters = {SAMPLES(turn_filters_samples),
                                                   .values = turn_filters_values};
 
+/* ---- winograd_filters ---- */
+
+/* The middle tap alone, transformed: what reads it gives back the image; and one that shifts. */
+static void winograd_filters_values(void) {
+    static const dpr__conv_param same = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1},
+                                 back = {1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 0, 0, 1, 1};
+    const dpr__tensor transformed =
+        REALS((0, 0, 0, 0, 0, 0, 0, 4.0 / 144, -4.0 / 144, -2.0 / 144, 2.0 / 144, 0, 0, -4.0 / 144,
+               4.0 / 144, 2.0 / 144, -2.0 / 144, 0, 0, -2.0 / 144, 2.0 / 144, 1.0 / 144, -1.0 / 144,
+               0, 0, 2.0 / 144, -2.0 / 144, -1.0 / 144, 1.0 / 144, 0, 0, 0, 0, 0, 0, 0),
+              6, 6, 1, 1);
+    const dpr__tensor image = REALS((1, 2, 3, 4), 1, 2, 2, 1);
+    EXPECT(winograd_filters, NULL, transformed, REALS((0, 0, 0, 0, 1, 0, 0, 0, 0), 3, 3, 1, 1));
+    EXPECT(conv2d, &same, image, image, transformed);
+    EXPECT(conv2d_data, &back, image, image, transformed);
+    double corner[36];
+    static const double FIRST[6] = {1.0 / 4, -1.0 / 6, -1.0 / 6, 1.0 / 24, 1.0 / 24, 0};
+    for (int i = 0; i < 36; i++)
+        corner[i] = FIRST[i / 6] * FIRST[i % 6];
+    const dpr__tensor first = {DPR_F64, dpr_shape_of(6, 6, 1, 1), corner, DPR__PLAIN};
+    EXPECT(winograd_filters, NULL, first, REALS((1, 0, 0, 0, 0, 0, 0, 0, 0), 3, 3, 1, 1));
+    EXPECT(conv2d, &same, REALS((0, 0, 0, 1), 1, 2, 2, 1), image, first);
+    EXPECT(conv2d_data, &back, REALS((0, 0, 0, 1), 1, 2, 2, 1), image, first);
+}
+
+const struct grad_samples samples_winograd_filters = {
+    .why_none = "passes put it behind the derivative", .values = winograd_filters_values};
+
 /* ---- conv2d_weights ---- */
 
 static const struct grad_sample conv2d_weights_samples[] = {
@@ -169,10 +197,10 @@ static const struct grad_sample conv2d_weights_samples[] = {
 };
 
 static void conv2d_weights_values(void) {
-    static const dpr__conv_param square = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 2, 2, 0},
-                                 pixel_of = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0},
-                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 3, 3, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 1, 1, 0};
+    static const dpr__conv_param square = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 2, 2, 0, 0},
+                                 pixel_of = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0},
+                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 3, 3, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 1, 1, 0, 0};
     EXPECT(conv2d_weights, &square, REALS((37, 47, 67, 77), 2, 2, 1, 1), nine,
            REALS((1, 2, 3, 4), 1, 2, 2, 1));
     EXPECT(conv2d_weights, &pixel_of, REALS((31), 1, 1, 1, 1), REALS((2, 3), 2, 1, 1, 1),

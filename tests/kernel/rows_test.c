@@ -68,6 +68,10 @@ static bool make_map_case(dpr__op_id op, int64_t rows, int64_t columns, struct r
         slice_param = (dpr__slice_param){1, columns / 3, columns - columns / 3};
         c->call.dst.shape.dim[1] = columns - columns / 3;
         return true;
+    case DPR__OP_winograd_filters:
+        c->src[0].shape = dpr_shape_of(3, 3, rows < 3 ? rows : 3, columns < 34 ? columns : 34);
+        c->call.dst.shape = dpr_shape_of(6, 6, rows < 3 ? rows : 3, columns < 34 ? columns : 34);
+        return true;
     case DPR__OP_turn_filters:
         c->src[0].shape = dpr_shape_of(2, 1, columns < 33 ? columns : 33, rows);
         c->call.dst.shape = dpr_shape_of(2, 1, rows, columns < 33 ? columns : 33);

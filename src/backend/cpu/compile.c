@@ -101,12 +101,17 @@ dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *gro
 static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                       bool *supported) {
     const dpr__step *step = plan->values.step;
-    switch (dpr__node_of(step->graph, step->members[group->first])->op) {
+    const dpr__node *node = dpr__node_of(step->graph, step->members[group->first]);
+    bool winograd = dpr__has_trait(node->op, DPR__CONVOLUTION) &&
+                    ((const dpr__conv_param *)node->param)->winograd;
+    switch (node->op) {
     case DPR__OP_conv2d:
     case DPR__OP_conv2d_data:
-        return dpr__cpu_compile_convolution(plan, group, row, supported);
+        return winograd ? dpr__cpu_compile_winograd(plan, group, row, supported)
+                        : dpr__cpu_compile_convolution(plan, group, row, supported);
     case DPR__OP_conv2d_weights:
-        return dpr__cpu_compile_filter_gradient(plan, group, row, supported);
+        return winograd ? dpr__cpu_compile_winograd_gradient(plan, group, row, supported)
+                        : dpr__cpu_compile_filter_gradient(plan, group, row, supported);
     default:
         return dpr__cpu_compile_contraction(plan, group, row, supported);
     }

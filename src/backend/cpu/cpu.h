@@ -33,6 +33,7 @@ typedef struct dpr__cpu_conv {
     int64_t tile_h;             /* rows of dst in a tile */
     size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
     int64_t chunks;             /* of images, in a weights' gradient: summed apart */
+    int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;
@@ -56,6 +57,7 @@ struct dpr__row {
     bool halves; /* the kernel multiplies pairs of bf16 */
     bool bare;   /* the sums are the result: no chain runs */
     dpr__cpu_conv conv;
+    const dpr__winograd_kernel *winograd;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
@@ -108,6 +110,10 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
                                         bool *supported);
 dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
                                             dpr__row *row, bool *supported);
+dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                     bool *supported);
+dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__group *group,
+                                              dpr__row *row, bool *supported);
 dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported);
 dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,

@@ -79,6 +79,17 @@ typedef struct dpr__sums_kernel {
                         float *squares);
 } dpr__sums_kernel;
 
+/* WINOGRAD: the transforms of F(4×4, 3×3) for 32 channels of a tile. Points of a map lie anywhere (at, row by row), those of a transform `plane` floats apart
+ * from at[0] on. data: 6 × 6 points to 36 planes; diff: 4 × 4 to 36; products: 36 to 4 × 4 points; filter: 9 planes to 36; sums: 36 to 9. */
+typedef struct dpr__points {
+    float *at[36];
+    int64_t plane;
+} dpr__points;
+typedef void dpr__winograd_transform(const dpr__points *src, const dpr__points *dst);
+typedef struct dpr__winograd_kernel {
+    dpr__winograd_transform *data, *diff, *filter, *products, *sums;
+} dpr__winograd_kernel;
+
 /* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). LEAST entries of `memory` and `constant`, and OUTPUTS of `output`, can be read, used or not. */
 enum { DPR__STRIP_LEAST = 8, DPR__STRIP_OUTPUTS = 3 };
@@ -103,6 +114,7 @@ typedef enum dpr__kernel_class {
     DPR__HALF_TILE,
     DPR__HALVES,
     DPR__SUMS,
+    DPR__WINOGRAD,
     DPR__ROWS
 } dpr__kernel_class;
 
@@ -117,6 +129,7 @@ typedef struct dpr__kernel {
         const dpr__tile_kernel *tile;
         const dpr__half_kernel *halves;
         const dpr__sums_kernel *sums;
+        const dpr__winograd_kernel *winograd;
         const dpr__rows_kernel *rows;
     } run;
 } dpr__kernel;

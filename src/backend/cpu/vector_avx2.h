@@ -11,6 +11,7 @@
 #define VADD(a, b) _mm256_add_ps(a, b)
 #define VSUBTRACT(a, b) _mm256_sub_ps(a, b)
 #define VMULTIPLY(a, b) _mm256_mul_ps(a, b)
+#define VMULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define VDIVIDE(a, b) _mm256_div_ps(a, b)
 #define VSQRT(a) _mm256_sqrt_ps(a)
 #define VRELU(a) relu(a)

@@ -11,6 +11,7 @@
 #define VADD(a, b) ((a) + (b))
 #define VSUBTRACT(a, b) ((a) - (b))
 #define VMULTIPLY(a, b) ((a) * (b))
+#define VMULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #define VDIVIDE(a, b) ((a) / (b))
 #define VSQRT(a) sqrtf(a)
 #define VRELU(a) relu(a)

@@ -1,0 +1,258 @@
+/* Convolutions of 3 × 3 and stride 1, forward and back to the data, by Winograd's F(4×4, 3×3): a tile of 4 × 4 results takes 36 products instead of 144,
+ *   dst = Aᵀ·[(G·w·Gᵀ) ⊙ (Bᵀ·src·B)]·A    (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016)
+ * summed over channels before the last transform, so that for each of 36 points there is one matrix product, tiles × channels × filters. Filters come transformed
+ * (ops/winograd_filters.c). A unit of tiles goes through all steps before the next begins, and stays in L2. */
+#include "backend/cpu/winograd.h"
+#include "base/context.h"
+#include "ir/shape.h"
+#include <string.h>
+
+enum {
+    PLANES = DPR__WINOGRAD_PLANES,
+    TILE = DPR__WINOGRAD_TILE,
+    IN_L2 = 512 << 10, /* bytes of a unit's transformed data */
+    MOST_TILES = 56,   /* four or two blocks of the matrix kernel's 14 rows */
+    LEAST_TILES = 14,
+    APART = 16, /* floats between planes, so that 36 stores do not meet in one set of the cache */
+};
+
+/* ---- units ---- */
+
+static int64_t tiles_down(const dpr__cpu_conv *conv) {
+    return dpr__ceil_divide(conv->oh, TILE);
+}
+static int64_t tiles_across(const dpr__cpu_conv *conv) {
+    return dpr__ceil_divide(conv->ow, TILE);
+}
+
+int64_t dpr__cpu_winograd_cut(dpr__cpu_conv *conv, int64_t tiles) {
+    int64_t down = tiles_down(conv), across = tiles_across(conv), image = down * across;
+    conv->unit_images = tiles >= image ? tiles / image : 1;
+    if (conv->unit_images > conv->n)
+        conv->unit_images = conv->n;
+    conv->unit_rows = down;
+    if (tiles < image) { /* as even as can be */
+        int64_t rows = tiles / across > 0 ? tiles / across : 1;
+        conv->unit_rows = dpr__ceil_divide(down, dpr__ceil_divide(down, rows));
+        return conv->n * dpr__ceil_divide(down, conv->unit_rows);
+    }
+    return dpr__ceil_divide(conv->n, conv->unit_images);
+}
+
+int64_t dpr__cpu_winograd_tiles(const dpr__cpu_conv *conv) {
+    return conv->unit_images * conv->unit_rows * tiles_across(conv);
+}
+
+dpr__winograd_unit dpr__cpu_winograd_unit(const dpr__cpu_conv *conv, int64_t number) {
+    int64_t down = tiles_down(conv), parts = dpr__ceil_divide(down, conv->unit_rows);
+    dpr__winograd_unit unit = {.image = number / parts * conv->unit_images,
+                               .down = number % parts * conv->unit_rows};
+    int64_t images = conv->n - unit.image, rows = down - unit.down;
+    unit.images = images < conv->unit_images ? images : conv->unit_images;
+    unit.rows = rows < conv->unit_rows ? rows : conv->unit_rows;
+    unit.tiles = unit.images * unit.rows * tiles_across(conv);
+    int64_t left = conv->oh - unit.down * TILE; /* pixel rows of an image from here on */
+    int64_t high = left < unit.rows * TILE ? left : unit.rows * TILE;
+    unit.pixel = (unit.image * conv->oh + unit.down * TILE) * conv->ow;
+    unit.pixels = unit.images * high * conv->ow;
+    return unit;
+}
+
+int64_t dpr__cpu_winograd_plane(const dpr__cpu_conv *conv, int64_t channels) {
+    return dpr__ceil_divide(channels, DPR__PANEL) * dpr__cpu_winograd_tiles(conv) * DPR__PANEL +
+           APART;
+}
+
+/* ---- transforms ---- */
+
+/* What lies outside of a map. */
+static float nothing[DPR__PANEL] __attribute__((aligned(64)));
+
+/* A map h × w, whose pixels' channels lie `pixel` floats apart from `map` on: side × side points from (y, x) on. */
+static void set_points(float *map, int64_t pixel, int64_t h, int64_t w, int64_t y, int64_t x,
+                       int side, float *outside, dpr__points *points) {
+    for (int i = 0; i < side; i++)
+        for (int j = 0; j < side; j++) {
+            bool inside = y + i >= 0 && y + i < h && x + j >= 0 && x + j < w;
+            points->at[i * side + j] = inside ? map + ((y + i) * w + x + j) * pixel : outside;
+        }
+}
+
+/* Points of fewer than 32 channels, which may lie at the map's end. */
+static void copy_points(dpr__points *points, int n, int64_t channels, float copy[36][DPR__PANEL]) {
+    for (int i = 0; i < n; i++) {
+        memset(copy[i], 0, sizeof copy[i]);
+        memcpy(copy[i], points->at[i], (size_t)channels * sizeof *copy[i]);
+        points->at[i] = copy[i];
+    }
+}
+
+/* A map as the transforms read it. */
+struct map {
+    const float *data;
+    dpr__form form;
+    int64_t n, h, w, channels;
+    int side; /* of the points that are read around a tile, from `pad` before it on */
+    int64_t pad_top, pad_left;
+};
+
+static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
+                      const struct map *map, const dpr__winograd_unit *unit, float *dst) {
+    int64_t across = tiles_across(conv), most = dpr__cpu_winograd_tiles(conv);
+    bool plain = map->form == DPR__PLAIN;
+    float copy[PLANES][DPR__PANEL];
+    dpr__points src, planes = {.plane = dpr__cpu_winograd_plane(conv, map->channels)};
+    for (int64_t c = 0; c < map->channels; c += DPR__PANEL)
+        for (int64_t t = 0; t < unit->tiles; t++) {
+            int64_t image = unit->image + t / across / unit->rows, pixels = map->h * map->w;
+            int64_t y = (unit->down + t / across % unit->rows) * TILE, x = t % across * TILE;
+            const float *from =
+                plain ? map->data + image * pixels * map->channels + c
+                      : map->data + (c / DPR__PANEL * map->n + image) * pixels * DPR__PANEL;
+            set_points((float *)(uintptr_t)from, plain ? map->channels : DPR__PANEL, map->h, map->w,
+                       y - map->pad_top, x - map->pad_left, map->side, nothing, &src);
+            if (plain && map->channels - c < DPR__PANEL)
+                copy_points(&src, map->side * map->side, map->channels - c, copy);
+            planes.at[0] = dst + (c * most + t * DPR__PANEL);
+            step(&src, &planes);
+        }
+}
+
+void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
+                            const dpr__winograd_unit *unit, float *dst) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const struct map map = {values->memory[conv->src],
+                            values->step->forms[conv->src],
+                            conv->n,
+                            conv->h,
+                            conv->w,
+                            conv->c,
+                            6,
+                            conv->pad_top,
+                            conv->pad_left};
+    transform(row->winograd->data, conv, &map, unit, dst);
+}
+
+void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values,
+                            const dpr__winograd_unit *unit, float *dst) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const struct map map = {values->memory[conv->dst],
+                            values->step->forms[conv->dst],
+                            conv->n,
+                            conv->oh,
+                            conv->ow,
+                            conv->oc,
+                            TILE,
+                            0,
+                            0};
+    transform(row->winograd->diff, conv, &map, unit, dst);
+}
+
+void dpr__cpu_winograd_products(const dpr__row *row, const float *products,
+                                const dpr__winograd_unit *unit, float *pixels) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t across = tiles_across(conv), top = unit->down * TILE;
+    int64_t high = unit->pixels / conv->ow / unit->images; /* pixel rows of an image here */
+    float outside[DPR__PANEL];
+    dpr__points planes = {.plane = dpr__cpu_winograd_plane(conv, DPR__PANEL)}, dst;
+    for (int64_t t = 0; t < unit->tiles; t++) {
+        int64_t image = t / across / unit->rows;
+        int64_t y = (unit->down + t / across % unit->rows) * TILE - top, x = t % across * TILE;
+        set_points(pixels + image * high * conv->ow * DPR__PANEL, DPR__PANEL, high, conv->ow, y, x,
+                   TILE, outside, &dst);
+        planes.at[0] = (float *)(uintptr_t)products + t * DPR__PANEL;
+        row->winograd->products(&planes, &dst);
+    }
+}
+
+/* ---- running ---- */
+
+/* The filters of 32 channels, for each point c rows of 32. */
+static const float *filters_of(const dpr__row *row, const dpr__values *values, int64_t panel,
+                               float *copy) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const float *weights = values->memory[conv->weights];
+    int64_t rows = PLANES * conv->c, left = conv->oc - panel * DPR__PANEL;
+    if (values->step->forms[conv->weights] == DPR__PANELS)
+        return weights + panel * rows * DPR__PANEL;
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(copy + i * DPR__PANEL, weights + i * conv->oc + panel * DPR__PANEL,
+               (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *copy);
+    return copy;
+}
+
+/* For each point tiles × channels by channels × 32 filters. */
+static void multiply(const dpr__row *row, const float *data, const float *filters, int64_t tiles,
+                     int64_t panel, float *products) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t left = conv->oc - panel * DPR__PANEL;
+    dpr__tile_call call = {.a_row = DPR__PANEL,
+                           .a_chunk = dpr__cpu_winograd_tiles(conv) * DPR__PANEL,
+                           .m = tiles,
+                           .columns = left < DPR__PANEL ? left : DPR__PANEL,
+                           .k = conv->c,
+                           .c_stride = DPR__PANEL};
+    for (int64_t q = 0; q < PLANES; q++) {
+        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c);
+        call.b = filters + q * conv->c * DPR__PANEL;
+        call.c = products + q * dpr__cpu_winograd_plane(conv, DPR__PANEL);
+        row->tile->multiply(&call);
+    }
+}
+
+static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                int64_t last) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const dpr__chain *chain = &row->chain;
+    float *data = scratch + conv->copy_at;
+    float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
+    for (int64_t t = first; t < last; t++) {
+        dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, t);
+        dpr__cpu_winograd_data(row, values, &unit, data);
+        for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
+            float *pixels = scratch + row->tile_at;
+            multiply(row, data, filters_of(row, values, panel, scratch + conv->filters_at),
+                     unit.tiles, panel, products);
+            if (row->bare) /* the result is what the chain would copy */
+                pixels = (float *)values->memory[chain->outputs[0].value] +
+                         (panel * chain->rows + unit.pixel) * DPR__PANEL;
+            dpr__cpu_winograd_products(row, products, &unit, pixels);
+            if (!row->bare)
+                dpr__chain_run(chain, values, scratch, pixels, unit.pixel, unit.pixels, panel);
+        }
+    }
+}
+
+dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                     bool *supported) {
+    const dpr__step *step = plan->values.step;
+    dpr_value value = step->members[group->first];
+    dpr__cpu_conv *conv = &row->conv;
+    dpr__cpu_conv_geometry(step, value, conv);
+    int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * conv->c);
+    tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
+    row->n_tiles = dpr__cpu_winograd_cut(conv, tiles);
+    dpr__winograd_unit most = dpr__cpu_winograd_unit(conv, 0);
+    row->winograd =
+        dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
+    row->tile = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)->run.tile;
+    DPR_TRY(
+        dpr__chain_compile(&plan->arena, step, group, value, most.pixels, &row->chain, supported));
+    row->run = run;
+    row->bare =
+        row->chain.n == 0 && row->chain.n_outputs == 1 && row->chain.outputs[0].form == DPR__PANELS;
+    row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
+    row->flops = row->chain.flops +
+                 18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
+    row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
+                 dpr__value_bytes(step, conv->weights);
+    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    conv->copy_at = row->tile_at + (size_t)most.pixels * DPR__PANEL;
+    conv->filters_at =
+        conv->copy_at + (size_t)(PLANES * (dpr__cpu_winograd_plane(conv, conv->c) +
+                                           dpr__cpu_winograd_plane(conv, DPR__PANEL)));
+    row->scratch_floats = conv->filters_at;
+    if (step->forms[conv->weights] != DPR__PANELS)
+        row->scratch_floats += (size_t)(PLANES * conv->c * DPR__PANEL);
+    return DPR_OK;
+}

@@ -1,0 +1,34 @@
+/* What Winograd's convolutions and the gradients of their filters share: units of tiles, and transforms of maps. */
+#ifndef DPR_BACKEND_CPU_WINOGRAD_H
+#define DPR_BACKEND_CPU_WINOGRAD_H
+
+#include "backend/cpu/cpu.h"
+
+enum { DPR__WINOGRAD_PLANES = 36, DPR__WINOGRAD_TILE = 4 };
+
+/* Tiles that are transformed and multiplied together: some rows of tiles of one image, or some whole images, so that their pixels are
+ * consecutive. */
+typedef struct dpr__winograd_unit {
+    int64_t image, images, down, rows; /* first image; rows of tiles from `down` on */
+    int64_t pixel, pixels;             /* of the result: the first, how many */
+    int64_t tiles;
+} dpr__winograd_unit;
+
+/* Sets conv's units to some `tiles` tiles at most, but a row at least. Returns how many units there are. */
+int64_t dpr__cpu_winograd_cut(dpr__cpu_conv *conv, int64_t tiles);
+dpr__winograd_unit dpr__cpu_winograd_unit(const dpr__cpu_conv *conv, int64_t number);
+/* Most tiles of a unit. */
+int64_t dpr__cpu_winograd_tiles(const dpr__cpu_conv *conv);
+
+/* 36 planes of a map's channels, each [channels / 32][tiles][32]: floats of one, and of all. */
+int64_t dpr__cpu_winograd_plane(const dpr__cpu_conv *conv, int64_t channels);
+/* The 6 × 6 points around each tile of src, and the 4 × 4 of each of diff_dst, transformed. */
+void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
+                            const dpr__winograd_unit *unit, float *dst);
+void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values,
+                            const dpr__winograd_unit *unit, float *dst);
+/* 36 planes of 32 channels, each [tiles][32], to the unit's pixels, 32 floats each. */
+void dpr__cpu_winograd_products(const dpr__row *row, const float *products,
+                                const dpr__winograd_unit *unit, float *pixels);
+
+#endif

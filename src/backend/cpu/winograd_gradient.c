@@ -1,0 +1,140 @@
+/* Gradients of 3 × 3 filters of stride 1 in Winograd's form: diff_weights = Gᵀ·[Σ (Bᵀ·src·B) ⊙ (A·diff_dst·Aᵀ)]·G, for each of 36 points one product over
+ * tiles, channels × filters (winograd.c). Units of tiles are cut into chunks, from shapes alone; each chunk has sums of its own, and whoever brings the last
+ * adds them in their order, transforms them, and runs the chain, the update, on the gradient. */
+#include "backend/cpu/winograd.h"
+#include "base/context.h"
+#include "ir/shape.h"
+#include <string.h>
+
+enum {
+    PLANES = DPR__WINOGRAD_PLANES,
+    TAPS = 9,
+    MOST_TILES = 64, /* so many that a block's sums are worth reading and writing */
+    IN_L2 = 1 << 20, /* bytes of both maps of a unit, transformed */
+    LEAST_TILES = 28,
+    CHUNKS = 16, /* some for every thread of a small machine */
+    LEAST_CHUNKS = 2,
+    PARTIAL_BYTES = 32 << 20,
+};
+
+static int64_t panels_of(const dpr__cpu_conv *conv) {
+    return dpr__ceil_divide(conv->oc, DPR__PANEL);
+}
+
+/* Sums of a chunk: for 32 filters 36 planes of c rows. */
+static float *sums_of(const dpr__row *row, int64_t chunk, int64_t panel) {
+    const dpr__cpu_conv *conv = &row->conv;
+    return row->partial + (chunk * panels_of(conv) + panel) * PLANES * conv->c * DPR__PANEL;
+}
+
+/* For each point channels × tiles by tiles × 32 filters. */
+static void multiply(const dpr__row *row, const float *data, const float *diff, int64_t tiles,
+                     int64_t panel, bool add, float *sums) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t most = dpr__cpu_winograd_tiles(conv), left = conv->oc - panel * DPR__PANEL;
+    dpr__tile_call call = {.by_columns = true,
+                           .a_row = DPR__PANEL,
+                           .a_chunk = DPR__PANEL * DPR__PANEL,
+                           .a_panel = most * DPR__PANEL,
+                           .m = conv->c,
+                           .columns = left < DPR__PANEL ? left : DPR__PANEL,
+                           .k = tiles,
+                           .c_stride = DPR__PANEL,
+                           .add = add};
+    for (int64_t q = 0; q < PLANES; q++) {
+        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c);
+        call.b = diff + q * dpr__cpu_winograd_plane(conv, conv->oc) + panel * most * DPR__PANEL;
+        call.c = sums + q * conv->c * DPR__PANEL;
+        row->tile->multiply(&call);
+    }
+}
+
+static void add_chunks(const dpr__row *row, int64_t panel) {
+    const dpr__cpu_conv *conv = &row->conv;
+    float *sum = sums_of(row, 0, panel);
+    int64_t n = PLANES * conv->c * DPR__PANEL;
+    for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
+        const float *part = sums_of(row, chunk, panel);
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += part[i];
+    }
+}
+
+/* The gradient of 32 filters, `channels` rows of each tap at a time. */
+static void combine(const dpr__row *row, const dpr__values *values, float *scratch, int64_t panel) {
+    const dpr__cpu_conv *conv = &row->conv;
+    float *taps = scratch + row->tile_at;
+    add_chunks(row, panel);
+    for (int64_t first = 0; first < conv->c; first += conv->channels) {
+        int64_t left = conv->c - first, n = left < conv->channels ? left : conv->channels;
+        dpr__points src = {.plane = conv->c * DPR__PANEL}, dst = {.plane = n * DPR__PANEL};
+        for (int64_t i = 0; i < n; i++) {
+            src.at[0] = sums_of(row, 0, panel) + (first + i) * DPR__PANEL;
+            dst.at[0] = taps + i * DPR__PANEL;
+            row->winograd->sums(&src, &dst);
+        }
+        for (int64_t tap = 0; tap < TAPS; tap++)
+            dpr__chain_run(&row->chain, values, scratch, taps + tap * n * DPR__PANEL,
+                           tap * conv->c + first, n, panel);
+    }
+}
+
+static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                int64_t last) {
+    const dpr__cpu_conv *conv = &row->conv;
+    float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
+    for (int64_t chunk = first; chunk < last; chunk++) {
+        int64_t begin = conv->units * chunk / conv->chunks;
+        int64_t end = conv->units * (chunk + 1) / conv->chunks;
+        for (int64_t u = begin; u < end; u++) {
+            dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, u);
+            dpr__cpu_winograd_data(row, values, &unit, data);
+            dpr__cpu_winograd_diff(row, values, &unit, diff);
+            for (int64_t panel = 0; panel < panels_of(conv); panel++)
+                multiply(row, data, diff, unit.tiles, panel, u > begin, sums_of(row, chunk, panel));
+        }
+        bool all = dpr__cpu_is_last_part(row, 0, conv->chunks);
+        for (int64_t panel = 0; all && panel < panels_of(conv); panel++)
+            combine(row, values, scratch, panel);
+    }
+}
+
+static int64_t chunks_of(const dpr__cpu_conv *conv, int64_t units) {
+    int64_t bytes = PLANES * conv->c * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
+    int64_t chunks = PARTIAL_BYTES / bytes;
+    chunks = chunks < LEAST_CHUNKS ? LEAST_CHUNKS : chunks > CHUNKS ? CHUNKS : chunks;
+    return chunks < units ? chunks : units;
+}
+
+dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__group *group,
+                                              dpr__row *row, bool *supported) {
+    const dpr__step *step = plan->values.step;
+    dpr_value value = step->members[group->first];
+    dpr__cpu_conv *conv = &row->conv;
+    dpr__cpu_conv_geometry(step, value, conv);
+    int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * (conv->c + conv->oc));
+    tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
+    conv->units = dpr__cpu_winograd_cut(conv, tiles);
+    conv->chunks = chunks_of(conv, conv->units);
+    conv->channels = DPR__PANEL;
+    row->winograd =
+        dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
+    row->tile = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)->run.tile;
+    DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
+                               supported));
+    size_t floats = (size_t)(conv->chunks * panels_of(conv) * PLANES * conv->c * DPR__PANEL);
+    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 1));
+    row->run = run;
+    row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
+    row->n_tiles = conv->chunks;
+    row->flops = row->chain.flops +
+                 18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
+    row->bytes =
+        row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
+    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    conv->copy_at = row->tile_at + (size_t)(TAPS * conv->channels * DPR__PANEL);
+    conv->filters_at = conv->copy_at + (size_t)(PLANES * dpr__cpu_winograd_plane(conv, conv->c));
+    row->scratch_floats =
+        conv->filters_at + (size_t)(PLANES * dpr__cpu_winograd_plane(conv, conv->oc));
+    return DPR_OK;
+}
