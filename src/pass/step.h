@@ -13,7 +13,7 @@ typedef enum dpr__group_kind {
     DPR__GROUP_POINTWISE, /* elementwise ops over one iteration space */
     DPR__GROUP_CONTRACT,  /* a matmul, then elementwise ops on its result */
     DPR__GROUP_GATHER,    /* a gather that makes a matrix, then elementwise ops on it */
-    DPR__GROUP_REDUCE,    /* elementwise ops over one iteration space, and sums of them over all its rows */
+    DPR__GROUP_REDUCE, /* elementwise ops over one iteration space, and sums of them over all its rows */
 } dpr__group_kind;
 
 /* Nodes that one kernel computes together. Members are in topological order; the anchor (a matmul, a gather or the
