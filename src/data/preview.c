@@ -79,7 +79,7 @@ dpr_status dpr_data_preview(const dpr_data *data, const char *augment, uint64_t 
     s.zoom = side < SIDE ? SIDE / side : 1;
     s.rows = data->n < ROWS ? data->n : ROWS;
     s.bytes = height * width * channels;
-    s.width = COLUMNS * (width * s.zoom + GAP) + OWN_GAP;
+    s.width = COLUMNS * (width * s.zoom + GAP) + (augment != NULL ? OWN_GAP : GAP);
     size_t sheet_height = s.rows * (height * s.zoom + GAP) + GAP;
     size_t sheet_bytes = s.width * sheet_height * channels;
     DPR_TRY(dpr__allocate(data->context, sheet_bytes + s.bytes, 1, &s.pixels));
