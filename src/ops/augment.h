@@ -83,6 +83,8 @@ void dpr__elastic_knots(const dpr__augment_draw *draw, int64_t row, int64_t pair
 
 /* Index i reflected into 0 … n−1 at the outermost pixels' centres: −1 gives 1. */
 static inline int64_t dpr__reflected(int64_t i, int64_t n) {
+    if (i >= 0 && i < n) /* nearly always, and a division is slow */
+        return i;
     int64_t period = n > 1 ? 2 * (n - 1) : 1;
     i %= period;
     i = i < 0 ? i + period : i;

@@ -436,6 +436,27 @@ static void shares_are_of_a_beta_distribution(void **state) {
     }
 }
 
+/* A box's sides are √share of the image's, before the border cuts it: with α = 100 shares are close to a half. */
+static void sides_of_boxes(void **state) {
+    (void)state;
+    const dpr__augment_param param = {.n = N, .height = 100, .width = 200, .cutmix = 100};
+    double height = 0, width = 0, n = 0;
+    for (int i = 0; i < 2000; i++) {
+        dpr__mix_draw mix;
+        dpr__mix_draw_image(&param, 7, (uint64_t)i, 3, &mix);
+        const dpr__box *box = &mix.box;
+        double area = (double)((box->bottom - box->top) * (box->right - box->left)) / 20000;
+        assert_true(fabs(mix.share / 65536.0 - area) < 1e-5);
+        if (box->top == 0 || box->bottom == 100 || box->left == 0 || box->right == 200)
+            continue;
+        height += (double)(box->bottom - box->top);
+        width += (double)(box->right - box->left);
+        n++;
+    }
+    assert_true(n > 50); /* some (1 − √½)² of them */
+    assert_true(fabs(height / n - 70.2) < 1 && fabs(width / n - 140.9) < 2);
+}
+
 /* With both kinds, about half of the images take each. */
 static void one_of_two_kinds(void **state) {
     (void)state;
@@ -614,6 +635,7 @@ int main(void) {
         cmocka_unit_test(squares_are_cut_out),
         cmocka_unit_test(pairs_and_their_shares),
         cmocka_unit_test(shares_are_of_a_beta_distribution),
+        cmocka_unit_test(sides_of_boxes),
         cmocka_unit_test(one_of_two_kinds),
         cmocka_unit_test(seed_epoch_and_image_alone),
         cmocka_unit_test(identities),

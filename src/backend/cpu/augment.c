@@ -6,7 +6,7 @@
 #include "backend/cpu/matrix.h"
 #include <string.h>
 
-enum { PIECE = 256 }; /* pixels of the partner at a time */
+enum { PIECE = 256 }; /* pixels at a time, where something is kept of each */
 
 struct view {
     const uint8_t *pixels;
@@ -16,6 +16,9 @@ struct view {
     int64_t cells;                 /* row of cells that knots are of; −1: none yet */
     double knot[4][DPR__KNOTS][2]; /* (y, x) displacement; four rows */
     double line[DPR__KNOTS][2];    /* their sum for one row of pixels */
+    int64_t from, to;              /* pixels of a row that the weights are of */
+    int64_t cell[PIECE];
+    double weight[PIECE][4];
 };
 
 static void open_view(struct view *v, const dpr__call *call, int64_t image) {
@@ -24,6 +27,7 @@ static void open_view(struct view *v, const dpr__call *call, int64_t image) {
     v->row_bytes = p->width * v->channels;
     v->pixels = (const uint8_t *)call->src[0].data + image * p->height * v->row_bytes;
     v->cells = -1;
+    v->from = v->to = 0;
     for (int64_t c = 0; c < v->channels; c++) {
         v->fill[c] = dpr__fill_of(p, c);
         v->outside[c] = dpr__outside(p, c);
@@ -56,12 +60,23 @@ static void fill_line(struct view *v, int64_t y) {
         }
 }
 
-static void displace(const struct view *v, int64_t x, int64_t at[2]) {
-    double weight[4], sum[2] = {0, 0};
-    int64_t cell = dpr__spline((double)x / v->draw.spacing, weight);
+/* The weights of pixels from … to − 1 of any row. */
+static void fill_weights(struct view *v, int64_t from, int64_t to) {
+    if (from == v->from && to == v->to)
+        return;
+    for (int64_t x = from; x < to; x++)
+        v->cell[x - from] = dpr__spline((double)x / v->draw.spacing, v->weight[x - from]);
+    v->from = from;
+    v->to = to;
+}
+
+static inline void displace(const struct view *v, int64_t x, int64_t at[2]) {
+    const double *weight = v->weight[x - v->from];
+    const double(*line)[2] = &v->line[v->cell[x - v->from]];
+    double sum[2] = {0, 0};
     for (int k = 0; k < 4; k++)
         for (int axis = 0; axis < 2; axis++)
-            sum[axis] += weight[k] * v->line[cell + k][axis];
+            sum[axis] += weight[k] * line[k][axis];
     for (int axis = 0; axis < 2; axis++)
         at[axis] += (int64_t)(sum[axis] * (1 << DPR__PLACE_BITS));
 }
@@ -80,22 +95,44 @@ static const uint8_t *find_pixel(const struct view *v, int64_t y, int64_t x) {
     return v->pixels + y * v->row_bytes + x * v->channels;
 }
 
-/* Whole pixels: x runs forwards or backwards through one row. */
+static inline void copy_pixel(uint8_t *dst, const uint8_t *src, int64_t channels) {
+    for (int64_t c = 0; c < channels; c++)
+        dst[c] = src[c];
+}
+
+/* n pixels; each of src lies before the last. */
+static inline void copy_turned(uint8_t *dst, const uint8_t *src, int64_t n, int64_t channels) {
+    for (int64_t i = 0; i < n; i++)
+        copy_pixel(dst + i * channels, src - i * channels, channels);
+}
+
+/* Whole pixels: x runs forwards or backwards through one row, first + step·x. */
 static void copy_row(const struct view *v, int64_t y, int64_t from, int64_t to, uint8_t *dst) {
     const int64_t *my = v->draw.matrix[0], *mx = v->draw.matrix[1];
     int64_t width = v->draw.param->width, channels = v->channels;
     int64_t row = (my[0] * y + my[2]) >> DPR__PLACE_BITS, first = mx[2] >> DPR__PLACE_BITS;
     int64_t step = mx[1] >> DPR__PLACE_BITS;
-    bool inside = row >= 0 && row < v->draw.param->height;
-    if (step == 1 && inside && from + first >= 0 && to + first <= width) {
-        memcpy(dst, find_pixel(v, row, from + first), (size_t)((to - from) * channels));
-        return;
-    }
-    for (int64_t x = from; x < to; x++, dst += channels) {
-        const uint8_t *src = find_pixel(v, row, first + step * x);
-        for (int64_t c = 0; c < channels; c++)
-            dst[c] = src[c];
-    }
+    /* Where the image itself is read: from a to b − 1. */
+    int64_t a = step > 0 ? -first : first - width + 1, b = a + width;
+    a = a < from ? from : a > to ? to : a;
+    b = b < a ? a : b > to ? to : b;
+    for (int64_t x = from; x < a; x++)
+        copy_pixel(dst + (x - from) * channels, find_pixel(v, row, first + step * x), channels);
+    for (int64_t x = b; x < to; x++)
+        copy_pixel(dst + (x - from) * channels, find_pixel(v, row, first + step * x), channels);
+    const uint8_t *src = find_pixel(v, row, first + step * a);
+    dst += (a - from) * channels;
+    if (src == v->outside)
+        for (int64_t x = a; x < b; x++, dst += channels)
+            copy_pixel(dst, src, channels);
+    else if (step > 0)
+        memcpy(dst, src, (size_t)((b - a) * channels));
+    else if (channels == 1)
+        copy_turned(dst, src, b - a, 1);
+    else if (channels == 3)
+        copy_turned(dst, src, b - a, 3);
+    else
+        copy_turned(dst, src, b - a, channels);
 }
 
 static inline void blend_four(const uint8_t *const near[4], int64_t channels, int32_t wy,
@@ -109,53 +146,73 @@ static inline void blend_four(const uint8_t *const near[4], int64_t channels, in
     }
 }
 
-static void sample_row(struct view *v, int64_t y, int64_t from, int64_t to, uint8_t *dst) {
+/* The four pixels around (y, x). */
+static inline void find_four(const struct view *v, int64_t y, int64_t x, int64_t channels,
+                             const uint8_t *near[4]) {
+    if (y >= 0 && y + 1 < v->draw.param->height && x >= 0 && x + 1 < v->draw.param->width) {
+        near[0] = v->pixels + y * v->row_bytes + x * channels;
+        near[1] = near[0] + channels;
+        near[2] = near[0] + v->row_bytes;
+        near[3] = near[2] + channels;
+    } else {
+        for (int64_t i = 0; i < 4; i++)
+            near[i] = find_pixel(v, y + i / 2, x + i % 2);
+    }
+}
+
+static inline void sample_span(const struct view *v, int64_t y, int64_t from, int64_t to,
+                               int64_t channels, uint8_t *dst) {
     enum { SHIFT = DPR__PLACE_BITS - DPR__WEIGHT_BITS, ONE = 1 << DPR__WEIGHT_BITS };
     const int64_t *my = v->draw.matrix[0], *mx = v->draw.matrix[1];
-    const int64_t height = v->draw.param->height, width = v->draw.param->width;
-    if (v->draw.spacing > 0)
-        fill_line(v, y);
-    for (int64_t x = from; x < to; x++, dst += v->channels) {
+    for (int64_t x = from; x < to; x++, dst += channels) {
         int64_t at[2] = {my[0] * y + my[1] * x + my[2], mx[0] * y + mx[1] * x + mx[2]};
+        const uint8_t *near[4];
         if (v->draw.spacing > 0)
             displace(v, x, at);
         int64_t py = (at[0] + (1 << (SHIFT - 1))) >> SHIFT;
         int64_t px = (at[1] + (1 << (SHIFT - 1))) >> SHIFT;
-        int64_t iy = py >> DPR__WEIGHT_BITS, ix = px >> DPR__WEIGHT_BITS;
-        const uint8_t *near[4];
-        if (iy >= 0 && iy + 1 < height && ix >= 0 && ix + 1 < width) {
-            near[0] = v->pixels + iy * v->row_bytes + ix * v->channels;
-            near[1] = near[0] + v->channels;
-            near[2] = near[0] + v->row_bytes;
-            near[3] = near[2] + v->channels;
-        } else {
-            for (int64_t i = 0; i < 4; i++)
-                near[i] = find_pixel(v, iy + i / 2, ix + i % 2);
-        }
-        int32_t wy = (int32_t)(py & (ONE - 1)), wx = (int32_t)(px & (ONE - 1));
+        find_four(v, py >> DPR__WEIGHT_BITS, px >> DPR__WEIGHT_BITS, channels, near);
+        blend_four(near, channels, (int32_t)(py & (ONE - 1)), (int32_t)(px & (ONE - 1)), dst);
+    }
+}
+
+static void sample_row(struct view *v, int64_t y, int64_t from, int64_t to, uint8_t *dst) {
+    if (v->draw.spacing > 0)
+        fill_line(v, y);
+    for (int64_t end; from < to; dst += (end - from) * v->channels, from = end) {
+        end = from + PIECE < to ? from + PIECE : to;
+        if (v->draw.spacing > 0)
+            fill_weights(v, from, end);
         if (v->channels == 1)
-            blend_four(near, 1, wy, wx, dst);
+            sample_span(v, y, from, end, 1, dst);
         else if (v->channels == 3)
-            blend_four(near, 3, wy, wx, dst);
+            sample_span(v, y, from, end, 3, dst);
         else
-            blend_four(near, v->channels, wy, wx, dst);
+            sample_span(v, y, from, end, v->channels, dst);
     }
 }
 
 /* ---- what comes after ---- */
 
-static void colour_row(const struct view *v, int64_t n, uint8_t *dst) {
-    const dpr__augment_draw *d = &v->draw;
-    for (int64_t i = 0; i < n; i++, dst += v->channels) {
+static inline void colour_span(const dpr__augment_draw *d, int64_t n, int64_t channels,
+                               uint8_t *dst) {
+    for (int64_t i = 0; i < n; i++, dst += channels) {
         int32_t sum[DPR__CHANNELS];
-        for (int64_t c = 0; c < v->channels; c++) {
+        for (int64_t c = 0; c < channels; c++) {
             sum[c] = d->offset;
-            for (int64_t from = 0; from < v->channels; from++)
+            for (int64_t from = 0; from < channels; from++)
                 sum[c] += d->colour[c][from] * dst[from];
         }
-        for (int64_t c = 0; c < v->channels; c++)
+        for (int64_t c = 0; c < channels; c++)
             dst[c] = dpr__to_byte(sum[c]);
     }
+}
+
+static void colour_row(const struct view *v, int64_t n, uint8_t *dst) {
+    if (v->channels == 3)
+        colour_span(&v->draw, n, 3, dst);
+    else
+        colour_span(&v->draw, n, v->channels, dst);
 }
 
 /* Pixels from … to − 1 of row y. */
