@@ -36,6 +36,8 @@ char *read_net(const char *argument, const char *what, const char **name);
 /* The model of a NET|MODEL argument or of --net; --classes fills in what a net leaves open.
  * Returns EXIT_DONE, or another status after a message. */
 int open_net_or_model(dpr_context *context, const struct settings *settings, dpr_model **out);
+/* EXIT_USAGE after a message where --augment is no list of augmentations: known before data is read. */
+int check_augment(dpr_context *context, const struct settings *settings);
 /* What a network says of its input: with of_data the images decide; rank 0: nothing is said. */
 struct net_input {
     dpr_shape image;

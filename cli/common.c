@@ -141,6 +141,12 @@ int open_net_or_model(dpr_context *context, const struct settings *settings, dpr
     return status == DPR_OK ? EXIT_DONE : fail(context);
 }
 
+int check_augment(dpr_context *context, const struct settings *settings) {
+    if (dpr_augment_check(context, settings->training.augment) == DPR_OK)
+        return EXIT_DONE;
+    return complain(EXIT_USAGE, "--%s", dpr_error(context));
+}
+
 dpr_status open_training_half(dpr_context *context, const struct settings *s,
                               const struct net_input *input, dpr_open_options *options,
                               dpr_data **out) {

@@ -171,7 +171,9 @@ static int preview(dpr_context *context, const struct settings *settings) {
     dpr_open_options options;
     dpr_data *data;
     const char *path = settings->words[1];
-    int status = read_input(context, settings, &input);
+    int status = check_augment(context, settings);
+    if (status == EXIT_DONE)
+        status = read_input(context, settings, &input);
     if (status != EXIT_DONE)
         return status;
     if (open_training_half(context, settings, &input, &options, &data) != DPR_OK)

@@ -233,6 +233,8 @@ static int read_own_net(struct run *run) {
 static int prepare(struct run *run) {
     int status = set_names(run);
     if (status == EXIT_DONE)
+        status = check_augment(run->context, run->settings);
+    if (status == EXIT_DONE)
         status = try_out(run->out);
     if (status == EXIT_DONE)
         status = read_own_net(run);

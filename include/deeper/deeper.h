@@ -372,6 +372,9 @@ const dpr_data_info *dpr_data_describe(const dpr_data *data);
 size_t dpr_data_count(const dpr_data *data);
 const uint8_t *dpr_data_images(const dpr_data *data);
 const int32_t *dpr_data_labels(const dpr_data *data);
+/* Checks the grammar of dpr_train_options' `augment` before there is a set. Errors: DPR_E_ARGUMENT names the item, its range and the
+ * nearest word. */
+dpr_status dpr_augment_check(dpr_context *context, const char *augment);
 /* What a training run with these options shows the network of images index[0 … n − 1] in an epoch (1 is the first): the set's
  * own pixels where augment is NULL. pixels: u8 (n, height, width, channels), the caller's.
  * Errors: DPR_E_ARGUMENT names what is wrong with `augment`, an index or the epoch. */

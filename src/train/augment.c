@@ -184,6 +184,11 @@ dpr_status dpr__augment_parse(dpr_context *context, const char *text, dpr__augme
     return check_idle(context, seen, out);
 }
 
+dpr_status dpr_augment_check(dpr_context *context, const char *augment) {
+    dpr__augment_param param;
+    return dpr__augment_parse(context, augment, &param);
+}
+
 dpr_status dpr__augment_text(dpr_context *context, const dpr__augment_param *param, char **out) {
     dpr__text text;
     dpr__text_init(&text, context);
