@@ -38,6 +38,11 @@ def read_png(path):
     return width, height, channels, rows
 
 
+def read_size(path):
+    with open(path, "rb") as file:
+        return struct.unpack(">II", file.read(24)[16:])
+
+
 class Sheet:
     """A contact sheet, to be read cell by cell."""
 
@@ -106,14 +111,14 @@ class Preview(Case):
     def test_sizes_and_colours(self):
         write_pictures(self.path("photos"), ["cat", "dog"], 3, side=10, channels=3)
         self.ok("data", "preview", "photos", "a.png", "--augment", "saturation=0.5,pad=mean,rotate")
-        self.assertEqual(read_png(self.path("a.png"))[:3], (9 * 94 + 16, 6 * 94 + 4, 3))
+        self.assertEqual(read_size(self.path("a.png")), (9 * 94 + 16, 6 * 94 + 4))
         told = self.ok("data", "preview", "photos", "a.png", "--net",
                        "input 20 16 3, linear classes", "--json")
         self.assertEqual(told.lines(), [{"out": "a.png"}])
-        self.assertEqual(read_png(self.path("a.png"))[:3], (9 * 68 + 4, 6 * 84 + 4, 3))
+        self.assertEqual(read_size(self.path("a.png")), (9 * 68 + 4, 6 * 84 + 4))
         png(self.path("photos", "train", "cat", "other.png"), 12, 14, 3, bytes(12 * 14 * 3))
         self.says(self.ok("data", "preview", "photos", "a.png"), "differ in size", "32 × 32")
-        self.assertEqual(read_png(self.path("a.png"))[0], 9 * 100 + 4)
+        self.assertEqual(read_size(self.path("a.png"))[0], 9 * 100 + 4)
 
     def test_what_fails(self):
         self.usage("data", "preview", "set")
