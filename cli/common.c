@@ -151,7 +151,9 @@ dpr_status open_training_half(dpr_context *context, const struct settings *s,
                               const struct net_input *input, dpr_open_options *options,
                               dpr_data **out) {
     *options = s->data;
-    options->image = input->of_data ? (dpr_shape){0} : input->image;
+    options->image = input->image;
+    if (input->of_data)
+        options->image.rank = 0; /* as the files are */
     if (options->validation == 0 && s->training.patience > 0)
         options->validation = 0.1;
     options->fit = strcmp(s->fit, "crop") == 0      ? DPR_CROP
