@@ -21,7 +21,7 @@ static uint64_t counter_of(uint64_t epoch, int64_t image) {
     return epoch << 32 | (uint32_t)image;
 }
 
-static dpr__draw draw(uint64_t seed, uint64_t counter, uint32_t stream) {
+static dpr__draw draw_words(uint64_t seed, uint64_t counter, uint32_t stream) {
     return dpr__philox(seed, DPR__PURPOSE_AUGMENT, stream, counter);
 }
 
@@ -43,7 +43,7 @@ static bool is_flipped(const dpr__augment_param *p, uint64_t seed, uint64_t epoc
         return false;
     bool alternates = p->flip == DPR__FLIP_ALTERNATE;
     uint64_t counter = counter_of(alternates ? 0 : epoch, image);
-    return ((draw(seed, counter, FLIP).word[0] ^ (alternates ? epoch : 0)) & 1) != 0;
+    return ((draw_words(seed, counter, FLIP).word[0] ^ (alternates ? epoch : 0)) & 1) != 0;
 }
 
 /* The inverse of rotate · shear · scale: what an output place, from the centre, was before. */
@@ -69,14 +69,14 @@ static void draw_places(const dpr__augment_param *p, bool flipped, dpr__augment_
     double inverse[2][2] = {{1, 0}, {0, 1}}, at[2] = {0, flipped ? (double)(p->width - 1) : 0};
     const double centre[2] = {(double)(p->height - 1) / 2, (double)(p->width - 1) / 2};
     if (p->crop > 0) {
-        dpr__draw d = draw(out->seed, out->counter, CROP);
+        dpr__draw d = draw_words(out->seed, out->counter, CROP);
         for (int i = 0; i < 2; i++)
             at[i] += (double)whole_around_zero(d.word[i], p->crop);
     }
     if (p->rotate > 0 || p->scale > 0 || p->shear > 0)
-        draw_inverse(p, draw(out->seed, out->counter, AFFINE), inverse);
+        draw_inverse(p, draw_words(out->seed, out->counter, AFFINE), inverse);
     if (p->translate > 0) {
-        dpr__draw d = draw(out->seed, out->counter, TRANSLATE);
+        dpr__draw d = draw_words(out->seed, out->counter, TRANSLATE);
         for (int i = 0; i < 2; i++)
             at[i] -= around_zero(d.word[i], p->translate);
     }
@@ -93,9 +93,10 @@ static void draw_places(const dpr__augment_param *p, bool flipped, dpr__augment_
 
 /* A knot is uniform in (−a, a). The spline's sum over i of B_i² is 151/315 on average over a cell, so the field's deviation is
  * a/√3 · 151/315; `elastic` says what that should be. */
-void dpr__elastic_knots(const dpr__augment_draw *at, int64_t row, int64_t pair, double out[4]) {
-    double reach = at->param->elastic * 1.7320508075688772935 * 315 / 151;
-    dpr__draw d = draw(at->seed, at->counter, ELASTIC + (uint32_t)(row * DPR__KNOTS + pair));
+void dpr__elastic_knots(const dpr__augment_draw *draw, int64_t row, int64_t pair, double out[4]) {
+    double reach = draw->param->elastic * 1.7320508075688772935 * 315 / 151;
+    dpr__draw d =
+        draw_words(draw->seed, draw->counter, ELASTIC + (uint32_t)(row * DPR__KNOTS + pair));
     for (int i = 0; i < 4; i++)
         out[i] = around_zero(d.word[i], reach);
 }
@@ -127,7 +128,7 @@ static void draw_colours(const dpr__augment_param *p, int64_t channels, const ui
     out->coloured = p->brightness > 0 || p->contrast > 0 || p->saturation > 0;
     if (!out->coloured)
         return;
-    dpr__draw d = draw(out->seed, out->counter, COLOUR);
+    dpr__draw d = draw_words(out->seed, out->counter, COLOUR);
     double b = 1 + around_zero(d.word[0], p->brightness);
     double k = 1 + around_zero(d.word[1], p->contrast);
     double s = 1 + around_zero(d.word[2], p->saturation);
@@ -161,7 +162,7 @@ void dpr__augment_draw_image(const dpr__augment_param *p, int64_t channels, cons
     draw_places(p, is_flipped(p, seed, epoch, image), out);
     draw_colours(p, channels, pixels, out);
     if (p->cutout > 0)
-        out->cut = box_around(p, draw(seed, out->counter, CUTOUT), p->cutout, p->cutout);
+        out->cut = box_around(p, draw_words(seed, out->counter, CUTOUT), p->cutout, p->cutout);
 }
 
 /* ---- pairs ---- */
@@ -195,13 +196,13 @@ void dpr__mix_draw_image(const dpr__augment_param *p, uint64_t seed, uint64_t ep
     if (p->mixup == 0 && p->cutmix == 0)
         return;
     uint64_t counter = counter_of(epoch, image);
-    dpr__draw d = draw(seed, counter, MIX);
+    dpr__draw d = draw_words(seed, counter, MIX);
     out->partner = (int32_t)dpr__below(d.word[0], (uint32_t)p->n);
     /* With both kinds, each image takes one of them. */
     bool boxed = p->cutmix > 0 && (p->mixup == 0 || (d.word[3] & 1) != 0);
     double share = draw_beta(boxed ? p->cutmix : p->mixup, d.word[1], d.word[2]);
     if (boxed)
-        draw_box(p, draw(seed, counter, BOX), share, out);
+        draw_box(p, draw_words(seed, counter, BOX), share, out);
     else
         out->share = share_of(share);
 }
