@@ -139,14 +139,17 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
 }
 
 /* The arguments of a row kernel over ROWS × COLUMNS. */
-static void make_call(const dpr__kernel *kernel, dpr__tensor src[3], dpr__call *call) {
+static void make_call(const dpr__kernel *kernel, dpr__tensor src[4], dpr__call *call) {
     static const dpr__sum_param last = {.axes = 2}, first = {.axes = 1};
     static const dpr__one_hot_param one_hot = {.classes = COLUMNS};
     static const dpr__draw_param draw = {.ordinal = 1, .shape = {2, {ROWS, COLUMNS}}};
     static const dpr__order_param order = {.n = 60000, .shuffle = true, .batch = ROWS};
+    static const dpr__augment_param augment = {
+        .n = ROWS, .height = 8, .width = COLUMNS / 8, .crop = 2, .flip = 1, .rotate = 10};
     static uint64_t seed = 1, tick = 2;
     static int32_t batch = 3;
     const dpr_shape space = dpr_shape_of(ROWS, COLUMNS), row = dpr_shape_of(ROWS);
+    const dpr_shape pictures = dpr_shape_of(ROWS, 8, COLUMNS / 8, 1);
     const dpr__tensor index = {DPR_I32, row, indices, DPR__PLAIN};
     bool takes_halves = kernel->run.rows->takes_halves;
     src[0] = (dpr__tensor){kernel->dtype, space, takes_halves ? (void *)halves : a,
@@ -181,6 +184,14 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[3], dpr__call *
         if (kernel->op == DPR__OP_order)
             call->dst = (dpr__tensor){DPR_I32, row, c, DPR__PLAIN};
         break;
+    case DPR__OP_augment: /* ROWS images of 8 × 8 */
+        src[0] = (dpr__tensor){DPR_U8, pictures, a, DPR__PLAIN};
+        src[1] = index;
+        src[2] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN};
+        src[3] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick, DPR__PLAIN};
+        call->param = &augment;
+        call->dst = (dpr__tensor){DPR_U8, pictures, c, DPR__PLAIN};
+        break;
     default:
         make_map_call(kernel->op, src, call);
         break;
@@ -190,7 +201,7 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[3], dpr__call *
 }
 
 static void call_rows(const dpr__kernel *kernel) {
-    dpr__tensor src[3];
+    dpr__tensor src[4];
     dpr__call call;
     make_call(kernel, src, &call);
     kernel->run.rows->run(&call, 0, kernel->run.rows->units(&call));

@@ -36,6 +36,18 @@ char *read_net(const char *argument, const char *what, const char **name);
 /* The model of a NET|MODEL argument or of --net; --classes fills in what a net leaves open.
  * Returns EXIT_DONE, or another status after a message. */
 int open_net_or_model(dpr_context *context, const struct settings *settings, dpr_model **out);
+/* EXIT_USAGE after a message where --augment is no list of augmentations: known before data is read. */
+int check_augment(dpr_context *context, const struct settings *settings);
+/* What a network says of its input: with of_data the images decide; rank 0: nothing is said. */
+struct net_input {
+    dpr_shape image;
+    bool of_data;
+};
+/* Opens the training half in the size that the network takes; where images decide that and differ in size, it is the network's, or
+ * 32 × 32, and this is noted. *options, which has the settings' --val, is what the other halves are to be opened with. */
+dpr_status open_training_half(dpr_context *context, const struct settings *settings,
+                              const struct net_input *input, dpr_open_options *options,
+                              dpr_data **out);
 /* What dpr_data_open must know to bring images to the form that the model was trained on. */
 dpr_open_options options_for_model(const dpr_model *model);
 
@@ -61,5 +73,6 @@ int command_graph(const struct settings *settings);
 int command_bench(const struct settings *settings);
 int command_data_info(const struct settings *settings);
 int command_data_letters(const struct settings *settings);
+int command_data_preview(const struct settings *settings);
 
 #endif

@@ -141,6 +141,37 @@ int open_net_or_model(dpr_context *context, const struct settings *settings, dpr
     return status == DPR_OK ? EXIT_DONE : fail(context);
 }
 
+int check_augment(dpr_context *context, const struct settings *settings) {
+    if (dpr_augment_check(context, settings->training.augment) == DPR_OK)
+        return EXIT_DONE;
+    return complain(EXIT_USAGE, "--%s", dpr_error(context));
+}
+
+dpr_status open_training_half(dpr_context *context, const struct settings *s,
+                              const struct net_input *input, dpr_open_options *options,
+                              dpr_data **out) {
+    *options = s->data;
+    options->image = input->image;
+    if (input->of_data)
+        options->image.rank = 0; /* as the files are */
+    if (options->validation == 0 && s->training.patience > 0)
+        options->validation = 0.1;
+    options->fit = strcmp(s->fit, "crop") == 0      ? DPR_CROP
+                   : strcmp(s->fit, "stretch") == 0 ? DPR_STRETCH
+                                                    : DPR_FIT;
+    dpr_status status = dpr_data_open(context, s->words[0], DPR_TRAIN, options, out);
+    if (status != DPR_E_SHAPE || !input->of_data)
+        return status;
+    bool known = input->image.rank != 0;
+    options->image =
+        dpr_shape_of(known ? input->image.dim[0] : 32, known ? input->image.dim[1] : 32, 0);
+    note(s,
+         "the images differ in size: they are brought to %lld × %lld (--fit %s); "
+         "--net chooses another size",
+         (long long)options->image.dim[0], (long long)options->image.dim[1], s->fit);
+    return dpr_data_open(context, s->words[0], DPR_TRAIN, options, out);
+}
+
 dpr_open_options options_for_model(const dpr_model *model) {
     const dpr_data_info *info = dpr_model_describe(model);
     dpr_open_options options = dpr_open_options_default();

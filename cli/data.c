@@ -1,6 +1,7 @@
-/* deeper data info DATA, deeper data letters -o DIR */
+/* deeper data info DATA, deeper data preview DATA OUT.png, deeper data letters -o DIR */
 #include "cli.h"
 #include "json.h"
+#include <stdlib.h>
 #include <unistd.h>
 
 /* ---- info ---- */
@@ -145,6 +146,56 @@ int command_data_info(const struct settings *settings) {
     int status = open_context(settings, NULL, &context);
     if (status == EXIT_DONE)
         status = show(context, settings);
+    dpr_context_destroy(context);
+    return status;
+}
+
+/* ---- preview ---- */
+
+static int read_input(dpr_context *context, const struct settings *settings,
+                      struct net_input *out) {
+    const char *name;
+    out->of_data = settings->net == NULL;
+    if (settings->net == NULL)
+        return EXIT_DONE;
+    char *net = read_net(settings->net, "--net", &name);
+    if (net == NULL)
+        return EXIT_FAILED;
+    dpr_status status = dpr_net_check(context, name, net, &out->image, &out->of_data);
+    free(net);
+    return status == DPR_OK ? EXIT_DONE : fail(context);
+}
+
+static int preview(dpr_context *context, const struct settings *settings) {
+    struct net_input input = {0};
+    dpr_open_options options;
+    dpr_data *data;
+    const char *path = settings->words[1];
+    int status = check_augment(context, settings);
+    if (status == EXIT_DONE)
+        status = read_input(context, settings, &input);
+    if (status != EXIT_DONE)
+        return status;
+    if (open_training_half(context, settings, &input, &options, &data) != DPR_OK)
+        return fail(context);
+    if (dpr_data_preview(data, settings->training.augment, settings->training.seed, path) != DPR_OK)
+        status = fail(context);
+    dpr_data_destroy(data);
+    if (status == EXIT_DONE && settings->json) {
+        out_value *all = out_object();
+        out_set(all, "out", out_text(path));
+        out_print(all, stdout);
+    } else if (status == EXIT_DONE) {
+        note(settings, "look at %s", path);
+    }
+    return status;
+}
+
+int command_data_preview(const struct settings *settings) {
+    dpr_context *context;
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE)
+        status = preview(context, settings);
     dpr_context_destroy(context);
     return status;
 }

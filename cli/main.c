@@ -36,6 +36,18 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
          "part of the training half that is held back for validation", .high_open = true,          \
          .otherwise = (otherwise_))
 
+#define FIT_OPTION                                                                                 \
+    WORD("fit", fit, FITS, "RULE",                                                                 \
+         "how images of other sizes are brought to the network's: whole on black, the middle cut " \
+         "out, or stretched")
+#define AUGMENT_OPTION                                                                             \
+    TEXT("augment", training.augment, "LIST",                                                      \
+         "change training images at random, each time anew: crop=4, pad=reflect, flip=alternate, " \
+         "rotate=15, scale=0.1, shear=10, translate=2, elastic=1, smooth=4, brightness=0.2, "      \
+         "contrast=0.2, saturation=0.2, cutout=8, mixup=0.2, cutmix=1; any of them, with commas "  \
+         "between",                                                                                \
+         .otherwise = "no changes")
+
 static const struct option TRAIN[] = {
     TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",
          .otherwise = "the two-layer one"),
@@ -61,13 +73,12 @@ static const struct option TRAIN[] = {
     FLAG("class-weights", training.class_weights, "weigh classes by 1 / their share"),
     WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer"),
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N",
-         "of first weights, order of images, dropout"),
+         "of first weights, order of images, dropout, --augment"),
     VAL_OPTION("0; 0.1 with --patience"),
     COUNT("patience", training.patience, 0, 1e6, "EPOCHS",
           "stop after so many epochs without a better validation accuracy; 0: never"),
-    WORD("fit", fit, FITS, "RULE",
-         "how images of other sizes are brought to the network's: whole on black, the middle cut "
-         "out, or stretched"),
+    AUGMENT_OPTION,
+    FIT_OPTION,
     TEXT("out", out, "FILE", "the model", .letter = 'o',
          .otherwise = "DATA's name with .safetensors, here"),
     FLAG("resume", resume, "go on with the run of --out where there is one"),
@@ -114,6 +125,16 @@ static const struct option BENCH[] = {
 
 static const struct option DATA_INFO[] = {JSON_OPTION, END};
 
+static const struct option DATA_PREVIEW[] = {
+    AUGMENT_OPTION,
+    LONG("seed", training.seed, 0, 18446744073709551615.0, "N", "of the draws"),
+    TEXT("net", net, "NET", "show images in the size that this network takes",
+         .otherwise = "as they are"),
+    FIT_OPTION,
+    FLAG("quiet", quiet, "print errors only", .letter = 'q'),
+    JSON_OPTION,
+    END};
+
 static const struct option DATA_LETTERS[] = {
     TEXT("out", out, "DIR", "where the set goes", .letter = 'o'),
     LIST("fonts", fonts, "DIR", "look for fonts there, in all depths; may be given again",
@@ -156,6 +177,11 @@ const struct command COMMANDS[] = {
      "Prints sizes, classes, balance, duplicates and unreadable files. The exit status is 1 when a "
      "file cannot be read or a class is empty in a half.",
      1, 1, DATA_INFO, command_data_info},
+    {"data preview", "DATA OUT.png", "Draws a sheet of training images, also augmented",
+     "Each row begins with an image as it is; behind it stands what a training with this --augment "
+     "and --seed shows the network in the epochs 1 to 8. Without --augment a row holds images of "
+     "one class.",
+     2, 2, DATA_PREVIEW, command_data_preview},
     {"data letters", "--out DIR", "Makes the letters set from fonts",
      "Renders the letters A to J, 28 x 28 pixels, as a set of IDX files. No font family is in both "
      "halves.",

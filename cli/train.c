@@ -34,8 +34,7 @@ struct run {
     dpr_model *model;
     dpr_trainer *trainer;
     struct progress progress;
-    dpr_shape made_for;                  /* what --net says of its input; rank 0: nothing */
-    bool of_data;                        /* and that the data decides */
+    struct net_input input;              /* of --net */
     double began, saved, decode_seconds; /* now_seconds() of the process and the last checkpoint */
     bool complete;                       /* resumed from OUT, and nothing is left to do */
 };
@@ -108,43 +107,13 @@ static int try_log(struct run *run) {
 
 /* ---- preparing ---- */
 
-static dpr_open_options data_options(const struct settings *s, const dpr_shape *image) {
-    dpr_open_options options = s->data;
-    options.image = *image;
-    if (options.validation == 0 && s->training.patience > 0)
-        options.validation = 0.1;
-    options.fit = strcmp(s->fit, "crop") == 0      ? DPR_CROP
-                  : strcmp(s->fit, "stretch") == 0 ? DPR_STRETCH
-                                                   : DPR_FIT;
-    return options;
-}
-
-/* The training half, in the size that the network takes. Without --net, or with `input data`, the images decide that; where
- * they differ in size, it is the network's, or 32 × 32. */
-static dpr_status open_train(struct run *run, dpr_open_options *options) {
-    static const dpr_shape any = {0};
-    bool decides = run->net == NULL || run->of_data;
-    *options = data_options(run->settings, decides ? &any : &run->made_for);
-    dpr_status status = dpr_data_open(run->context, run->data, DPR_TRAIN, options, &run->train);
-    if (status != DPR_E_SHAPE || !decides)
-        return status;
-    bool known = run->made_for.rank != 0;
-    options->image =
-        dpr_shape_of(known ? run->made_for.dim[0] : 32, known ? run->made_for.dim[1] : 32, 0);
-    note(run->settings,
-         "the images differ in size: they are brought to %lld × %lld (--fit %s); "
-         "--net chooses another size",
-         (long long)options->image.dim[0], (long long)options->image.dim[1], run->settings->fit);
-    return dpr_data_open(run->context, run->data, DPR_TRAIN, options, &run->train);
-}
-
 /* A network that takes the data's size is another one than that which its name stands for, and this is said. */
 static void tell_of_size(const struct run *run) {
     char natural[160], here[160];
     const dpr_shape *image = &dpr_data_describe(run->train)->image;
-    if (!run->of_data || run->made_for.rank == 0)
+    if (!run->input.of_data || run->input.image.rank == 0)
         return;
-    shape_text(&run->made_for, natural);
+    shape_text(&run->input.image, natural);
     if (strcmp(shape_text(image, here), natural) != 0)
         note(run->settings, "%s is made for images of %s; here it takes the data's %s",
              run->net_name, natural, here);
@@ -155,7 +124,8 @@ static void tell_of_size(const struct run *run) {
 static int open_data(struct run *run) {
     double began = now_seconds();
     dpr_open_options options;
-    dpr_status status = open_train(run, &options);
+    dpr_status status =
+        open_training_half(run->context, run->settings, &run->input, &options, &run->train);
     if (status == DPR_OK) {
         options.image = dpr_data_describe(run->train)->image;
         status = dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
@@ -248,19 +218,22 @@ static int resume(struct run *run) {
 }
 
 static int read_own_net(struct run *run) {
+    run->input.of_data = run->settings->net == NULL;
     if (run->settings->net == NULL)
         return EXIT_DONE;
     run->net = read_net(run->settings->net, "--net", &run->net_name);
     if (run->net == NULL)
         return EXIT_FAILED;
-    if (dpr_net_check(run->context, run->net_name, run->net, &run->made_for, &run->of_data) !=
-        DPR_OK)
+    if (dpr_net_check(run->context, run->net_name, run->net, &run->input.image,
+                      &run->input.of_data) != DPR_OK)
         return fail(run->context);
     return EXIT_DONE;
 }
 
 static int prepare(struct run *run) {
     int status = set_names(run);
+    if (status == EXIT_DONE)
+        status = check_augment(run->context, run->settings);
     if (status == EXIT_DONE)
         status = try_out(run->out);
     if (status == EXIT_DONE)

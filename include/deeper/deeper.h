@@ -372,6 +372,14 @@ const dpr_data_info *dpr_data_describe(const dpr_data *data);
 size_t dpr_data_count(const dpr_data *data);
 const uint8_t *dpr_data_images(const dpr_data *data);
 const int32_t *dpr_data_labels(const dpr_data *data);
+/* Checks the grammar of dpr_train_options' `augment` before there is a set. Errors: DPR_E_ARGUMENT names the item, its range and the
+ * nearest word. */
+dpr_status dpr_augment_check(dpr_context *context, const char *augment);
+/* What a training run with these options shows the network of images index[0 … n − 1] in an epoch (1 is the first): the set's
+ * own pixels where augment is NULL. pixels: u8 (n, height, width, channels), the caller's.
+ * Errors: DPR_E_ARGUMENT names what is wrong with `augment`, an index or the epoch. */
+dpr_status dpr_data_augment(const dpr_data *data, const char *augment, uint64_t seed,
+                            unsigned epoch, const int32_t *index, size_t n, uint8_t *pixels);
 
 /* ---- model -------------------------------------------------------------------------------- */
 
@@ -461,6 +469,9 @@ typedef struct dpr_train_options {
     int (*progress)(void *user, const struct dpr_progress *progress);
     void *progress_user;
     const char *data_name; /* for the run record; may be NULL */
+    /* How the training images are changed at random each time that they are shown: "crop=4,flip,cutout=8" (docs/training.md).
+     * NULL: they are not. Validation and evaluation see images as they are. Copied. */
+    const char *augment;
 } dpr_train_options;
 
 typedef struct dpr_progress {

@@ -69,6 +69,12 @@ void dpr_pixels_destroy(dpr_context *context, uint8_t *pixels);
 dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *pixels,
                          dpr_shape image);
 
+/* Draws a contact sheet of a set as PNG, atomically: up to ten rows, each with an image as it is and what `augment` (as in
+ * dpr_train_options) makes of it in the epochs 1 to 8 of a run with this seed; with NULL each with up to nine images of a class.
+ * Errors: as dpr_data_augment and dpr_png_write; DPR_E_DATA where the set is empty, or of two or four channels. */
+dpr_status dpr_data_preview(const dpr_data *data, const char *augment, uint64_t seed,
+                            const char *path);
+
 /* ---- letters ------------------------------------------------------------------------------ */
 
 typedef struct dpr_letters_options {

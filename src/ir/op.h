@@ -159,6 +159,18 @@ typedef struct dpr__draw_param {
     int64_t ordinal;
     dpr_shape shape;
 } dpr__draw_param;
+enum { DPR__PAD_ZERO, DPR__PAD_MEAN, DPR__PAD_REFLECT };
+enum { DPR__FLIP_NEVER, DPR__FLIP_RANDOM, DPR__FLIP_ALTERNATE };
+/* augment, mix_partner, mix_share: how far each image may be changed; a 0 leaves that kind out (docs/training.md says what they mean). */
+typedef struct dpr__augment_param {
+    int64_t n, height, width; /* of the set's images */
+    int64_t fill;             /* byte c: the set's mean of channel c */
+    int64_t crop, pad, flip, cutout;
+    double rotate, scale, shear, translate; /* degrees, share, degrees, pixels */
+    double elastic, smooth;                 /* pixels */
+    double brightness, contrast, saturation;
+    double mixup, cutmix; /* α of the Beta distribution */
+} dpr__augment_param;
 /* conv2d and its two gradients; an op names only the members that it reads, the others are 0. */
 typedef struct dpr__conv_param {
     int64_t stride_h, stride_w, dilation_h, dilation_w;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE };
+enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE, TEXT };
 
 /* A number lies in [low, high], or (low, …, high) where an end is open. */
 struct option {
@@ -39,6 +39,7 @@ static const struct option table[] = {
     ROW(REAL, clip_norm, .low = 0, .high = 1e9),
     ROW(FLAG, class_weights, .low = 0),
     ROW(COUNT, patience, .low = 0, .high = 1000000),
+    ROW(TEXT, augment, .low = 0),
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
 
@@ -72,8 +73,10 @@ static double number(const dpr_train_options *options, const struct option *opti
     return *(const double *)place(options, option);
 }
 
+/* A text that is not given is "". */
 static const char *word(const dpr_train_options *options, const struct option *option) {
-    return *(const char *const *)place(options, option);
+    const char *given = *(const char *const *)place(options, option);
+    return given != NULL ? given : "";
 }
 
 static void write_value(dpr__text *text, const dpr_train_options *options,
@@ -91,6 +94,7 @@ static void write_value(dpr__text *text, const dpr_train_options *options,
         break;
     case OPTIMIZER:
     case SCHEDULE:
+    case TEXT:
         dpr__text_json(text, word(options, option));
         break;
     }
@@ -147,6 +151,7 @@ static dpr_status check(dpr_context *context, const struct option *option,
         return check_word(context, option, *at, dpr__schedule_words, DPR__N_SCHEDULES, at);
     case SEED:
     case FLAG:
+    case TEXT: /* whoever reads it checks it */
         break;
     }
     return DPR_OK;
@@ -220,6 +225,10 @@ static bool same(dpr_context *context, const dpr_train_options *options,
     case SCHEDULE:
         return dpr__json_string(value) != NULL &&
                strcmp(dpr__json_string(value), word(options, option)) == 0;
+    case TEXT: { /* runs of versions that knew no such option have none */
+        const char *there = value != NULL ? dpr__json_string(value) : "";
+        return there != NULL && strcmp(there, word(options, option)) == 0;
+    }
     }
     return false;
 }
@@ -246,7 +255,7 @@ dpr_status dpr__options_compare(dpr_context *context, const char *path,
         if (status == DPR_OK)
             status =
                 DPR_FAIL(context, DPR_E_MISMATCH,
-                         "%s is %s here, but %.64s in the run of '%s'; a resumed run must keep "
+                         "%s is %s here, but %.200s in the run of '%s'; a resumed run must keep "
                          "it",
                          table[i].name, here.data, as_text(value), path);
         dpr__text_release(&here);

@@ -9,6 +9,8 @@ struct building {
     dpr_graph *graph;
     dpr_value epoch, batch, tick;   /* leaves */
     dpr_value rows, labels, images; /* of this minibatch */
+    dpr_value partners,
+        share; /* labels (batch) and parts (batch 1) of what is mixed in; 0: nothing is */
     dpr__net_build net;
     dpr_value loss;
 };
@@ -29,28 +31,60 @@ static void append_data(struct building *b) {
     dpr_value all_labels = dpr_input(graph, "train.labels", DPR_I32, dpr_shape_of(n));
     dpr_value index = dpr__order(graph, seed, b->epoch, b->batch, n, true);
     b->rows = dpr__rows(graph, b->batch, n);
-    b->images = dpr_gather(graph, pool, index);
+    const dpr__augment_param *augment = b->plan->augment;
+    b->images = augment == NULL
+                    ? dpr_gather(graph, pool, index)
+                    : dpr__augment(graph, DPR__OP_augment, augment, pool, index, seed, b->epoch);
     b->labels = dpr_gather(graph, all_labels, index);
+    if (augment != NULL && dpr__augment_mixes(augment)) {
+        b->partners =
+            dpr_gather(graph, all_labels,
+                       dpr__augment(graph, DPR__OP_mix_partner, augment, 0, index, seed, b->epoch));
+        b->share = dpr__augment(graph, DPR__OP_mix_share, augment, 0, index, seed, b->epoch);
+    }
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;
 }
 
-/* Cross entropy against one-hot targets, smoothed to t(1 − ε) + ε/k. With class weights each row
+/* own + share·(partner's − own). */
+static dpr_value mixed(struct building *b, dpr_value own, dpr_value partners, dpr_value share) {
+    dpr_value difference = dpr_subtract(b->graph, partners, own);
+    return dpr_add(b->graph, own, dpr_multiply(b->graph, difference, share));
+}
+
+/* What the logits of each row should be, (batch × k): one-hot, of two classes where images are mixed. */
+static dpr_value append_targets(struct building *b, int64_t k) {
+    dpr_value own = dpr_one_hot(b->graph, b->labels, k);
+    if (b->partners == 0)
+        return own;
+    dpr_value share = dpr_reshape(b->graph, b->share, dpr_shape_of(DPR_BATCH, 1));
+    return mixed(b, own, dpr_one_hot(b->graph, b->partners, k), share);
+}
+
+/* The weight of each row's class, (batch); of its two classes, by their parts, where images are mixed. */
+static dpr_value append_row_weights(struct building *b, int64_t k) {
+    dpr_value weights = dpr_input(b->graph, "class_weights", DPR_F32, dpr_shape_of(k));
+    dpr_value own = dpr_gather(b->graph, weights, b->labels);
+    if (b->partners == 0)
+        return own;
+    return mixed(b, own, dpr_gather(b->graph, weights, b->partners), b->share);
+}
+
+/* Cross entropy against targets that are smoothed to t(1 − ε) + ε/k. With class weights each row
  * counts w of its class, and the sum of weights divides, not the number of rows. */
 static void append_loss(struct building *b) {
     dpr_graph *graph = b->graph;
     int64_t k = b->model->info.n_classes;
     double smooth = b->plan->label_smoothing;
     dpr_graph_scope(graph, "loss");
-    dpr_value targets = dpr_one_hot(graph, b->labels, k);
+    dpr_value targets = append_targets(b, k);
     if (smooth > 0) {
         dpr_value share = dpr_constant(graph, smooth / (double)k, dpr_scalar_shape());
         targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth), share);
     }
     dpr_value per_row = dpr_softmax_cross_entropy(graph, b->net.logits, targets);
     if (b->plan->class_weights) {
-        dpr_value weights = dpr_input(graph, "class_weights", DPR_F32, dpr_shape_of(k));
-        dpr_value of_row = dpr_gather(graph, weights, b->labels);
+        dpr_value of_row = append_row_weights(b, k);
         per_row = dpr_multiply(graph, per_row, of_row);
         dpr_value total = dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false);
         dpr_value sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);

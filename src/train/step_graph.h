@@ -2,6 +2,7 @@
 #ifndef DPR_TRAIN_STEP_GRAPH_H
 #define DPR_TRAIN_STEP_GRAPH_H
 
+#include "train/augment.h"
 #include "train/model.h"
 #include "train/optimizer.h"
 
@@ -17,6 +18,7 @@ typedef struct dpr__step_plan {
     double label_smoothing;
     bool class_weights;
     dpr__optimizer optimizer;
+    const dpr__augment_param *augment; /* NULL: images are taken as they are */
 } dpr__step_plan;
 
 typedef struct dpr__step_graph {

@@ -69,7 +69,8 @@ static dpr_status compile(dpr_trainer *trainer) {
                            .steps = (int64_t)trainer->steps,
                            .label_smoothing = trainer->options.label_smoothing,
                            .class_weights = trainer->options.class_weights,
-                           .optimizer = trainer->optimizer};
+                           .optimizer = trainer->optimizer,
+                           .augment = trainer->options.augment ? &trainer->augment : NULL};
     dpr__step_graph step;
     DPR_TRY(dpr__step_graph_create(trainer->model, &plan, &step));
     dpr_program_options options = dpr_program_options_default();
@@ -105,6 +106,15 @@ static dpr_status make_best_leaves(const dpr_trainer *trainer) {
     return status;
 }
 
+/* The pixels that stand for the mean are those that the model's normalisation brings to 0. */
+static dpr_status prepare_augment(dpr_trainer *trainer) {
+    dpr__augment_param *param = &trainer->augment;
+    DPR_TRY(dpr__augment_parse(trainer->context, trainer->options.augment, param));
+    DPR_TRY(dpr__augment_text(trainer->context, param, &trainer->augment_text));
+    trainer->options.augment = trainer->augment_text[0] != '\0' ? trainer->augment_text : NULL;
+    return dpr__augment_fit(trainer->context, &trainer->model->info, trainer->data->n, param);
+}
+
 /* Everything that can be refused before the store is touched. */
 static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) {
     const dpr_data *data = trainer->data;
@@ -113,6 +123,7 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
     DPR_TRY(dpr__info_match(trainer->context, &trainer->model->info, &data->info));
     if (data->n == 0)
         return DPR_FAIL(trainer->context, DPR_E_DATA, "train: the set holds no images");
+    DPR_TRY(prepare_augment(trainer));
     if (options->validation != NULL) {
         DPR_TRY(
             dpr__info_match(trainer->context, &trainer->model->info, &options->validation->info));
@@ -168,6 +179,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     dpr_program_destroy(trainer->program);
     dpr__free(trainer->context, trainer->table);
     dpr__free(trainer->context, trainer->data_name);
+    dpr__free(trainer->context, trainer->augment_text);
     dpr__free(trainer->context, trainer->history);
     dpr__free(trainer->context, trainer);
 }

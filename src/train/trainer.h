@@ -4,6 +4,7 @@
 #ifndef DPR_TRAIN_TRAINER_H
 #define DPR_TRAIN_TRAINER_H
 
+#include "train/augment.h"
 #include "train/model.h"
 #include "train/options.h"
 
@@ -13,6 +14,8 @@ struct dpr_trainer {
     const dpr_data *data;
     dpr_train_options options; /* settled */
     char *data_name;
+    char *augment_text; /* options.augment in its one spelling; "" without */
+    dpr__augment_param augment;
     char data_sha256[65], validation_sha256[65]; /* the latter "" without a validation set */
     dpr__optimizer optimizer;
     dpr__schedule schedule;

@@ -7,7 +7,8 @@ import unittest
 
 from support import Case, DEEPER, environment, has_json, main
 
-COMMANDS = ["train", "eval", "predict", "summary", "graph", "data info", "data letters"]
+COMMANDS = ["train", "eval", "predict", "summary", "graph", "data info", "data preview",
+            "data letters"]
 NET = "input 3 3 1, linear classes"
 
 
@@ -46,6 +47,7 @@ class Help(Case):
         for arguments in (["help", "data"], ["data", "--help"]):
             result = self.ok(*arguments)
             self.assertIn("deeper data info ", result.out)
+            self.assertIn("deeper data preview ", result.out)
             self.assertIn("deeper data letters ", result.out)
 
     def test_defaults_are_told(self):
@@ -72,7 +74,7 @@ class Help(Case):
                     self.assertNotRegex(line, r"^'")
                     self.assertNotRegex(line, r"(?<!\\)--", line)
         self.assertIn("\\-\\-epochs", self.ok("help", "--man", "train").out)
-        self.assertEqual(self.ok("help", "--man", "data").out.count(".TH "), 2)
+        self.assertEqual(self.ok("help", "--man", "data").out.count(".TH "), 3)
 
     def test_completion(self):
         script = self.ok("help", "--completion", "bash").out

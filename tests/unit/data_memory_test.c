@@ -151,10 +151,29 @@ static void png_writing(void **state) {
     sweep(*state, write_image, 1);
 }
 
+static dpr_status draw_sheet(struct fixture *f) {
+    static const uint8_t images[3 * 12];
+    static const int32_t labels[3];
+    dpr_data *data;
+    dpr_data_info info = dpr_data_info_default();
+    info.image = dpr_shape_of(2, 2, 3);
+    info.n_classes = 1;
+    dpr_status status = dpr_data_create(f->context, &info, images, labels, 3, NULL, NULL, &data);
+    if (status != DPR_OK)
+        return status;
+    status = dpr_data_preview(data, "flip,elastic", 1, tree_path(&f->tree, "s.png"));
+    dpr_data_destroy(data);
+    return status;
+}
+
+static void contact_sheets(void **state) {
+    sweep(*state, draw_sheet, 4);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(idx), TEST(cifar), TEST(folders), TEST(jpegs), TEST(png_writing),
+        TEST(idx), TEST(cifar), TEST(folders), TEST(jpegs), TEST(png_writing), TEST(contact_sheets),
     };
     return has_libraries() ? cmocka_run_group_tests(tests, NULL, NULL) : SKIPPED;
 }

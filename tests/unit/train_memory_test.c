@@ -62,6 +62,7 @@ static dpr_status do_work(struct work *w) {
     options.patience = 5;
     options.validation = w->data;
     options.data_name = "sample";
+    options.augment = "crop=1,flip,mixup=1";
     THEN(dpr_model_from_net(w->context, "net", net, dpr_data_describe(w->data), 1, "auto",
                             &w->model));
     THEN(dpr_trainer_create(w->model, w->data, &options, &w->trainer));

@@ -25,6 +25,7 @@ static void steps_allocate_nothing(void **state) {
             dpr_train_options options = dpr_train_options_default();
             options.batch = 4;
             options.epochs = 3;
+            options.augment = "rotate,elastic,contrast,mixup,cutmix";
             OK(context, dpr_trainer_create(model, data, &options, &trainer));
             for (int i = 0; i < 20; i++)
                 OK(context, dpr_trainer_step(trainer, NULL));

@@ -53,8 +53,8 @@ static dpr_status set_call(dpr__cpu_plan *plan, dpr__row *row) {
     for (uint32_t i = 0; i < node->n_src; i++) {
         dpr_value value = dpr__source(step->graph, row->node, i);
         src[i] = dpr__values_tensor(&plan->values, value);
-        /* A gather reads as much of its pool as it writes. */
-        bool pool = node->op == DPR__OP_gather && i == 0;
+        /* Of a pool only as much is read as is written. */
+        bool pool = (node->op == DPR__OP_gather || node->op == DPR__OP_augment) && i == 0;
         row->bytes += dpr__value_bytes(step, pool ? row->node : value);
     }
     row->call = (dpr__call){node->param, src, dpr__values_tensor(&plan->values, row->node)};

@@ -1,0 +1,97 @@
+/* A contact sheet of a training set: what it holds, or what augmentation makes of it. */
+#include "base/context.h"
+#include "base/file.h"
+#include "train/data.h"
+#include <deeper/tools.h>
+#include <string.h>
+
+enum {
+    ROWS = 10,
+    COLUMNS = 9,
+    GAP = 4,      /* pixels between cells, and around the sheet */
+    OWN_GAP = 16, /* between an image and what is made of it */
+    GROUND = 48,  /* grey between the cells, so that their frames can be seen */
+    SIDE = 96,    /* small images are enlarged to no more than this */
+};
+
+struct sheet {
+    const dpr_data *data;
+    const char *augment;
+    uint64_t seed;
+    size_t rows, zoom, width; /* zoom: sheet pixels for one of the image's */
+    size_t bytes;             /* of an image */
+    uint8_t *pixels, *cell;
+};
+
+/* The rank-th image of a class, or −1: there are fewer. */
+static int32_t find_image(const dpr_data *data, uint32_t class, size_t rank) {
+    for (size_t i = 0; i < data->n; i++)
+        if ((uint32_t)data->labels[i] == class && rank-- == 0)
+            return (int32_t)i;
+    return -1;
+}
+
+/* Rows are classes, spread over all; where there are fewer, they come again with other images. */
+static int32_t image_at(const struct sheet *s, size_t row, size_t rank) {
+    uint32_t n = s->data->info.n_classes;
+    size_t class = n > ROWS ? row * n / ROWS : row % n;
+    size_t turns = n > ROWS ? 1 : s->rows / n + 1;
+    return find_image(s->data, (uint32_t) class, rank * turns + (n > ROWS ? 0 : row / n));
+}
+
+/* Each pixel becomes a square. */
+static void place_cell(const struct sheet *s, size_t x, size_t y) {
+    const int64_t *dim = s->data->info.image.dim;
+    size_t c = (size_t)dim[2], height = (size_t)dim[0] * s->zoom, width = (size_t)dim[1] * s->zoom;
+    for (size_t i = 0; i < height; i++)
+        for (size_t j = 0; j < width; j++)
+            memcpy(s->pixels + ((y + i) * s->width + x + j) * c,
+                   s->cell + (i / s->zoom * (size_t)dim[1] + j / s->zoom) * c, c);
+}
+
+/* The row's image, and what the epochs 1, 2, … make of it; without augmentation other images of its class. */
+static dpr_status draw_row(const struct sheet *s, size_t row, size_t y) {
+    size_t x = GAP, step = (size_t)s->data->info.image.dim[1] * s->zoom + GAP;
+    for (unsigned column = 0; column < COLUMNS; column++, x += step) {
+        bool changed = s->augment != NULL && column > 0;
+        int32_t image = image_at(s, row, s->augment != NULL ? 0 : column);
+        if (image < 0)
+            continue;
+        if (changed)
+            DPR_TRY(dpr_data_augment(s->data, s->augment, s->seed, column, &image, 1, s->cell));
+        else
+            memcpy(s->cell, s->data->images + (size_t)image * s->bytes, s->bytes);
+        place_cell(s, changed ? x + OWN_GAP - GAP : x, y);
+    }
+    return DPR_OK;
+}
+
+dpr_status dpr_data_preview(const dpr_data *data, const char *augment, uint64_t seed,
+                            const char *path) {
+    const int64_t *dim = data->info.image.dim;
+    struct sheet s = {.data = data, .augment = augment, .seed = seed};
+    size_t height = (size_t)dim[0], width = (size_t)dim[1], channels = (size_t)dim[2];
+    size_t side = height > width ? height : width;
+    if (data->n == 0 || channels == 2 || channels == 4)
+        return DPR_FAIL(data->context, DPR_E_DATA, "preview: %s",
+                        data->n == 0 ? "the set holds no images"
+                                     : "only images of one or three channels can be shown");
+    s.zoom = side < SIDE ? SIDE / side : 1;
+    s.rows = data->n < ROWS ? data->n : ROWS;
+    s.bytes = height * width * channels;
+    s.width = COLUMNS * (width * s.zoom + GAP) + (augment != NULL ? OWN_GAP : GAP);
+    size_t sheet_height = s.rows * (height * s.zoom + GAP) + GAP;
+    size_t sheet_bytes = s.width * sheet_height * channels;
+    DPR_TRY(dpr__allocate(data->context, sheet_bytes + s.bytes, 1, &s.pixels));
+    s.cell = s.pixels + sheet_bytes;
+    memset(s.pixels, GROUND, sheet_bytes);
+    dpr_status status = DPR_OK;
+    for (size_t row = 0; row < s.rows && status == DPR_OK; row++)
+        status = draw_row(&s, row, GAP + row * (height * s.zoom + GAP));
+    if (status == DPR_OK)
+        status =
+            dpr_png_write(data->context, path, s.pixels,
+                          dpr_shape_of((int64_t)sheet_height, (int64_t)s.width, (int64_t)channels));
+    dpr__free(data->context, s.pixels);
+    return status;
+}
