@@ -157,7 +157,8 @@ def compare_row(command, index, row, isa, rounds, seconds):
             peer.close()
     best = min(times, key=lambda peer: statistics.median(times[peer]))
     n = min(ours, key=lambda n: statistics.median(ours[n]))
-    return statistics.median(ours[n]), statistics.median(times[best]), n, f"{best.name}, {best.threads} threads"
+    way = best.name + (" in float32" if best.name == "onnxruntime" and row.precision == "bf16" else "")
+    return statistics.median(ours[n]), statistics.median(times[best]), n, f"{way}, {best.threads} threads"
 
 
 def check_nets(command, nets):
