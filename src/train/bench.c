@@ -167,10 +167,10 @@ static double product_flops(const dpr_graph *graph, dpr_value value) {
 }
 
 static double step_flops(const dpr_program *program) {
+    const dpr__step *step = program->step;
     double flops = 0;
-    for (size_t i = 0; i < program->step->n_groups; i++)
-        flops += product_flops(program->step->graph,
-                               program->step->members[program->step->groups[i].first]);
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        flops += step->group_of[v] != 0 ? product_flops(step->graph, v) : 0;
     return flops;
 }
 
