@@ -205,8 +205,9 @@ static dpr_status time_steps(const struct bench *b, dpr_bench_result *result) {
     dpr_status status = time_all(b, ns, &n);
     if (status == DPR_OK) {
         qsort(ns, n, sizeof *ns, by_time);
-        result->step_us = (double)ns[n / 2] / 1000;
-        result->step_us_p10 = (double)ns[n / 10] / 1000;
+        size_t middle = n / 2, tenth = n / 10;
+        result->step_us = (double)ns[middle] / 1000;
+        result->step_us_p10 = (double)ns[tenth] / 1000;
         result->images_per_second = b->options.batch / result->step_us * 1e6;
         result->gflops = step_flops(b->program) / result->step_us / 1000;
     }
