@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "base/random.h"
 #include "ir/shape.h"
+#include "ops/conv.h"
 #include "train/model.h"
 #include "train/optimizer.h"
 #include <math.h>
@@ -161,8 +162,9 @@ static double product_flops(const dpr_graph *graph, dpr_value value) {
     const dpr_shape *result = node->op == DPR__OP_conv2d        ? &dst
                               : node->op == DPR__OP_conv2d_data ? &a
                                                                 : &b;
-    const dpr_shape *filters = node->op == DPR__OP_conv2d_weights ? &dst : &b;
-    return 2.0 * (double)dpr__shape_count(result) * (double)dpr__shape_count(filters) /
+    /* Filters that are transformed for Winograd's method count as they were. */
+    dpr_shape filters = node->op == DPR__OP_conv2d_weights ? dst : dpr__conv_taps(node->param, &b);
+    return 2.0 * (double)dpr__shape_count(result) * (double)dpr__shape_count(&filters) /
            (double)result->dim[3];
 }
 
