@@ -17,7 +17,7 @@ static void print_text(const struct settings *settings, const char *text) {
 static int print_plan(dpr_context *context, const dpr_model *model,
                       const struct settings *settings) {
     char *text;
-    if (dpr_model_plan(model, settings->training.batch, false, &text) != DPR_OK)
+    if (dpr_model_plan(model, settings->training.batch, DPR_PLAN_UNTIMED, &text) != DPR_OK)
         return fail(context);
     print_text(settings, text);
     dpr_text_destroy(context, text);

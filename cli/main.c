@@ -15,6 +15,7 @@ static const char *const OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw",
 static const char *const SCHEDULES[] = {"constant", "step",      "exponential", "cosine",
                                         "linear",   "one-cycle", NULL};
 static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
+static const char *const SORTS[] = {"step", "time", NULL};
 static const char *const HALVES[] = {"train", "validation", "test", NULL};
 
 #define MACHINE_OPTIONS                                                                            \
@@ -119,6 +120,12 @@ static const struct option BENCH[] = {
     CLASSES_OPTION,
     COUNT("batch", bench_batch, 1, 65536, "N", "only rows of this batch; of --plan: images a step",
           .otherwise = "all rows; 128"),
+    REAL("seconds", bench_seconds, 0, 3600, "S",
+         "how long to measure each figure of a row, though never fewer than three steps",
+         .low_open = true),
+    FLAG("step-only", step_only, "leave out the training end to end"),
+    WORD("sort", sort, SORTS, "ORDER",
+         "of --plan: rows in the order of the step, or by their time, the slowest first"),
     MACHINE_OPTIONS,
     JSON_OPTION,
     END};
@@ -168,10 +175,13 @@ const struct command COMMANDS[] = {
     {"graph", "NET|MODEL", "Draws a network as a graph, and its derivative", NULL, 0, 1, GRAPH,
      command_graph},
     {"bench", "[ROW...]", "Times training and prediction of a suite of networks",
-     "Rows: L0, B0, B1, B2 train; I1 and I64 predict, one image and 64 at a time. All without ROW. "
+     "Rows: L0, B0, B1, B2 train networks of linear layers, B3 (lenet5), B4 (mnist-cnn), B5 "
+     "(resnet20), B6 (airbench), B7 (resnet18) convolutional ones; I1 and I64 predict, one image "
+     "and 64 at a time. ROW:NET, as in I1:resnet20, is one network's. All without ROW: some two "
+     "minutes on two cores, most of them for B5 to B7. "
      "A step takes one of eight float32 batches in turn; end to end, random rows of a set of uint8 "
-     "images are gathered and normalised in the step too. The last column holds the matrix "
-     "multiplies against what one of them reaches here from the caches.",
+     "images are gathered and normalised in the step too. The last column holds matrix products "
+     "and convolutions against what one product reaches here from the caches.",
      0, SIZE_MAX, BENCH, command_bench},
     {"data info", "DATA", "Looks at a set: sizes, classes, duplicates",
      "Prints sizes, classes, balance, duplicates and unreadable files. The exit status is 1 when a "

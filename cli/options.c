@@ -22,6 +22,8 @@ struct settings settings_default(void) {
         .fit = "fit",
         .half = "test",
         .top = 5,
+        .sort = "step",
+        .bench_seconds = dpr_bench_options_default().seconds,
     };
 }
 

@@ -16,8 +16,9 @@ struct settings {
     dpr_graph_view view;
     const char *net, *init, *out, *log, *fit, *half;
     unsigned classes, top, bench_batch; /* classes, bench_batch 0: not given */
-    const char *plan_net;
-    bool json, quiet, resume, plan;
+    const char *plan_net, *sort;
+    double bench_seconds;
+    bool json, quiet, resume, plan, step_only;
     const char *fonts[33]; /* NULL-terminated */
     const char **words;    /* what is no option */
     size_t n_words;

@@ -1,5 +1,4 @@
 """Whole processes side by side: start, memory, and from process start to the model file."""
-import json
 import os
 import statistics
 import subprocess
@@ -9,8 +8,12 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-RUNS = {"linear, 5 epochs": ("input 28 28 1, linear classes", [784, 10], 5),
-        "784-1024-10, 10 epochs": ("input 28 28 1, linear 1024, relu, linear classes", [784, 1024, 10], 10)}
+# What it is called: deeper's net, nets.py's, epochs.
+RUNS = {"linear, 5 epochs": ("input 28 28 1, linear classes", "784-10", 5),
+        "784-1024-10, 10 epochs": ("input 28 28 1, linear 1024, relu, linear classes", "784-1024-10", 10),
+        "lenet5, 2 epochs": ("preset:lenet5", "lenet5", 2)}
+# (row, batch, net, images): as many images as `deeper bench` makes where it has a tenth of a second or a second for them.
+SIZES = [("B2", 128, "784-1024-1024-10", 16384), ("B7", 128, "resnet18", 384)]
 
 
 def seconds_of(command, environment=None, repeats=1):
@@ -40,22 +43,21 @@ def start(deeper, environment):
             f"({torch / ours:.0f}×).")
 
 
-def memory(deeper, environment):
-    """784-1024-1024-10 at batch 128: all of PyTorch's process, all of ours."""
-    torch = peak_megabytes([sys.executable, HERE / "torch_run.py", "--memory"], environment)
-    ours = peak_megabytes([deeper, "bench", "B2", "--batch", "128"])
-    return (f"- Peak memory of 784-1024-1024-10 at batch 128: deeper {ours:.0f} MB with {16384 * 784 / 2**20:.0f} MB of images, "
-            f"PyTorch {torch:.0f} MB ({ours / torch:.2f} of it).")
+def memory(deeper, environment, row, batch, net, images):
+    """All of PyTorch's process, all of ours, when training on made-up images."""
+    torch = peak_megabytes([sys.executable, HERE / "torch_run.py", "--net", net, "--random", str(images)], environment)
+    ours = peak_megabytes([deeper, "bench", row, "--batch", str(batch), "--seconds", "0.1"])
+    return (f"- Peak memory of {net} at batch {batch}: deeper {ours:.0f} MB, PyTorch {torch:.0f} MB ({ours / torch:.2f} of it).")
 
 
 def end_to_end(deeper, data, environment):
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, (net, widths, epochs) in RUNS.items():
+        for name, (net, torch_net, epochs) in RUNS.items():
             out = os.path.join(folder, "model")
             ours = seconds_of([deeper, "train", data, "--net", net, "--epochs", str(epochs), "--out", out + ".safetensors",
                                "--quiet"])
-            theirs = seconds_of([sys.executable, HERE / "torch_run.py", "--data", data, "--widths", json.dumps(widths),
+            theirs = seconds_of([sys.executable, HERE / "torch_run.py", "--data", data, "--net", torch_net,
                                  "--epochs", str(epochs), "--out", out + ".pt"], environment)
             lines.append(f"- MNIST, {name}, process start to model file: deeper {ours:.2f} s (tested, too), PyTorch "
                          f"{theirs:.2f} s ({theirs / ours:.1f}×).")
@@ -63,7 +65,7 @@ def end_to_end(deeper, data, environment):
 
 
 def whole_runs(deeper, data, environment):
-    lines = [start(deeper, environment), memory(deeper, environment)]
+    lines = [start(deeper, environment)] + [memory(deeper, environment, *size) for size in SIZES]
     if data is not None and data.is_dir():
         lines += end_to_end(deeper, data, environment)
     else:

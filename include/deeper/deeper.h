@@ -420,10 +420,16 @@ size_t dpr_model_layers(const dpr_model *model, const dpr_layer **layers);
 /* The forward graph, loss and backward graph of the model, to draw: a graph of its own. */
 dpr_status dpr_model_graph(const dpr_model *model, bool backward, dpr_graph **out);
 
-/* The plan of the model's training step with default options, one line a row: phase, kernel, what it computes, tiles, work,
- * memory; `timed`: and how long each row takes, over about two seconds of steps on made-up images (DPR_E_UNSUPPORTED on the
- * reference device). Freed with dpr_text_destroy. */
-dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool timed, char **text);
+typedef enum dpr_plan_kind {
+    DPR_PLAN_UNTIMED,
+    DPR_PLAN_TIMED, /* and how long each row takes, its share of all, its rate */
+    DPR_PLAN_SLOWEST_FIRST,
+} dpr_plan_kind;
+
+/* The plan of the model's training step with default options, one line a row: phase, tiles, work, memory, kernel, what it
+ * computes. What is timed takes some three seconds of steps on made-up images, and at least seven steps (DPR_E_UNSUPPORTED on
+ * the reference device). Freed with dpr_text_destroy. */
+dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, dpr_plan_kind kind, char **text);
 
 typedef struct dpr_evaluation {
     size_t size;
@@ -522,18 +528,21 @@ typedef struct dpr_bench_options {
     const char *net; /* net text; `classes` stands for 10 */
     unsigned batch;  /* images a step */
     bool train;      /* a training step (momentum SGD), else the forward pass to the logits */
-    double seconds;  /* about how long to measure each of the two figures: 1 */
+    double seconds; /* about how long to measure each of the two figures, at least three steps: 1 */
+    bool step_only; /* leave out the training run end to end: false */
 } dpr_bench_options;
 
 typedef struct dpr_bench_result {
     size_t size;
-    /* A step takes one of eight float32 batches in turn: median and 10th percentile. */
+    /* A step takes one of eight float32 batches in turn (of fewer where eight are more than 64 MB): median and 10th
+     * percentile. */
     double step_us, step_us_p10;
     double images_per_second; /* batch / median step */
-    /* A training run over a uint8 set of 16,384 images: random rows gathered, normalised, trained on. 0 when
-     * not training. */
+    /* A training run over a uint8 set of 16,384 images, or of as many as an epoch takes in `seconds`: random rows
+     * gathered, normalised, trained on. 0 when not training, and with step_only. */
     double end_to_end_images_per_second;
-    double gflops; /* of the matrix multiplies, at the median step */
+    double
+        gflops; /* of matrix products and convolutions at the median step, two for each multiply-add */
 } dpr_bench_result;
 
 dpr_bench_options dpr_bench_options_default(void);

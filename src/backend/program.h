@@ -15,8 +15,8 @@ struct dpr_program {
 };
 
 /* The plan for people: a table with one line a row, then the memory (plan_text.c). After `ticks` timed ticks, when
- * not 0, with the time of each row and its rate; tick_us: a tick without the clock between rows. */
+ * not 0, with the time of each row, its share and its rate; tick_us: a tick without the clock between rows. */
 dpr_status dpr__program_plan_text(const dpr_program *program, uint64_t ticks, double tick_us,
-                                  char **out);
+                                  bool slowest_first, char **out);
 
 #endif

@@ -1,16 +1,28 @@
-/* Timing a network on synthetic data. The step-only graph reads eight float32 batches in turn, so that the gather of a batch is in
- * the timed step but no conversion is; end to end is the trainer itself. */
+/* Timing a network on synthetic data. The step-only graph reads some float32 batches in turn, so that the gather of a batch is in
+ * the timed step but no conversion is; end to end is the trainer itself. A step may take microseconds or seconds: how much is
+ * timed follows from the seconds that the caller grants, with LEAST_STEPS as the least. */
 #include "backend/program.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/random.h"
 #include "ir/shape.h"
+#include "ops/conv.h"
 #include "train/model.h"
 #include "train/optimizer.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES = 10, BATCHES = 8, SET = 16384, MOST_STEPS = 100000, WARM_UP = 10 };
+enum {
+    CLASSES = 10,
+    MOST_BATCHES = 8,      /* of the pool that steps take their batch from */
+    POOL_BYTES = 64 << 20, /* it has fewer where they would take more than this, at least one */
+    SET =
+        16384, /* images of the end-to-end run, where an epoch of them takes no longer than the time granted */
+    WARM_UP = 10, /* steps before those that are timed; one is enough where they take long */
+    LEAST_STEPS = 3,
+    MOST_STEPS = 100000,
+};
 
 dpr_bench_options dpr_bench_options_default(void) {
     return (dpr_bench_options){
@@ -21,7 +33,8 @@ struct bench {
     dpr_context *context;
     dpr_bench_options options;
     dpr_model *model;
-    dpr_store *store; /* of the step-only graph */
+    int64_t n_batches; /* in the pool */
+    dpr_store *store;  /* of the step-only graph */
     dpr_program *program;
     uint8_t *pixels;
     int32_t *labels;
@@ -29,11 +42,16 @@ struct bench {
 
 /* ---- the step alone ---- */
 
+static int64_t batches_for(const dpr_shape *image, unsigned batch) {
+    int64_t fit = POOL_BYTES / ((int64_t)sizeof(float) * batch * dpr__shape_count(image));
+    return fit < 1 ? 1 : fit < MOST_BATCHES ? fit : MOST_BATCHES;
+}
+
 static dpr_status append_training(const struct bench *b, dpr_graph *graph,
                                   const dpr__net_build *net, dpr_value which, dpr_value **roots,
                                   size_t *n_roots) {
     dpr_value all_labels =
-        dpr_input(graph, "labels", DPR_I32, dpr_shape_of(BATCHES, b->options.batch));
+        dpr_input(graph, "labels", DPR_I32, dpr_shape_of(b->n_batches, b->options.batch));
     dpr_value targets = dpr_one_hot(graph, dpr_gather(graph, all_labels, which), CLASSES);
     dpr_value loss =
         dpr_mean(graph, dpr_softmax_cross_entropy(graph, net->logits, targets), 1, false);
@@ -65,7 +83,7 @@ static dpr_status append_step(const struct bench *b, dpr_graph *graph, dpr__net_
     dpr_value which = dpr_state(graph, "which", DPR_I32, dpr_scalar_shape());
     dpr_value pool =
         dpr_input(graph, "images", DPR_F32,
-                  dpr_shape_of(BATCHES, b->options.batch, in.dim[0], in.dim[1], in.dim[2]));
+                  dpr_shape_of(b->n_batches, b->options.batch, in.dim[0], in.dim[1], in.dim[2]));
     *build = (dpr__net_build){.images = dpr_gather(graph, pool, which), .n_classes = CLASSES};
     DPR_TRY(dpr__net_append(b->model->net, graph, build));
     if (b->options.train)
@@ -114,47 +132,86 @@ static dpr_status compile_step(struct bench *b) {
     return status;
 }
 
+static void release_step(struct bench *b) {
+    dpr_program_destroy(b->program);
+    dpr_store_destroy(b->store);
+    b->program = NULL;
+    b->store = NULL;
+}
+
 static int by_time(const void *x, const void *y) {
     uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
     return a < b ? -1 : a > b;
 }
 
-static double contraction_flops(const dpr_program *program) {
-    double flops = 0;
-    for (size_t i = 0; i < program->backend->rows(program->plan); i++) {
-        dpr__row_view row = program->backend->row(program->plan, i);
-        if (program->step->groups[row.group].kind == DPR__GROUP_CONTRACT)
-            flops += (double)row.flops;
+/* Nominal work of a product: twice its multiply-adds, those with the zeros of padding included, those with zeros that a kernel puts
+ * between pixels not. A convolution and its two gradients all multiply each element of its result with the kh · kw · c / groups
+ * taps of a filter. */
+static double product_flops(const dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    dpr_shape a, b, dst = node->shape;
+    if (node->op == DPR__OP_matmul) {
+        a = dpr_value_shape(graph, dpr__source(graph, value, 0));
+        bool turned = ((const dpr__matmul_param *)node->param)->transpose_a;
+        return 2.0 * (double)dpr__shape_count(&dst) * (double)a.dim[turned ? 0 : 1];
     }
+    if (!dpr__has_trait(node->op, DPR__CONVOLUTION))
+        return 0;
+    a = dpr_value_shape(graph, dpr__source(graph, value, 0));
+    b = dpr_value_shape(graph, dpr__source(graph, value, 1));
+    const dpr_shape *result = node->op == DPR__OP_conv2d        ? &dst
+                              : node->op == DPR__OP_conv2d_data ? &a
+                                                                : &b;
+    /* Filters that are transformed for Winograd's method count as they were. */
+    dpr_shape filters = node->op == DPR__OP_conv2d_weights ? dst : dpr__conv_taps(node->param, &b);
+    return 2.0 * (double)dpr__shape_count(result) * (double)dpr__shape_count(&filters) /
+           (double)result->dim[3];
+}
+
+static double step_flops(const dpr_program *program) {
+    const dpr__step *step = program->step;
+    double flops = 0;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        flops += step->group_of[v] != 0 ? product_flops(step->graph, v) : 0;
     return flops;
 }
 
+/* One step; *ns: what it took. Counts on from the pool's first batch. */
+static dpr_status time_step(const struct bench *b, size_t i, uint64_t *ns) {
+    int32_t zero = 0;
+    if (i % (size_t)b->n_batches == 0)
+        DPR_TRY(dpr_store_write(b->store, "which", &zero, sizeof zero));
+    uint64_t begin = dpr__now_ns();
+    DPR_TRY(dpr_program_run(b->program, 1, NULL, NULL));
+    *ns = dpr__now_ns() - begin;
+    return DPR_OK;
+}
+
+/* Warms up for at most the time granted, then fills ns[MOST_STEPS] with *n steps. */
+static dpr_status time_all(const struct bench *b, uint64_t *ns, size_t *n) {
+    const uint64_t granted = (uint64_t)(1e9 * b->options.seconds);
+    uint64_t spent = 0;
+    size_t i = 0;
+    for (; i < WARM_UP && spent < granted; i++, spent += ns[0])
+        DPR_TRY(time_step(b, i, &ns[0]));
+    uint64_t end = dpr__now_ns() + granted;
+    for (*n = 0; *n < MOST_STEPS && (*n < LEAST_STEPS || dpr__now_ns() < end); i++, ++*n)
+        DPR_TRY(time_step(b, i, &ns[*n]));
+    return DPR_OK;
+}
+
 static dpr_status time_steps(const struct bench *b, dpr_bench_result *result) {
-    uint64_t *ns, end = 0;
+    uint64_t *ns;
     size_t n = 0;
     DPR_TRY(dpr__allocate(b->context, MOST_STEPS, sizeof *ns, &ns));
-    dpr_status status = DPR_OK;
-    for (size_t i = 0; status == DPR_OK && n < MOST_STEPS; i++) {
-        int32_t zero = 0;
-        if (i % BATCHES == 0)
-            status = dpr_store_write(b->store, "which", &zero, sizeof zero);
-        if (i == WARM_UP)
-            end = dpr__now_ns() + (uint64_t)(1e9 * b->options.seconds);
-        uint64_t begin = dpr__now_ns();
-        if (i > WARM_UP && begin > end && n > 0)
-            break;
-        if (status == DPR_OK)
-            status = dpr_program_run(b->program, 1, NULL, NULL);
-        if (i >= WARM_UP)
-            ns[n++] = dpr__now_ns() - begin;
-    }
+    dpr_status status = time_all(b, ns, &n);
     if (status == DPR_OK) {
         qsort(ns, n, sizeof *ns, by_time);
         size_t middle = n / 2, tenth = n / 10;
         result->step_us = (double)ns[middle] / 1000;
         result->step_us_p10 = (double)ns[tenth] / 1000;
         result->images_per_second = b->options.batch / result->step_us * 1e6;
-        result->gflops = contraction_flops(b->program) / result->step_us / 1000;
+        result->gflops = step_flops(b->program) / result->step_us / 1000;
     }
     dpr__free(b->context, ns);
     return status;
@@ -183,19 +240,28 @@ static dpr_status time_run(struct bench *b, const dpr_data *data, dpr_bench_resu
     return status;
 }
 
+/* Images of a set of which an epoch takes no longer than the time granted, at the pace of the steps; never fewer than LEAST_STEPS
+ * batches, unless SET is. */
+static int64_t images_for(const struct bench *b, const dpr_bench_result *result) {
+    double steps = result->images_per_second * b->options.seconds / b->options.batch;
+    double n = floor(steps > LEAST_STEPS ? steps : LEAST_STEPS) * b->options.batch;
+    return n < SET ? (int64_t)n : SET;
+}
+
 static dpr_status time_end_to_end(struct bench *b, dpr_bench_result *result) {
     dpr_data_info info = dpr_data_info_default();
     dpr_data *data;
     info.image = b->model->info.image;
     info.n_classes = CLASSES;
     size_t pixels = (size_t)dpr__shape_count(&info.image);
-    DPR_TRY(dpr__allocate(b->context, SET, pixels, &b->pixels));
-    DPR_TRY(dpr__allocate(b->context, SET, sizeof *b->labels, &b->labels));
-    for (size_t i = 0; i < SET * pixels; i++)
+    size_t n = (size_t)images_for(b, result);
+    DPR_TRY(dpr__allocate(b->context, n, pixels, &b->pixels));
+    DPR_TRY(dpr__allocate(b->context, n, sizeof *b->labels, &b->labels));
+    for (size_t i = 0; i < n * pixels; i++)
         b->pixels[i] = (uint8_t)(i * 2654435761U >> 13);
-    for (size_t i = 0; i < SET; i++)
+    for (size_t i = 0; i < n; i++)
         b->labels[i] = (int32_t)(i % CLASSES);
-    DPR_TRY(dpr_data_create(b->context, &info, b->pixels, b->labels, SET, NULL, NULL, &data));
+    DPR_TRY(dpr_data_create(b->context, &info, b->pixels, b->labels, n, NULL, NULL, &data));
     dpr_status status = time_run(b, data, result);
     dpr_data_destroy(data);
     return status;
@@ -211,9 +277,11 @@ static dpr_status bench(struct bench *b, dpr_bench_result *result) {
         return DPR_FAIL(b->context, DPR_E_ARGUMENT,
                         "bench: a net is needed, a batch from 1 to 65536, and up to 3600 seconds");
     DPR_TRY(dpr_model_from_net(b->context, "net", b->options.net, &info, 1, "auto", &b->model));
+    b->n_batches = batches_for(&b->model->info.image, b->options.batch);
     DPR_TRY(compile_step(b));
     DPR_TRY(time_steps(b, result));
-    return b->options.train ? time_end_to_end(b, result) : DPR_OK;
+    release_step(b); /* the trainer has its own */
+    return b->options.train && !b->options.step_only ? time_end_to_end(b, result) : DPR_OK;
 }
 
 dpr_status dpr_bench(dpr_context *context, const dpr_bench_options *options,
@@ -223,8 +291,7 @@ dpr_status dpr_bench(dpr_context *context, const dpr_bench_options *options,
            options->size < sizeof b.options ? options->size : sizeof b.options);
     *result = (dpr_bench_result){.size = sizeof *result};
     dpr_status status = bench(&b, result);
-    dpr_program_destroy(b.program);
-    dpr_store_destroy(b.store);
+    release_step(&b);
     dpr_model_destroy(b.model);
     dpr__free(context, b.pixels);
     dpr__free(context, b.labels);

@@ -9,8 +9,10 @@
 
 enum {
     STEPS = 100,   /* of a made-up epoch */
-    WARM_UP = 100, /* ticks before those that are timed */
-    LEAST = 200,   /* ticks that are timed, at least */
+    WARM_UP = 100, /* ticks before those that are timed, where they take no longer than SECOND */
+    SECOND = 1000000000, /* ns of each of the three parts of a timing */
+    PORTION = 10,
+    LEAST = 3 /* ticks between two looks at the clock; that are timed, at least */
 };
 
 struct planning {
@@ -47,25 +49,34 @@ static dpr_status run_ticks(const struct planning *p, uint64_t ticks) {
     return DPR_OK;
 }
 
-/* After ticks that warm the caches, twice about a second of them (at least LEAST): without the clock between rows, for *tick_us, then
- * with it. *ticks: of each. */
+/* Warms caches, and lets small plans find their number of threads; *each: ns of a tick. */
+static dpr_status warm_up(const struct planning *p, uint64_t *each) {
+    uint64_t begin = dpr__now_ns(), ticks = 1;
+    DPR_TRY(run_ticks(p, 1));
+    for (; ticks < WARM_UP && dpr__now_ns() - begin < SECOND; ticks += PORTION)
+        DPR_TRY(run_ticks(p, PORTION));
+    *each = (dpr__now_ns() - begin) / ticks + 1;
+    return DPR_OK;
+}
+
+/* After a warm-up, twice about a second of ticks (at least LEAST): without the clock between rows, for *tick_us, then with it.
+ * *ticks: of each. */
 static dpr_status time_ticks(const struct planning *p, uint64_t *ticks, double *tick_us) {
-    fill_inputs(p);
-    uint64_t begin = dpr__now_ns();
-    DPR_TRY(run_ticks(p, WARM_UP));
-    uint64_t each = (dpr__now_ns() - begin) / WARM_UP + 1;
-    *ticks = 1000000000 / each > LEAST ? 1000000000 / each : LEAST;
+    uint64_t each;
     if (p->program->backend->time_rows == NULL)
         return DPR_FAIL(p->model->context, DPR_E_UNSUPPORTED, "the %s device times no rows",
                         p->program->backend->name);
-    begin = dpr__now_ns();
+    fill_inputs(p);
+    DPR_TRY(warm_up(p, &each));
+    *ticks = SECOND / each > LEAST ? SECOND / each : LEAST;
+    uint64_t begin = dpr__now_ns();
     DPR_TRY(run_ticks(p, *ticks));
     *tick_us = (double)(dpr__now_ns() - begin) / 1000 / (double)*ticks;
     DPR_TRY(p->program->backend->time_rows(p->program->plan));
     return run_ticks(p, *ticks);
 }
 
-static dpr_status plan_text(struct planning *p, unsigned batch, bool timed, char **text) {
+static dpr_status plan_text(struct planning *p, unsigned batch, dpr_plan_kind kind, char **text) {
     dpr_program_options options = dpr_program_options_default();
     uint64_t ticks = 0;
     double tick_us = 0;
@@ -74,12 +85,12 @@ static dpr_status plan_text(struct planning *p, unsigned batch, bool timed, char
     DPR_TRY(dpr_store_create(p->model->context, &p->store));
     DPR_TRY(dpr_program_create(p->step->graph, p->store, p->step->roots, p->step->n_roots, &options,
                                &p->program));
-    if (timed)
+    if (kind != DPR_PLAN_UNTIMED)
         DPR_TRY(time_ticks(p, &ticks, &tick_us));
-    return dpr__program_plan_text(p->program, ticks, tick_us, text);
+    return dpr__program_plan_text(p->program, ticks, tick_us, kind == DPR_PLAN_SLOWEST_FIRST, text);
 }
 
-dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool timed, char **text) {
+dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, dpr_plan_kind kind, char **text) {
     dpr__step_plan plan = {.n = (int64_t)batch * STEPS,
                            .steps = STEPS,
                            .optimizer = {.kind = DPR__OPTIMIZER_NESTEROV, .momentum = 0.9}};
@@ -88,7 +99,7 @@ dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool timed, ch
         return DPR_FAIL(model->context, DPR_E_ARGUMENT, "a plan needs a batch of at least 1");
     DPR_TRY(dpr__step_graph_create(model, &plan, &step));
     struct planning planning = {.model = model, .step = &step};
-    dpr_status status = plan_text(&planning, batch, timed, text);
+    dpr_status status = plan_text(&planning, batch, kind, text);
     dpr_program_destroy(planning.program);
     dpr_store_destroy(planning.store);
     dpr__step_graph_release(&step);

@@ -1,4 +1,5 @@
 """bench/peers/compare.py, without any peer: what it refuses, and that no worker outlives its row."""
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import rows  # noqa: E402
 
 class Worker:
     """Stands for a peer; the measurement number `busy` finds the machine disturbed."""
-    made, measured, busy = [], 0, 0
+    made, measured, busy, step = [], 0, 0, 100.0
 
     def __init__(self, index, isa, way, threads, environment):
         self.name, self.threads, self.works, self.open = way, threads, way != "compiled", True
@@ -24,16 +25,17 @@ class Worker:
         Worker.measured += 1
         if Worker.measured == Worker.busy:
             raise compare.Busy
-        return 100.0 + len(Worker.made) + Worker.measured
+        return Worker.step + len(Worker.made) + Worker.measured
 
     def close(self):
         self.open = False
 
 
 class Compare(unittest.TestCase):
-    def compare(self, busy, step=lambda command, row, threads: 50.0):
+    def compare(self, busy, step=lambda command, row, threads, seconds: 50.0):
         Worker.made, Worker.measured, Worker.busy = [], 0, busy
-        with mock.patch.object(compare, "Peer", Worker), mock.patch.object(compare, "deeper_step", step):
+        with mock.patch.object(compare, "Peer", Worker), mock.patch.object(compare, "deeper_step", step), \
+                mock.patch.object(os, "sched_getaffinity", lambda pid: {0, 1}):
             return compare.compare_row("deeper", 0, rows.ROWS[0], "avx2", 2, 0.1)
 
     def test_workers_are_closed(self):
@@ -50,11 +52,92 @@ class Compare(unittest.TestCase):
                 self.compare(busy=turn)
             self.assertFalse([worker for worker in Worker.made if worker.open])
 
-        def disturbed(command, row, threads):
+        def disturbed(command, row, threads, seconds):
             raise compare.Busy
         with self.assertRaises(compare.Busy):
             self.compare(busy=0, step=disturbed)
         self.assertFalse([worker for worker in Worker.made if worker.open])
+
+    def test_long_steps_take_all_cores(self):
+        self.compare(busy=0)
+        self.assertEqual({worker.threads for worker in Worker.made}, {1, 2})
+        asked = []
+
+        def step(command, row, threads, seconds):
+            asked.append(threads)
+            return 50.0
+        with mock.patch.object(Worker, "step", 1e6):
+            _, theirs, ours, way = self.compare(busy=0, step=step)
+        self.assertGreater(theirs, 1e6)
+        self.assertEqual((set(asked), ours), ({2}, 2))
+        self.assertEqual({worker.threads for worker in Worker.made}, {2})
+        self.assertIn("2 threads", way)
+
+    def test_rows_without_a_peer(self):
+        with mock.patch.object(rows, "ways_of", lambda row: ["compiled"]), \
+                mock.patch.object(compare, "ways_of", lambda row: ["compiled"]):
+            with self.assertRaises(compare.NoPeer):
+                self.compare(busy=0)
+        self.assertFalse([worker for worker in Worker.made if worker.open])
+
+    def test_choice_of_rows(self):
+        def names(*asked):
+            return [(row.name, row.net, row.batch) for _, row in compare.chosen_rows(*asked)]
+        self.assertEqual(names("avx2", "B6", None), [("B6", "airbench", 128), ("B6", "airbench", 500)])
+        self.assertEqual(names("avx2", "I1:resnet20,L0", "float32"), [("L0", "784-10", 128), ("I1", "resnet20", 1)])
+        self.assertEqual(len(names("amx", "B6", None)), 4)
+        self.assertEqual(names("avx2", None, None), [(row.name, row.net, row.batch) for row in rows.ROWS])
+        for index, row in compare.chosen_rows("avx512bf16", None, "bf16"):
+            self.assertEqual(rows.rows_for("avx512bf16")[index], row)
+        with self.assertRaises(SystemExit) as told:
+            names("avx2", "B9", None)
+        self.assertIn("there is no row 'B9'; there are B0, B1", str(told.exception))
+        with self.assertRaises(SystemExit):
+            names("avx2", "I1:resnet21", None)
+
+    def test_rows_are_those_of_the_command(self):
+        """Each row of each instruction set, by its name, its net and its batch. The command looks at rows first, then at topics
+        of the log: one that does not exist keeps it from measuring."""
+        def told(name, batch):
+            done = subprocess.run([os.environ["DEEPER"], "bench", name, "--batch", str(batch)], capture_output=True, text=True,
+                                  timeout=60, env={**os.environ, "DEEPER_LOG": "nonsense"})
+            self.assertEqual(done.returncode, 2)
+            return done.stderr
+        self.assertIn("no row 'B5:airbench'; did you mean", told("B5:airbench", 128))
+        self.assertIn("--batch is 7; no row of those has it", told("B5", 7))
+        for isa in ("avx2", "avx512bf16", "amx"):
+            self.assertEqual(len(rows.rows_for(isa)), len(set(rows.rows_for(isa))))
+            for row in rows.rows_for(isa):
+                self.assertGreater(row.bar, 0)
+                self.assertTrue(rows.ways_of(row))
+        for row in {(row.name, row.net, row.batch) for row in rows.rows_for("amx")}:
+            self.assertIn("nonsense", told(f"{row[0]}:{row[1]}", row[2]), row)
+
+    def test_other_networks_are_refused(self):
+        """The number of parameters is that of the presets, or nothing is compared."""
+        right = {"lenet5": 61706, "resnet20": 269722, "airbench": 1971640, "resnet18": 11173962, "mnist-cnn": 1199882,
+                 "784-32-10": 25450, "784-10": 7850}
+
+        def check(counts):
+            run = subprocess.run
+
+            def answer(arguments, **more):
+                if str(arguments[1]).endswith("nets.py"):
+                    return subprocess.CompletedProcess(arguments, 0, json.dumps(counts), "")
+                return run(arguments, **more)
+            with mock.patch.object(subprocess, "run", answer):
+                compare.check_nets(os.environ["DEEPER"], list(counts))
+        check(right)
+        with self.assertRaises(SystemExit) as told:
+            check(dict(right, resnet20=272474))
+        self.assertIn("resnet20: deeper has 269,722 parameters, the peers' net 272,474", str(told.exception))
+
+    def test_nets_have_the_parameters_of_the_presets(self):
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            self.skipTest("no PyTorch in this Python; compare.py checks the same before it compares")
+        compare.check_nets(os.environ["DEEPER"], list(rows.CONVOLUTIONAL))
 
     def test_some_rows_make_no_page(self):
         for chosen in (["--only", "L0"], ["--precision", "bf16"]):

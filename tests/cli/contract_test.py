@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """The command's contract: exit status, what is on stdout and stderr, JSON keys, killing and resuming, equal weights for any
 number of threads. Standard library only; the data sets are made here."""
+import contextlib
+import fcntl
 import gzip
 import json
 import os
 import pathlib
+import pty
 import random
+import re
 import resource
 import shutil
 import signal
 import struct
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 import zlib
@@ -176,6 +181,57 @@ class Contract(unittest.TestCase):
                               "images_per_second", "end_to_end_images_per_second", "gflops", "peak_gflops"}, set(rows[0]))
         self.assertLess(rows[0]["gflops"], rows[0]["peak_gflops"])
         self.assertIn("L0", deeper("bench", "L00", check=2).stderr)
+        rows = lines(deeper("bench", "L0", "I1:lenet5", "B0", "--batch", 1, "--seconds", 0.01, "--step-only", "--json", check=0).stdout)
+        self.assertEqual([(row["bench"], row["net"], row["mode"]) for row in rows],
+                         [("B0", "784-32-10", "train"), ("I1", "lenet5", "predict")])
+        self.assertFalse([row for row in rows if "end_to_end_images_per_second" in row])
+
+    def test_bench_refuses(self):
+        for arguments, told in ((["I1:resnet21"], "did you mean 'I1:resnet20'?"), (["B5", "--batch", 7], "--batch is 7"),
+                                (["--sort", "time"], "--plan"), (["--seconds", 0], "above 0"), (["--seconds", "nan"], "above 0"),
+                                (["--plan", "preset:mlp", "--step-only"], "--step-only"),
+                                (["--plan", "preset:mlp", "--seconds", 2], "--seconds"),
+                                (["--plan", "preset:mlp", "L0"], "--plan"),
+                                (["--plan", "preset:mlp", "--sort", "tme"], "did you mean 'time'?")):
+            self.assertIn(told, deeper("bench", *arguments, check=2).stderr)
+
+    def test_bench_plan(self):
+        """Rows of the step, their shares, and the slowest first where that is asked for; cut on a terminal only."""
+        net = ["--plan", "input 6 6 1, conv 3x3 4, relu, linear 8, relu, linear classes", "--batch", 4]
+
+        def table(*more):
+            text = deeper("bench", *net, *more, check=0).stdout.splitlines()
+            end = next(i for i, line in enumerate(text) if line.startswith("total"))
+            self.assertIn("share", text[0])
+            return text[1:end]
+
+        def column(rows, n):
+            return [float(re.findall(r"([\d.]+) +([\d.]+) %", row)[0][n]) for row in rows]
+        rows = table()
+        self.assertLess(abs(sum(column(rows, 1)) - 100), 0.05 * len(rows) + 0.1)
+        phases = [int(row[:5]) for row in rows]
+        self.assertEqual(phases, sorted(phases))
+        times = column(table("--sort", "time"), 0)
+        self.assertEqual(times, sorted(times, reverse=True))
+        self.assertEqual(len(times), len(rows))
+        self.assertGreater(max(map(len, rows)), 100)
+
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 101, 0, 0))
+        with open(leader, "rb", buffering=0) as screen:
+            shown = b""
+            with subprocess.Popen([DEEPER, "bench", *map(str, net)], stdout=follower) as process:
+                os.close(follower)
+                with contextlib.suppress(OSError):  # how Linux tells the end
+                    while more := screen.read(4096):
+                        shown += more
+            self.assertEqual(process.returncode, 0)
+        shown = shown.decode().splitlines()
+        end = next(i for i, line in enumerate(shown) if line.startswith("total"))
+        self.assertEqual(end, len(rows) + 1)
+        self.assertEqual(max(map(len, shown[:end])), 101)
+        self.assertTrue(any(line.endswith("…") for line in shown[:end]))
+        self.assertFalse(any("…" in line for line in shown[end:]))
 
     # ---- data ----
 

@@ -1,5 +1,6 @@
 /* Timing: what dpr_bench and dpr_bench_peak refuse, and that they measure something. */
 #include "train_support.h"
+#include <math.h>
 
 static void a_peak_has_a_precision_that_there_is(void **state) {
     (void)state;
@@ -33,6 +34,8 @@ static void a_bench_needs_a_net_and_sane_numbers(void **state) {
     options.batch = 0;
     FAILS(context, dpr_bench(context, &options, &result), DPR_E_ARGUMENT, "a batch from 1");
     options.batch = 4;
+    options.seconds = 0;
+    FAILS(context, dpr_bench(context, &options, &result), DPR_E_ARGUMENT, "3600 seconds");
     options.seconds = 0.01;
     for (int train = 0; train < 2; train++) {
         options.train = train != 0;
@@ -40,11 +43,75 @@ static void a_bench_needs_a_net_and_sane_numbers(void **state) {
         assert_true(result.step_us > 0 && result.step_us_p10 <= result.step_us);
         assert_true((result.end_to_end_images_per_second > 0) == options.train);
     }
+    options.step_only = true;
+    OK(context, dpr_bench(context, &options, &result));
+    assert_true(result.step_us > 0 && result.end_to_end_images_per_second == 0);
+    dpr_context_destroy(context);
+}
+
+/* Multiply-adds of one image, counted by hand: forward, and in a training step, where each layer is multiplied three times but the
+ * first, whose data has no gradient. */
+static const struct {
+    const char *net;
+    double forward, first;
+} WORK[] = {
+    {"input 28 28 1, linear 32, relu, linear classes", 784 * 32 + 32 * 10, 784 * 32},
+    {"preset:lenet5", 28 * 28 * 25 * 6 + 10 * 10 * 25 * 6 * 16 + 400 * 120 + 120 * 84 + 84 * 10,
+     28 * 28 * 25 * 6},
+    /* A stride of two: what its data gradient puts between pixels is no work. */
+    {"input 8 8 3, conv 3x3 8, relu, conv 3x3 16 stride 2, relu, linear classes",
+     64 * 27 * 8 + 16 * 72 * 16 + 256 * 10, 64 * 27 * 8},
+    /* Stages of 16, 32, 64 channels at 32, 16, 8 pixels a side, six convolutions each: 41 million. */
+    {"preset:resnet20",
+     1024 * 27 * 16 + 6 * 1024 * 144 * 16 + 256 * 144 * 32 + 5 * 256 * 288 * 32 + 64 * 288 * 64 +
+         5 * 64 * 576 * 64 + 64 * 10,
+     1024 * 27 * 16},
+    /* 2 × 4 channels in, 8 out, in groups. */
+    {"input 4 4 4, conv 1x1 8, conv 3x3 8 groups 2, linear classes",
+     16 * 4 * 8 + 16 * 9 * 4 * 8 + 128 * 10, 16 * 4 * 8},
+};
+
+static void work_is_that_of_hand_counts(void **state) {
+    (void)state;
+    enum { BATCH = 2 };
+    dpr_context *context = make_context("cpu", 2);
+    dpr_bench_options options = dpr_bench_options_default();
+    options.batch = BATCH;
+    options.seconds = 1e-6;
+    options.step_only = true;
+    for (size_t i = 0; i < sizeof WORK / sizeof *WORK; i++)
+        for (int train = 0; train < 2; train++) {
+            dpr_bench_result result;
+            options.net = WORK[i].net;
+            options.train = train != 0;
+            OK(context, dpr_bench(context, &options, &result));
+            double expected = train ? 3 * WORK[i].forward - WORK[i].first : WORK[i].forward;
+            double counted = result.gflops * result.step_us * 1000 / BATCH / 2;
+            if (fabs(counted - expected) > 1e-9 * expected)
+                fail_msg("%s, train %d: %.1f multiply-adds instead of %.1f", WORK[i].net, train,
+                         counted, expected);
+        }
+    dpr_context_destroy(context);
+}
+
+/* Three steps and a warm-up, whatever time they take: a set of 16,384 images or eight batches would take hours and gigabytes. */
+static void slow_networks_take_few_steps(void **state) {
+    (void)state;
+    dpr_context *context = make_context("ref", 1);
+    dpr_bench_options options = dpr_bench_options_default();
+    dpr_bench_result result;
+    options.net = "input 64 64 3, conv 3x3 2, global_avgpool, linear classes";
+    options.batch = 64;
+    options.seconds = 1e-6;
+    OK(context, dpr_bench(context, &options, &result));
+    assert_true(result.step_us > 0 && result.end_to_end_images_per_second > 0);
     dpr_context_destroy(context);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_peak_has_a_precision_that_there_is),
-                                       cmocka_unit_test(a_bench_needs_a_net_and_sane_numbers)};
+                                       cmocka_unit_test(a_bench_needs_a_net_and_sane_numbers),
+                                       cmocka_unit_test(work_is_that_of_hand_counts),
+                                       cmocka_unit_test(slow_networks_take_few_steps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,7 @@ static void expect_chains(const char *precision, int kind, bool decays) {
     OK(context, dpr_store_create(context, &store));
     OK(context,
        dpr_program_create(step.graph, store, step.roots, step.n_roots, &options, &program));
-    OK(context, dpr__program_plan_text(program, 0, 0, &text));
+    OK(context, dpr__program_plan_text(program, 0, 0, false, &text));
     static const char *const SUFFIXES[] = {"", "_decay", "_bias"};
     for (int i = 0; i < 3; i++) {
         bool wanted = i == 2 || (i == 1) == decays;
