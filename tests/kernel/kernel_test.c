@@ -349,6 +349,11 @@ static void run_text(struct reading *r, float (*outputs)[MOST]) {
             scale.factor = (double)r->constants[read_number(r)];
             r->at++;
         }
+        if (strcmp(word, "prefix") == 0 || strcmp(word, "broadcast") == 0) { /* of all rows */
+            memcpy(r->results[number], a, (size_t)r->n * sizeof *a);
+            r->at++;
+            continue;
+        }
         dpr__op_id op = 0;
         for (dpr__op_id i = 1; i < DPR__N_OPS; i++)
             op = strcmp(dpr__op_names[i], word) == 0 ? i : op;

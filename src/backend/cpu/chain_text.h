@@ -17,6 +17,9 @@
 #define RELU(n, a) const VECTOR r##n = VRELU(a);
 #define STEP(n, a) const VECTOR r##n = VSTEP(a);
 #define SQRT(n, a) const VECTOR r##n = VSQRT(a);
+/* Of rows that all count; others go through spans (chain.c). */
+#define PREFIX(n, a, rows) const VECTOR r##n = a;
+#define BROADCAST(n, a) const VECTOR r##n = a;
 #define STORE(o, a) VSTORE(output##o + at, a);
 
 /* Read once, before stores that the compiler must take for changes of them; the unused are left out. */

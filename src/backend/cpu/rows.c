@@ -1,7 +1,6 @@
-/* Row kernels that move numbers rather than compute: argmax, gather, one-hot, draws. Every result element is made by one unit. */
+/* Row kernels that move numbers rather than compute: argmax, gather, one-hot. Every result element is made by one unit. */
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/matrix.h"
-#include "ops/draw.h"
 #include <string.h>
 
 static void argmax(const dpr__call *call, int64_t first, int64_t last) {
@@ -98,21 +97,3 @@ static void turn_filters(const dpr__call *call, int64_t first, int64_t last) {
                 }
 }
 const dpr__rows_kernel dpr__turn_filters_rows = {accepts_any, filters, turn_filters, false};
-
-/* ---- draws: four elements a block, as the reference kernel draws them ---- */
-
-static int64_t draw_units(const dpr__call *call) {
-    return (dst_elements(call) + 3) / 4;
-}
-
-static void draw(const dpr__call *call, int64_t first, int64_t last) {
-    int64_t n = dst_elements(call);
-    float *dst = call->dst.data;
-    for (int64_t block = first; block < last; block++) {
-        float units[4];
-        dpr__dropout_block(call, (uint64_t)block, units);
-        for (int64_t i = 0; i < 4 && block * 4 + i < n; i++)
-            dst[dpr__form_index(call->dst.form, &call->dst.shape, block * 4 + i)] = units[i];
-    }
-}
-const dpr__rows_kernel dpr__draw_blocks = {accepts_any, draw_units, draw, false};

@@ -4,6 +4,7 @@
 #include "backend/cpu/matrix.h"
 #include "base/random.h"
 #include "ir/shape.h"
+#include "ops/draw.h"
 #include <math.h>
 #include <string.h>
 
@@ -324,26 +325,72 @@ static void sum_first_of_halves(const dpr__call *call, int64_t first, int64_t la
 const dpr__rows_kernel ROWS_NAME(sum_first_halves) = {accepts_first_of_halves, panels_of_dst,
                                                       sum_first_of_halves, true};
 
-/* ---- the order of an epoch ---- */
+/* ---- draws, the order of an epoch ---- */
 
 /* Sixteen 32-bit words in 64 bits each: as a vector type, since compilers unroll loops of sixteen before they look for vectors. */
 typedef uint64_t words __attribute__((vector_size(8 * LANES)));
 
-/* The first word of Philox4x32-10 for sixteen counters (index, 2³¹, stream, SHUFFLE); base/random.c has the algorithm. */
-INLINE void philox_lanes(uint64_t seed, uint32_t stream, const words *index, words *word) {
+/* Philox4x32-10 of sixteen counters c, whose words become the draw's; base/random.c has the algorithm. */
+INLINE void philox_lanes(uint64_t key, words c[4]) {
     const words low = (words){0} + 0xffffffffU;
-    words c0 = *index, c1 = (words){0} + 0x80000000U, c2 = (words){0} + stream,
-          c3 = (words){0} + DPR__PURPOSE_SHUFFLE;
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9U, k1 += 0xBB67AE85U) {
-        const words p0 = c0 * 0xD2511F53U, p1 = c2 * 0xCD9E8D57U;
-        c0 = (p1 >> 32) ^ c1 ^ k0;
-        c2 = (p0 >> 32) ^ c3 ^ k1;
-        c1 = p1 & low;
-        c3 = p0 & low;
+        const words p0 = c[0] * 0xD2511F53U, p1 = c[2] * 0xCD9E8D57U;
+        c[0] = (p1 >> 32) ^ c[1] ^ k0;
+        c[2] = (p0 >> 32) ^ c[3] ^ k1;
+        c[1] = p1 & low;
+        c[3] = p0 & low;
     }
-    *word = c0;
 }
+
+static int64_t draw_units(const dpr__call *call) {
+    return (dst_elements(call) + 4 * LANES - 1) / (4 * LANES);
+}
+
+/* n units, from element `at` of the result on, each to its place in any form. */
+INLINE void put_units(const dpr__tensor *dst, int64_t at, int64_t n, const float *units) {
+    struct matrix m = matrix_of(dst);
+    int64_t row = at / m.columns, column = at % m.columns;
+    if (!m.in_panels) {
+        memcpy(m.data + at, units, (size_t)n * sizeof *units);
+        return;
+    }
+    for (int64_t i = 0, run; i < n; i += run) { /* as many as are neighbours in a panel */
+        run = DPR__PANEL - column % DPR__PANEL;
+        run = run < m.columns - column ? run : m.columns - column;
+        run = run < n - i ? run : n - i;
+        memcpy(piece_of(&m, row, column) + column % DPR__PANEL, units + i,
+               (size_t)run * sizeof *units);
+        column += run;
+        row += column == m.columns;
+        column = column == m.columns ? 0 : column;
+    }
+}
+
+/* Sixteen blocks of four a unit, as ops/draw.h numbers and keys them. */
+static void draw(const dpr__call *call, int64_t first, int64_t last) {
+    uint64_t key = dpr__dropout_key(call);
+    uint32_t ordinal = (uint32_t)((const dpr__draw_param *)call->param)->ordinal;
+    int64_t n = dst_elements(call);
+    for (int64_t unit = first; unit < last; unit++) {
+        words c[4] = {{0}, {0}, (words){0} + ordinal, (words){0} + DPR__PURPOSE_DROPOUT};
+        float units[LANES][4];
+        for (int i = 0; i < LANES; i++) {
+            c[0][i] = (uint64_t)(unit * LANES + i) & 0xffffffffU;
+            c[1][i] = (uint64_t)(unit * LANES + i) >> 32;
+        }
+        philox_lanes(key, c);
+        for (int k = 0; k < 4; k++) {
+            uint64_t word[LANES];
+            memcpy(word, &c[k], sizeof word);
+            for (int i = 0; i < LANES; i++) /* 24 bits, exact */
+                units[i][k] = (float)(int32_t)(word[i] >> 8) * 0x1p-24F;
+        }
+        int64_t at = 4 * LANES * unit, left = n - at;
+        put_units(&call->dst, at, left < 4 * LANES ? left : 4 * LANES, units[0]);
+    }
+}
+const dpr__rows_kernel ROWS_NAME(draw) = {accepts_any, draw_units, draw, false};
 
 /* dpr__permute for sixteen positions below n ≤ 2³¹: lanes walk until the last of them is below n. */
 INLINE void permute_lanes(uint64_t seed, uint32_t stream, uint32_t n, words *position) {
@@ -355,9 +402,10 @@ INLINE void permute_lanes(uint64_t seed, uint32_t stream, uint32_t n, words *pos
     for (bool first = true; walking; first = false) {
         words left = *position >> half, right = *position & mask;
         for (uint32_t round = 0; round < 4; round++) {
-            words index = right << 3 | round, word;
-            philox_lanes(seed, stream, &index, &word);
-            const words next = left ^ (word & mask);
+            words c[4] = {right << 3 | round, (words){0} + 0x80000000U, (words){0} + stream,
+                          (words){0} + DPR__PURPOSE_SHUFFLE};
+            philox_lanes(seed, c);
+            const words next = left ^ (c[0] & mask);
             left = right;
             right = next;
         }

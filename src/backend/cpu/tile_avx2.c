@@ -5,7 +5,7 @@
 #define ZERO() _mm256_setzero_ps()
 #define LOAD(p) _mm256_loadu_ps(p)
 #define STORE_SUM(p, v) _mm256_storeu_ps(p, v)
-#define BROADCAST(p) _mm256_broadcast_ss(p)
+#define SPLAT(p) _mm256_broadcast_ss(p)
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define CHUNK DPR__PANEL
 #define EACH_FUSED(X, name) X(name, 5, 1) X(name, 5, 2) X(name, 6, 1) X(name, 6, 2)

@@ -5,7 +5,7 @@
 #define ZERO() _mm512_setzero_ps()
 #define LOAD(p) _mm512_loadu_ps(p)
 #define STORE_SUM(p, v) _mm512_storeu_ps(p, v)
-#define BROADCAST(p) _mm512_set1_ps(*(p))
+#define SPLAT(p) _mm512_set1_ps(*(p))
 #define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define CHUNK DPR__PANEL
 #define EACH_FUSED(X, name)                                                                        \

@@ -8,7 +8,7 @@ typedef float four_unaligned __attribute__((vector_size(16), aligned(4)));
 #define ZERO() ((four){0, 0, 0, 0})
 #define LOAD(p) (*(const four_unaligned *)(p))
 #define STORE_SUM(p, v) (*(four_unaligned *)(p) = (v))
-#define BROADCAST(p) ((four){*(p), *(p), *(p), *(p)})
+#define SPLAT(p) ((four){*(p), *(p), *(p), *(p)})
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #define CHUNK DPR__PANEL
 #define MR 4

@@ -5,7 +5,7 @@
 #define ZERO() _mm256_setzero_ps()
 #define LOAD(p) _mm256_loadu_ps(p)
 #define STORE_SUM(p, v) _mm256_storeu_ps(p, v)
-#define BROADCAST(p) _mm256_castsi256_ps(_mm256_set1_epi32(*(const int *)(const void *)(p)))
+#define SPLAT(p) _mm256_castsi256_ps(_mm256_set1_epi32(*(const int *)(const void *)(p)))
 #define MULTIPLY_ADD(a, b, c) dot(a, b, c)
 #define CHUNK (DPR__PANEL / 2)
 #define EACH_FUSED(X, name) X(name, 4, 1) X(name, 4, 2)

@@ -6,7 +6,7 @@
 #define ZERO() _mm512_setzero_ps()
 #define LOAD(p) _mm512_loadu_ps(p)
 #define STORE_SUM(p, v) _mm512_storeu_ps(p, v)
-#define BROADCAST(p) _mm512_castsi512_ps(_mm512_set1_epi32(*(const int *)(const void *)(p)))
+#define SPLAT(p) _mm512_castsi512_ps(_mm512_set1_epi32(*(const int *)(const void *)(p)))
 #define MULTIPLY_ADD(a, b, c) dot(a, b, c)
 #define CHUNK (DPR__PANEL / 2)
 #define EACH_FUSED(X, name) X(name, 8, 2)

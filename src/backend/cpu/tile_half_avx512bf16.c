@@ -5,7 +5,7 @@
 #define ZERO() _mm512_setzero_ps()
 #define LOAD(p) _mm512_loadu_ps(p)
 #define STORE_SUM(p, v) _mm512_storeu_ps(p, v)
-#define BROADCAST(p) _mm512_castsi512_ps(_mm512_set1_epi32(*(const int *)(const void *)(p)))
+#define SPLAT(p) _mm512_castsi512_ps(_mm512_set1_epi32(*(const int *)(const void *)(p)))
 #define MULTIPLY_ADD(a, b, c)                                                                      \
     _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b))
 #define CHUNK (DPR__PANEL / 2)

@@ -10,7 +10,7 @@ typedef uint32_t four_bits __attribute__((vector_size(16)));
 #define ZERO() ((four){0, 0, 0, 0})
 #define LOAD(p) (*(const four_unaligned *)(p))
 #define STORE_SUM(p, v) (*(four_unaligned *)(p) = (v))
-#define BROADCAST(p) repeat_pair((const uint32_t *)(const void *)(p))
+#define SPLAT(p) repeat_pair((const uint32_t *)(const void *)(p))
 #define MULTIPLY_ADD(a, b, c) dot(a, b, c)
 #define CHUNK (DPR__PANEL / 2)
 #define MR 4

@@ -2,7 +2,7 @@
 /* The product of matrix tiles, included once per ISA, which defines:
  *   TILE_NAME        the kernel's name
  *   LANES, VECTOR    floats in a vector and its type
- *   ZERO(), LOAD(p), STORE_SUM(p, v), BROADCAST(p), MULTIPLY_ADD(a, b, c)
+ *   ZERO(), LOAD(p), STORE_SUM(p, v), SPLAT(p), MULTIPLY_ADD(a, b, c)
  *   MR, NV           most rows and vectors of a register block: MR × NV accumulators
  *   EACH_ROWS(X)     X(1) … X(MR)
  *   CHUNK            of k that lies consecutive by rows: 32 floats, or 16 pairs of bf16
@@ -41,7 +41,7 @@ INLINE void add_part(int mr, int nv, bool by_columns, const dpr__tile_call *call
                 y[j] = LOAD(b + j * LANES);
 #pragma GCC unroll 16
             for (int i = 0; i < mr; i++) {
-                const VECTOR broadcast = BROADCAST(x + (by_columns ? i : i * row));
+                const VECTOR broadcast = SPLAT(x + (by_columns ? i : i * row));
 #pragma GCC unroll 4
                 for (int j = 0; j < nv; j++)
                     sum[i][j] = MULTIPLY_ADD(broadcast, y[j], sum[i][j]);
