@@ -15,7 +15,8 @@ endif()
 
 # Sums must be the same on every compiler and machine: no contraction into FMA behind our back, and
 # never -ffast-math. errno after sqrt is of no use to anyone and keeps loops from vectorising.
-set(numerics -fno-math-errno -ffp-contract=off)
+# Nobody reads exception flags: -fno-trapping-math lets loops with a choice become vectors, and changes no result.
+set(numerics -fno-math-errno -fno-trapping-math -ffp-contract=off)
 if(NOT DEEPER_SANITIZE) # nothing unwinds through C; a tenth of the command's size
     list(APPEND numerics -fno-asynchronous-unwind-tables)
 endif()

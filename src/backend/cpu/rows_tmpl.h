@@ -1,5 +1,6 @@
 /* Row kernels that compute with floats, in loops of lanes that the compiler turns into vectors; included once per ISA with
  * ROWS_NAME(name). Sums are made in one fixed order, so every ISA gives the same bits. */
+#include "backend/cpu/functions.h"
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/matrix.h"
 #include "base/random.h"
@@ -7,55 +8,6 @@
 #include "ops/draw.h"
 #include <math.h>
 #include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* ---- lanes ---- */
-
-/* e^x, some 2 units in the last place; 0 below −87.3. x = n·ln 2 + r, |r| ≤ ln 2 / 2, and a polynomial for e^r (coefficients: Moshier,
- * Cephes, expf). Adding 1.5·2²³ rounds to an integer, whose low bits then are n. */
-INLINE float exponential(float x) {
-    const float shifter = 12582912.0F;
-    float clamped = x > 88.0F ? 88.0F : x < -87.3F ? -87.3F : x;
-    float shifted = clamped * 1.44269504F + shifter, n = shifted - shifter;
-    float r = clamped - n * 0.693359375F - n * -2.12194440e-4F;
-    float p = 1.9875691500e-4F;
-    p = p * r + 1.3981999507e-3F;
-    p = p * r + 8.3334519073e-3F;
-    p = p * r + 4.1665795894e-2F;
-    p = p * r + 1.6666665459e-1F;
-    p = p * r + 5.0000001201e-1F;
-    p = p * r * r + r + 1;
-    int32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (int32_t)(((uint32_t)bits << 23) + 0x3f800000U);
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return x < -87.3F ? 0 : p * power;
-}
-
-/* ln x for normal x > 0, some 2 units in the last place. x = m·2ᵉ, √½ ≤ m < √2, and a polynomial for ln m (coefficients: Moshier, Cephes,
- * logf). */
-INLINE float logarithm(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint32_t shifted = bits - 0x3f3504f3U; /* √½ */
-    float e = (float)((int32_t)shifted >> 23), m;
-    bits = (shifted & 0x7fffffU) + 0x3f3504f3U;
-    memcpy(&m, &bits, sizeof m);
-    m = m - 1;
-    float z = m * m, p = 7.0376836292e-2F;
-    p = p * m - 1.1514610310e-1F;
-    p = p * m + 1.1676998740e-1F;
-    p = p * m - 1.2420140846e-1F;
-    p = p * m + 1.4249322787e-1F;
-    p = p * m - 1.6668057665e-1F;
-    p = p * m + 2.0000714765e-1F;
-    p = p * m - 2.4999993993e-1F;
-    p = p * m + 3.3333331174e-1F;
-    p = p * m * z + e * -2.12194440e-4F - 0.5F * z;
-    return x < INFINITY ? m + p + e * 0.693359375F : x; /* NaN and ∞ as they came */
-}
 
 /* Row kernels take sixteen rows at a time, one a lane: what is added or compared along a row is so for sixteen at once, column by
  * column. A piece is 32 columns of them, turned; lanes of rows that are not there hold zeros. */

@@ -1,5 +1,6 @@
 /* The elementwise kernels whose loops the compiler turns into vector code; included once per ISA with SPAN(name)
  * giving the function's name. Each element is computed alone, so all ISAs give the same bits. */
+#include "backend/cpu/functions.h"
 #include "backend/cpu/kernel.h"
 #include <math.h>
 
@@ -34,6 +35,10 @@ UNARY_SPAN(relu_f32, float, x < 0 ? 0 : x) /* NaN stays NaN */
 UNARY_SPAN(step_f32, float, x > 0 ? 1.0F : 0.0F)
 UNARY_SPAN(sqrt_f32, float, sqrtf(x))
 UNARY_SPAN(round_bf16_f32, float, dpr__from_bf16(dpr__to_bf16(x)))
+UNARY_SPAN(exp_f32, float, exponential_of_any(x))
+UNARY_SPAN(erf_f32, float, error_function(x))
+UNARY_SPAN(tanh_f32, float, hyperbolic_tangent(x))
+UNARY_SPAN(sigmoid_f32, float, logistic(x))
 UNARY_SPAN(cast_u8, uint8_t, (float)x)
 UNARY_SPAN(cast_i32, int32_t, (float)x)
 

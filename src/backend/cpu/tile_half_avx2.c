@@ -8,7 +8,6 @@
 #define SPLAT(p) _mm256_castsi256_ps(_mm256_set1_epi32(*(const int *)(const void *)(p)))
 #define MULTIPLY_ADD(a, b, c) dot(a, b, c)
 #define CHUNK (DPR__PANEL / 2)
-#define EACH_FUSED(X, name) X(name, 4, 1) X(name, 4, 2)
 #define MR 4
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4)

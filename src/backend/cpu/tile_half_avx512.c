@@ -9,7 +9,6 @@
 #define SPLAT(p) _mm512_castsi512_ps(_mm512_set1_epi32(*(const int *)(const void *)(p)))
 #define MULTIPLY_ADD(a, b, c) dot(a, b, c)
 #define CHUNK (DPR__PANEL / 2)
-#define EACH_FUSED(X, name) X(name, 8, 2)
 #define MR 10
 #define NV 2
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10)
