@@ -59,7 +59,7 @@ static void call_winograd(const dpr__kernel *kernel) {
     dpr__points src, dst = {.at = {c}, .plane = DPR__PANEL};
     for (int i = 0; i < 36; i++)
         src.at[i] = a + i * DPR__PANEL;
-    kernel->run.winograd->data(&src, &dst);
+    kernel->run.winograd->data(&src, &dst, DPR__PANEL);
 }
 
 static void call_sums(const dpr__kernel *kernel) {

@@ -44,7 +44,7 @@ static bool is_repeated(const dpr__rewrite *rewrite, const dpr__node *node, dpr_
 /* F(4×4, 3×3) pays where products are large beside transforms: many channels on both sides, and, since filters are transformed in
  * every step, many tiles. By shapes alone, as every choice of another order of sums. */
 static bool pays_winograd(const dpr_graph *graph, dpr_value value) {
-    enum { LEAST_CHANNELS = 24, LEAST_TILES = 16 };
+    enum { LEAST_CHANNELS = 16, LEAST_TILES = 16 };
     const dpr__node *node = dpr__node_of(graph, value);
     const dpr__conv_param *p = node->param;
     bool sums_filters = node->op == DPR__OP_conv2d_weights;

@@ -85,7 +85,8 @@ typedef struct dpr__points {
     float *at[36];
     int64_t plane;
 } dpr__points;
-typedef void dpr__winograd_transform(const dpr__points *src, const dpr__points *dst);
+/* Lanes 0 … lanes − 1, or some more: 16 and 32 are exact. */
+typedef void dpr__winograd_transform(const dpr__points *src, const dpr__points *dst, int lanes);
 typedef struct dpr__winograd_kernel {
     dpr__winograd_transform *data, *diff, *filter, *products, *sums;
 } dpr__winograd_kernel;

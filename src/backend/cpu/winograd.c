@@ -65,6 +65,11 @@ int64_t dpr__cpu_winograd_plane(const dpr__cpu_conv *conv, int64_t channels) {
 
 /* ---- transforms ---- */
 
+/* Half a panel's lanes, where no more are used. */
+static int lanes_of(int64_t channels) {
+    return channels <= DPR__PANEL / 2 ? DPR__PANEL / 2 : DPR__PANEL;
+}
+
 /* What lies outside of a map. */
 static float nothing[DPR__PANEL] __attribute__((aligned(64)));
 
@@ -114,7 +119,7 @@ static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
             if (plain && map->channels - c < DPR__PANEL)
                 copy_points(&src, map->side * map->side, map->channels - c, copy);
             planes.at[0] = dst + (c * most + t * DPR__PANEL);
-            step(&src, &planes);
+            step(&src, &planes, lanes_of(map->channels - c));
         }
 }
 
@@ -148,9 +153,10 @@ void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values,
     transform(row->winograd->diff, conv, &map, unit, dst);
 }
 
-void dpr__cpu_winograd_products(const dpr__row *row, const float *products,
+void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int64_t panel,
                                 const dpr__winograd_unit *unit, float *pixels) {
     const dpr__cpu_conv *conv = &row->conv;
+    int64_t left = conv->oc - panel * DPR__PANEL;
     int64_t across = tiles_across(conv), top = unit->down * TILE;
     int64_t high = unit->pixels / conv->ow / unit->images; /* pixel rows of an image here */
     float outside[DPR__PANEL];
@@ -161,7 +167,7 @@ void dpr__cpu_winograd_products(const dpr__row *row, const float *products,
         set_points(pixels + image * high * conv->ow * DPR__PANEL, DPR__PANEL, high, conv->ow, y, x,
                    TILE, outside, &dst);
         planes.at[0] = (float *)(uintptr_t)products + t * DPR__PANEL;
-        row->winograd->products(&planes, &dst);
+        row->winograd->products(&planes, &dst, lanes_of(left));
     }
 }
 
@@ -216,7 +222,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
             if (row->bare) /* the result is what the chain would copy */
                 pixels = (float *)values->memory[chain->outputs[0].value] +
                          (panel * chain->rows + unit.pixel) * DPR__PANEL;
-            dpr__cpu_winograd_products(row, products, &unit, pixels);
+            dpr__cpu_winograd_products(row, products, panel, &unit, pixels);
             if (!row->bare)
                 dpr__chain_run(chain, values, scratch, pixels, unit.pixel, unit.pixels, panel);
         }

@@ -27,8 +27,8 @@ void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
                             const dpr__winograd_unit *unit, float *dst);
 void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values,
                             const dpr__winograd_unit *unit, float *dst);
-/* 36 planes of 32 channels, each [tiles][32], to the unit's pixels, 32 floats each. */
-void dpr__cpu_winograd_products(const dpr__row *row, const float *products,
+/* 36 planes of a panel's channels, each [tiles][32], to the unit's pixels, 32 floats each. */
+void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int64_t panel,
                                 const dpr__winograd_unit *unit, float *pixels);
 
 #endif

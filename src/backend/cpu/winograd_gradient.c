@@ -71,7 +71,7 @@ static void combine(const dpr__row *row, const dpr__values *values, float *scrat
         for (int64_t i = 0; i < n; i++) {
             src.at[0] = sums_of(row, 0, panel) + (first + i) * DPR__PANEL;
             dst.at[0] = taps + i * DPR__PANEL;
-            row->winograd->sums(&src, &dst);
+            row->winograd->sums(&src, &dst, DPR__PANEL);
         }
         for (int64_t tap = 0; tap < TAPS; tap++)
             dpr__chain_run(&row->chain, values, scratch, taps + tap * n * DPR__PANEL,

@@ -105,8 +105,8 @@ INLINE void of_sums(const VECTOR u[6], VECTOR w[3]) {
     }
 
 #define TRANSFORM(name, in, out, line)                                                             \
-    static void name(const dpr__points *src, const dpr__points *dst) {                             \
-        for (int64_t lane = 0; lane < DPR__PANEL; lane += LANES) {                                 \
+    static void name(const dpr__points *src, const dpr__points *dst, int lanes) {                  \
+        for (int64_t lane = 0; lane < lanes; lane += LANES) {                                      \
             BOTH_WAYS(in, out, line)                                                               \
         }                                                                                          \
     }
@@ -155,7 +155,7 @@ static void transform_filters(const dpr__call *call, int64_t first, int64_t last
         int64_t panel = i / c, row = i % c;
         src.at[0] = (float *)call->src[0].data + (panel * 9 * c + row) * DPR__PANEL;
         dst.at[0] = (float *)call->dst.data + (panel * 36 * c + row) * DPR__PANEL;
-        filter(&src, &dst);
+        filter(&src, &dst, DPR__PANEL);
     }
 }
 const dpr__rows_kernel WINOGRAD_FILTERS = {accepts_panels, filter_rows, transform_filters, false};
