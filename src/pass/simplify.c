@@ -126,8 +126,10 @@ static dpr_value without_broadcast(dpr_graph *graph, dpr_value value) {
 /* Σ a·v over axes along which v repeats is v·Σ a: no map is multiplied for it. */
 static dpr_value without_factor(const struct table *table, dpr_graph *graph, dpr_value value) {
     const dpr__node *node = dpr__node_of(graph, value);
+    if (node->op != DPR__OP_sum)
+        return 0;
     dpr_value product = dpr__source(graph, value, 0);
-    if (node->op != DPR__OP_sum || dpr__node_of(graph, product)->op != DPR__OP_multiply)
+    if (dpr__node_of(graph, product)->op != DPR__OP_multiply)
         return 0;
     const dpr__sum_param param = *(const dpr__sum_param *)node->param;
     const dpr_shape space = dpr__node_of(graph, product)->shape;
