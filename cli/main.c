@@ -71,6 +71,11 @@ static const struct option TRAIN[] = {
          "share of the target that is spread over all classes", .high_open = true),
     REAL("clip-norm", training.clip_norm, 0, 1e9, "NORM",
          "longest gradient, over all parameters; 0: any"),
+    LIST("group", groups, "PATTERN:SETTING,...",
+         "other settings for the parameters of a name: lr=FACTOR, decay=D, momentum=M, "
+         "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "
+         "may be given again",
+         .otherwise = ""),
     FLAG("class-weights", training.class_weights, "weigh classes by 1 / their share"),
     WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer"),
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N",

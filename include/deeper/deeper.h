@@ -478,6 +478,9 @@ typedef struct dpr_train_options {
     /* How the training images are changed at random each time that they are shown: "crop=4,flip,cutout=8" (docs/training.md).
      * NULL: they are not. Validation and evaluation see images as they are. Copied. */
     const char *augment;
+    /* Parameter groups, "PATTERN:SETTING,…" (docs/training.md), NULL-terminated; borrowed until dpr_trainer_destroy; NULL:
+     * none. A later one overrides an earlier, setting by setting. */
+    const char *const *groups;
 } dpr_train_options;
 
 typedef struct dpr_progress {
@@ -500,6 +503,8 @@ typedef struct dpr_epoch_report {
 } dpr_epoch_report;
 
 dpr_train_options dpr_train_options_default(void);
+/* Checks what needs neither model nor data. Errors: as of dpr_trainer_create. */
+dpr_status dpr_train_options_check(dpr_context *context, const dpr_train_options *options);
 
 /* Both borrowed until dpr_trainer_destroy. Errors: DPR_E_ARGUMENT names the option and its range. */
 dpr_status dpr_trainer_create(dpr_model *model, const dpr_data *data,

@@ -235,7 +235,10 @@ static dpr_status compare_epochs(const struct resuming *r, const struct kept *ke
             "epochs is %u here, but %llu in the run of '%s'; a resumed run may get more, "
             "not fewer",
             here, there, r->path);
-    if (!dpr__schedule_needs_total(trainer->schedule.kind))
+    bool needs = false;
+    for (size_t k = 0; k < trainer->groups.n_rates; k++)
+        needs = needs || dpr__rate_rule_needs_total(&trainer->groups.rate[k]);
+    if (!needs)
         return DPR_OK;
     if (!kept->finished)
         return DPR_FAIL(r->context, DPR_E_MISMATCH,

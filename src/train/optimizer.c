@@ -1,5 +1,4 @@
-/* The updates. w parameter, g gradient (clipped), η learning rate, λ weight decay (only for
- * parameters of rank 2 and more: not for biases):
+/* The updates. w parameter, g gradient (clipped), η learning rate, λ weight decay:
  *   sgd       w' = w − η(g + λw)
  *   momentum  v' = μv + (g + λw),  w' = w − ηv'
  *   nesterov  v' as above,         w' = w − η((g + λw) + μv')       (Sutskever et al. 2013)
@@ -35,6 +34,7 @@ const char *dpr__prefixed(dpr__arena *arena, const char *prefix, const char *nam
     return text;
 }
 
+/* One parameter's update. */
 struct update {
     const dpr__optimizer *optimizer;
     dpr_graph *graph;
@@ -43,7 +43,17 @@ struct update {
     size_t *n_roots;
 };
 
+dpr_value dpr__select(dpr_graph *graph, dpr_value flag, dpr_value yes, dpr_value no) {
+    dpr_value one = dpr_constant(graph, 1, dpr_scalar_shape());
+    dpr_value otherwise = dpr_subtract(graph, one, flag);
+    dpr_value kept = dpr_multiply(graph, no, otherwise);
+    dpr_value taken = dpr_multiply(graph, yes, flag);
+    return dpr_add(graph, kept, taken);
+}
+
 static void assign(const struct update *update, dpr_value leaf, dpr_value value) {
+    if (update->rates->active != 0)
+        value = dpr__select(update->graph, update->rates->active, value, leaf);
     update->roots[(*update->n_roots)++] = dpr_assign(update->graph, leaf, value);
 }
 
@@ -104,30 +114,45 @@ static dpr_value adam_direction(const struct update *update, dpr_value weights,
 static void update_one(const struct update *update, dpr_value weights, dpr_value gradient) {
     dpr_graph *graph = update->graph;
     const dpr__optimizer *o = update->optimizer;
-    /* A bias moves the logits without stretching them, so there is nothing that decay should
-     * hold. */
-    bool decays = o->weight_decay > 0 && dpr_value_shape(graph, weights).rank >= 2;
+    bool matrix = dpr_value_shape(graph, weights).rank >= 2;
+    double decay = matrix ? o->weight_decay : o->vector_decay;
+    bool decays = decay > 0;
     bool adam = o->kind == DPR__OPTIMIZER_ADAMW;
     if (decays && !adam)
-        gradient = blend(graph, o->weight_decay, weights, 1, gradient);
+        gradient = blend(graph, decay, weights, 1, gradient);
     dpr_value direction =
         adam ? adam_direction(update, weights, gradient) : sgd_direction(update, weights, gradient);
     if (decays && adam)
-        direction = blend(graph, o->weight_decay, weights, 1, direction);
+        direction = blend(graph, decay, weights, 1, direction);
     dpr_value change = dpr_multiply(graph, direction, update->rates->minus_rate);
     dpr_value next = dpr_add(graph, weights, change);
     assign(update, weights, next);
 }
 
+/* ---- all of them ---- */
+
+static const dpr__optimizer *optimizer_of(const dpr__updates *updates, size_t i) {
+    return updates->groups != NULL ? &updates->groups[i].optimizer : updates->optimizer;
+}
+
+static const dpr__rates *rates_of(const dpr__updates *updates, size_t i) {
+    return &updates->rates[updates->groups != NULL ? updates->groups[i].rate : 0];
+}
+
 /* One factor for all gradients, so that their direction stays: c/max(norm, c), where max(a, c) =
- * relu(a − c) + c. */
-static dpr_value clip_factor(dpr_graph *graph, double clip_norm, const dpr_value *gradients,
-                             size_t n) {
+ * relu(a − c) + c. What is not updated in this step does not count. */
+static dpr_value clip_factor(const dpr__updates *updates, double clip_norm) {
+    dpr_graph *graph = updates->graph;
     dpr_value total = 0;
-    for (size_t i = 0; i < n; i++) {
-        dpr_value square = dpr_multiply(graph, gradients[i], gradients[i]);
+    for (size_t i = 0; i < updates->n; i++) {
+        dpr_value gradient = updates->gradients[i], active = rates_of(updates, i)->active;
+        if (gradient == 0)
+            continue;
+        dpr_value square = dpr_multiply(graph, gradient, gradient);
         unsigned all = (1U << dpr_value_shape(graph, square).rank) - 1;
         dpr_value sum = dpr_sum(graph, square, all, false);
+        if (active != 0)
+            sum = dpr_multiply(graph, sum, active);
         total = total == 0 ? sum : dpr_add(graph, total, sum);
     }
     dpr_value limit = dpr_constant(graph, clip_norm, dpr_scalar_shape());
@@ -136,11 +161,9 @@ static dpr_value clip_factor(dpr_graph *graph, double clip_norm, const dpr_value
     return dpr_divide(graph, limit, dpr_add(graph, excess, limit));
 }
 
-void dpr__optimizer_append(const dpr__optimizer *optimizer, dpr_graph *graph,
-                           const dpr_value *parameters, const dpr_value *gradients, size_t n,
-                           const dpr__rates *rates, dpr_value *roots, size_t *n_roots) {
-    struct update update = {
-        .optimizer = optimizer, .graph = graph, .rates = rates, .roots = roots, .n_roots = n_roots};
+void dpr__optimizer_append(const dpr__updates *updates, dpr_value *roots, size_t *n_roots) {
+    dpr_graph *graph = updates->graph;
+    double clip_norm = updates->optimizer->clip_norm;
     if (graph->status != DPR_OK)
         return;
     dpr__role role = graph->role;
@@ -148,14 +171,21 @@ void dpr__optimizer_append(const dpr__optimizer *optimizer, dpr_graph *graph,
     graph->role = DPR__UPDATE;
     dpr_graph_scope(graph, "clip");
     dpr_value factor = 0;
-    if (optimizer->clip_norm > 0 && n > 0)
-        factor = clip_factor(graph, optimizer->clip_norm, gradients, n);
-    for (size_t i = 0; i < n && graph->status == DPR_OK; i++) {
-        dpr_graph_scope(graph, dpr__node_of(graph, parameters[i])->name);
-        dpr_value gradient = gradients[i];
+    if (clip_norm > 0 && updates->n > 0)
+        factor = clip_factor(updates, clip_norm);
+    for (size_t i = 0; i < updates->n && graph->status == DPR_OK; i++) {
+        dpr_value weights = updates->parameters[i], gradient = updates->gradients[i];
+        struct update update = {.optimizer = optimizer_of(updates, i),
+                                .graph = graph,
+                                .rates = rates_of(updates, i),
+                                .roots = roots,
+                                .n_roots = n_roots};
+        if (gradient == 0)
+            continue;
+        dpr_graph_scope(graph, dpr__node_of(graph, weights)->name);
         if (factor != 0)
             gradient = dpr_multiply(graph, gradient, factor);
-        update_one(&update, parameters[i], gradient);
+        update_one(&update, weights, gradient);
     }
     graph->scope = scope;
     graph->role = role;

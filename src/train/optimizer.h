@@ -23,24 +23,44 @@ extern const double dpr__optimizer_rates[DPR__N_OPTIMIZERS];
 
 typedef struct dpr__optimizer {
     dpr__optimizer_kind kind;
-    double momentum, weight_decay;
+    double momentum;
+    double weight_decay, vector_decay; /* of rank 2 and more; of less: biases, normalisations */
     double beta1, beta2, epsilon;
     double clip_norm; /* 0: none */
 } dpr__optimizer;
 
 /* What changes from step to step, as f32 scalars: −η, whose sign thus costs no operation an element, and
- * AdamW's corrections 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) for step t = 1, 2, … (0 for the others). */
+ * AdamW's corrections 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) for update t = 1, 2, … (0 for the others). In steps where `active` (0:
+ * always 1) is 0, neither weights nor state move. */
 typedef struct dpr__rates {
-    dpr_value minus_rate, correction1, correction2;
+    dpr_value minus_rate, correction1, correction2, active;
 } dpr__rates;
+
+/* What one parameter's update goes by. */
+typedef struct dpr__update_rule {
+    dpr__optimizer optimizer;
+    size_t rate; /* index of its rates */
+    bool frozen; /* there is no update */
+} dpr__update_rule;
 
 enum { DPR__MAX_UPDATES = 3 }; /* assigns for one parameter */
 
-/* Appends the update of each of n parameters by its gradient, with role UPDATE, and puts the
- * assigns in roots[*n_roots …] (room for DPR__MAX_UPDATES × n). Failures latch in the graph. */
-void dpr__optimizer_append(const dpr__optimizer *optimizer, dpr_graph *graph,
-                           const dpr_value *parameters, const dpr_value *gradients, size_t n,
-                           const dpr__rates *rates, dpr_value *roots, size_t *n_roots);
+/* The updates of n parameters by their gradients (0 where a parameter is frozen). */
+typedef struct dpr__updates {
+    dpr_graph *graph;
+    const dpr_value *parameters, *gradients;
+    size_t n;
+    const dpr__optimizer *optimizer;
+    const dpr__rates *rates;
+    const dpr__update_rule *groups; /* (n): in place of *optimizer and rates[0]; NULL: none */
+} dpr__updates;
+
+/* Appends the update of each parameter, with role UPDATE, and puts the assigns in roots[*n_roots …] (room for
+ * DPR__MAX_UPDATES × n). optimizer->clip_norm is over all gradients. Failures latch in the graph. */
+void dpr__optimizer_append(const dpr__updates *updates, dpr_value *roots, size_t *n_roots);
+
+/* yes where flag (f32 scalar, 0 or 1) is 1, no where it is 0: exactly, for finite values. */
+dpr_value dpr__select(dpr_graph *graph, dpr_value flag, dpr_value yes, dpr_value no);
 
 /* The name of leaf `value`. */
 const char *dpr__leaf_name(const dpr_graph *graph, dpr_value value);

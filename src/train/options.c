@@ -1,11 +1,12 @@
 /* The table of training options and what reads it. */
 #include "train/options.h"
 #include "base/context.h"
+#include "train/groups.h"
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
-enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE, TEXT };
+enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE, TEXT, LIST };
 
 /* A number lies in [low, high], or (low, …, high) where an end is open. */
 struct option {
@@ -40,6 +41,7 @@ static const struct option table[] = {
     ROW(FLAG, class_weights, .low = 0),
     ROW(COUNT, patience, .low = 0, .high = 1000000),
     ROW(TEXT, augment, .low = 0),
+    ROW(LIST, groups, .low = 0),
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
 
@@ -79,6 +81,21 @@ static const char *word(const dpr_train_options *options, const struct option *o
     return given != NULL ? given : "";
 }
 
+static const char *const *list(const dpr_train_options *options, const struct option *option) {
+    static const char *const empty[] = {NULL};
+    const char *const *given = *(const char *const *const *)place(options, option);
+    return given != NULL ? given : empty;
+}
+
+static void write_list(dpr__text *text, const char *const *items) {
+    dpr__text_add(text, "[");
+    for (size_t i = 0; items[i] != NULL; i++) {
+        dpr__text_add(text, "%s", i > 0 ? "," : "");
+        dpr__text_json(text, items[i]);
+    }
+    dpr__text_add(text, "]");
+}
+
 static void write_value(dpr__text *text, const dpr_train_options *options,
                         const struct option *option) {
     switch (option->type) {
@@ -96,6 +113,9 @@ static void write_value(dpr__text *text, const dpr_train_options *options,
     case SCHEDULE:
     case TEXT:
         dpr__text_json(text, word(options, option));
+        break;
+    case LIST:
+        write_list(text, list(options, option));
         break;
     }
 }
@@ -149,6 +169,8 @@ static dpr_status check(dpr_context *context, const struct option *option,
         return check_word(context, option, *at, dpr__optimizer_words, DPR__N_OPTIMIZERS, at);
     case SCHEDULE:
         return check_word(context, option, *at, dpr__schedule_words, DPR__N_SCHEDULES, at);
+    case LIST:
+        return dpr__groups_check(context, list(options, option));
     case SEED:
     case FLAG:
     case TEXT: /* whoever reads it checks it */
@@ -165,14 +187,26 @@ static size_t index_of(const char *given, const char *const *words) {
     return i;
 }
 
-dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *given,
-                               dpr_train_options *out) {
+/* Copies what is given over the defaults, each option checked by itself. */
+static dpr_status take(dpr_context *context, const dpr_train_options *given,
+                       dpr_train_options *out) {
     *out = dpr_train_options_default();
     if (given != NULL)
         memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
     out->size = sizeof *out;
     for (size_t i = 0; i < N_OPTIONS; i++)
         DPR_TRY(check(context, &table[i], out));
+    return DPR_OK;
+}
+
+dpr_status dpr_train_options_check(dpr_context *context, const dpr_train_options *options) {
+    dpr_train_options out;
+    return take(context, options, &out);
+}
+
+dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *given,
+                               dpr_train_options *out) {
+    DPR_TRY(take(context, given, out));
     if (out->patience > 0 && out->validation == NULL)
         return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "patience is %u, but there is no validation set to watch", out->patience);
@@ -193,8 +227,8 @@ dpr__optimizer dpr__options_optimizer(const dpr_train_options *options) {
     };
 }
 
-dpr__schedule dpr__options_schedule(const dpr_train_options *options, uint64_t steps) {
-    return (dpr__schedule){
+dpr__rate_schedule dpr__options_schedule(const dpr_train_options *options, uint64_t steps) {
+    return (dpr__rate_schedule){
         .kind = (dpr__schedule_kind)index_of(options->schedule, dpr__schedule_words),
         .peak = options->learning_rate,
         .warmup = options->warmup,
@@ -206,6 +240,16 @@ dpr__schedule dpr__options_schedule(const dpr_train_options *options, uint64_t s
 }
 
 /* ---- comparing ---- */
+
+static bool same_list(const char *const *items, const dpr__json *value) {
+    if (value == NULL || value->type != DPR__JSON_ARRAY)
+        return false;
+    const dpr__json *item = value->first;
+    for (; *items != NULL && item != NULL; items++, item = item->next)
+        if (dpr__json_string(item) == NULL || strcmp(dpr__json_string(item), *items) != 0)
+            return false;
+    return *items == NULL && item == NULL;
+}
 
 static bool same(dpr_context *context, const dpr_train_options *options,
                  const struct option *option, const dpr__json *value) {
@@ -229,6 +273,8 @@ static bool same(dpr_context *context, const dpr_train_options *options,
         const char *there = value != NULL ? dpr__json_string(value) : "";
         return there != NULL && strcmp(there, word(options, option)) == 0;
     }
+    case LIST:
+        return same_list(list(options, option), value);
     }
     return false;
 }
@@ -238,6 +284,8 @@ static const char *as_text(const dpr__json *value) {
         return "missing";
     if (value->type == DPR__JSON_TRUE || value->type == DPR__JSON_FALSE)
         return value->type == DPR__JSON_TRUE ? "true" : "false";
+    if (value->type == DPR__JSON_ARRAY)
+        return value->n > 0 ? "another list" : "an empty list";
     return value->text != NULL ? value->text : "no plain value";
 }
 

@@ -15,7 +15,7 @@ dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *gi
                                dpr_train_options *out);
 /* Of settled options. */
 dpr__optimizer dpr__options_optimizer(const dpr_train_options *options);
-dpr__schedule dpr__options_schedule(const dpr_train_options *options, uint64_t steps);
+dpr__rate_schedule dpr__options_schedule(const dpr_train_options *options, uint64_t steps);
 
 /* {"epochs":10,"batch":128,…} */
 void dpr__options_write(const dpr_train_options *options, dpr__text *text);

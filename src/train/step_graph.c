@@ -2,6 +2,7 @@
  * comes from a leaf, so that one program runs a whole epoch without the host. */
 #include "train/step_graph.h"
 #include "base/context.h"
+#include "base/text.h"
 
 struct building {
     const dpr_model *model;
@@ -13,6 +14,7 @@ struct building {
         share; /* labels (batch) and parts (batch 1) of what is mixed in; 0: nothing is */
     dpr__net_build net;
     dpr_value loss;
+    dpr__rates *rates; /* (dpr__n_rates), owned */
 };
 
 /* Which images this step takes, and how many of the rows are images. */
@@ -117,40 +119,111 @@ static void append_counters(struct building *b, dpr__step_graph *out) {
     graph->role = DPR__FORWARD;
 }
 
-/* This step's entry of a table over the steps of an epoch. */
-static dpr_value look_up(struct building *b, const char *table) {
-    dpr_value leaf = dpr_input(b->graph, table, DPR_F32, dpr_shape_of(b->plan->steps));
+/* ---- tables ---- */
+
+static const char *const table_leaves[DPR__N_TABLES] = {
+#define X(name, leaf) [DPR__TABLE_##name] = leaf,
+    DPR__TABLE_MAP(X)
+#undef X
+};
+
+const char *dpr__table_name(dpr_context *context, dpr__table table, size_t k,
+                            char out[DPR__TABLE_NAME]) {
+    if (k == 0)
+        return table_leaves[table];
+    dpr__format(context, out, DPR__TABLE_NAME, "table.%zu/%s", k, table_leaves[table]);
+    return out;
+}
+
+size_t dpr__n_rates(const dpr__step_plan *plan) {
+    return plan->groups != NULL ? plan->groups->n_rates : 1;
+}
+
+bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
+    const dpr__rate_rule *rule = plan->groups != NULL ? &plan->groups->rate[k] : NULL;
+    if (rule != NULL && !rule->used)
+        return false;
+    switch (table) {
+    case DPR__TABLE_CORRECTION_1:
+    case DPR__TABLE_CORRECTION_2:
+        return rule != NULL ? rule->adam : plan->optimizer.kind == DPR__OPTIMIZER_ADAMW;
+    case DPR__TABLE_ACTIVE:
+        return rule != NULL && (rule->first > 0 || rule->end != UINT64_MAX);
+    case DPR__TABLE_RATE:
+    case DPR__N_TABLES:
+        break;
+    }
+    return true;
+}
+
+/* This step's entry of a table over the steps of an epoch; 0: the plan does without it. */
+static dpr_value look_up(struct building *b, dpr__table table, size_t k) {
+    char name[DPR__TABLE_NAME];
+    if (!dpr__table_wanted(b->plan, table, k))
+        return 0;
+    dpr_value leaf = dpr_input(b->graph, dpr__table_name(b->graph->context, table, k, name),
+                               DPR_F32, dpr_shape_of(b->plan->steps));
     return dpr_gather(b->graph, leaf, b->batch);
 }
 
 /* Before the gradients, so that they stand in an early phase of the plan. */
-static dpr__rates append_rates(struct building *b) {
+static dpr_status append_rates(struct building *b) {
     dpr_graph *graph = b->graph;
-    dpr__rates rates = {0};
+    size_t n = dpr__n_rates(b->plan);
+    DPR_TRY(dpr__allocate(graph->context, n, sizeof *b->rates, &b->rates));
     graph->role = DPR__UPDATE;
     dpr_graph_scope(graph, "rates");
-    dpr_value rate = look_up(b, "learning_rate");
-    rates.minus_rate = dpr_scale(graph, rate, -1);
-    if (b->plan->optimizer.kind == DPR__OPTIMIZER_ADAMW) {
-        rates.correction1 = look_up(b, "adam_correction_1");
-        rates.correction2 = look_up(b, "adam_correction_2");
+    for (size_t k = 0; k < n; k++) {
+        dpr_value rate = look_up(b, DPR__TABLE_RATE, k);
+        if (rate == 0)
+            continue;
+        b->rates[k].minus_rate = dpr_scale(graph, rate, -1);
+        b->rates[k].correction1 = look_up(b, DPR__TABLE_CORRECTION_1, k);
+        b->rates[k].correction2 = look_up(b, DPR__TABLE_CORRECTION_2, k);
+        b->rates[k].active = look_up(b, DPR__TABLE_ACTIVE, k);
     }
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;
-    return rates;
+    return DPR_OK;
+}
+
+/* ---- updates ---- */
+
+/* gradients[i] of each parameter; 0 of those that are frozen, and what only they need is never computed. */
+static dpr_status append_gradients(struct building *b, const dpr_value *parameters, size_t n,
+                                   dpr_value *gradients) {
+    const dpr__groups *groups = b->plan->groups;
+    dpr_value *trained;
+    size_t n_trained = 0;
+    DPR_TRY(dpr__allocate(b->graph->context, n, sizeof *trained, &trained));
+    for (size_t i = 0; i < n; i++)
+        if (groups == NULL || !groups->group[i].frozen)
+            trained[n_trained++] = parameters[i];
+    dpr_status status = dpr_gradients(b->graph, b->loss, trained, n_trained, gradients);
+    for (size_t i = n; status == DPR_OK && i-- > 0;) /* from the last, into their places */
+        gradients[i] = groups == NULL || !groups->group[i].frozen ? gradients[--n_trained] : 0;
+    dpr__free(b->graph->context, trained);
+    return status;
 }
 
 static dpr_status append_updates(struct building *b, const dpr_value *parameters, size_t n,
                                  dpr__step_graph *out) {
-    dpr_graph *graph = b->graph;
     dpr_value *gradients;
-    const dpr__rates rates = append_rates(b);
-    DPR_TRY(dpr__allocate(graph->context, n, sizeof *gradients, &gradients));
-    dpr_status status = dpr_gradients(graph, b->loss, parameters, n, gradients);
+    const dpr__groups *groups = b->plan->groups;
+    DPR_ASSERT(groups == NULL || groups->n == n);
+    DPR_TRY(append_rates(b));
+    DPR_TRY(dpr__allocate(b->graph->context, n, sizeof *gradients, &gradients));
+    dpr_status status = append_gradients(b, parameters, n, gradients);
+    const dpr__updates updates = {.graph = b->graph,
+                                  .parameters = parameters,
+                                  .gradients = gradients,
+                                  .n = n,
+                                  .optimizer = &b->plan->optimizer,
+                                  .rates = b->rates,
+                                  .groups = groups != NULL ? groups->group : NULL};
     if (status == DPR_OK)
-        dpr__optimizer_append(&b->plan->optimizer, graph, parameters, gradients, n, &rates,
-                              out->roots, &out->n_roots);
-    dpr__free(graph->context, gradients);
+        dpr__optimizer_append(&updates, out->roots, &out->n_roots);
+    dpr__free(b->graph->context, gradients);
     return status;
 }
 
@@ -188,6 +261,7 @@ dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *
     struct building b = {.model = model, .plan = plan, .graph = out->graph};
     dpr_status status = build(&b, out);
     dpr__net_build_release(model->context, &b.net);
+    dpr__free(model->context, b.rates);
     if (status != DPR_OK)
         dpr__step_graph_release(out);
     return status;

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "ir/shape.h"
-#include "train/step_graph.h"
 #include <math.h>
 #include <string.h>
 
@@ -13,19 +12,25 @@ static dpr_store *store_of(const dpr_trainer *trainer) {
 
 /* ---- making ---- */
 
+/* Inputs whose size is that of a run's set, not of the model's. */
+static bool is_sized(const char *name) {
+    static const char *const prefixes[] = {"train.", "learning_rate", "adam_correction_", "active",
+                                           "table."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Readies the leaves that a run writes: state begins at zero (statistics go on), and an input that an earlier run over
  * this model left with another number of rows gives its memory back. */
-static dpr_status clear_leaves(dpr_store *store) {
-    static const char *const sized[] = {"train.images", "train.labels", "learning_rate",
-                                        "adam_correction_1", "adam_correction_2"};
-    for (size_t i = 0; i < store->n_slots; i++)
-        if (store->slots[i].kind == DPR_STATE) {
-            memset(store->slots[i].data, 0, store->slots[i].room);
-            store->slots[i].version++;
+static void clear_leaves(dpr_store *store) {
+    for (dpr__slot *slot = store->slots; slot < store->slots + store->n_slots; slot++) {
+        if (slot->kind == DPR_STATE) {
+            memset(slot->data, 0, slot->room);
+            slot->version++;
         }
-    for (size_t i = 0; i < sizeof sized / sizeof *sized; i++) {
-        dpr__slot *slot = dpr__store_find(store, sized[i]);
-        if (slot == NULL)
+        if (slot->kind != DPR_INPUT || !is_sized(slot->name))
             continue;
         if (!slot->borrowed)
             dpr__free_aligned(store->context, slot->data);
@@ -35,7 +40,6 @@ static dpr_status clear_leaves(dpr_store *store) {
         slot->bytes = slot->room = 0;
         slot->shape.dim[0] = 0;
     }
-    return DPR_OK;
 }
 
 static dpr_status bind_data(const dpr_trainer *trainer) {
@@ -65,14 +69,8 @@ static dpr_status write_class_weights(const dpr_trainer *trainer) {
 
 /* The only program of a run: first, last and all steps between are the same. */
 static dpr_status compile(dpr_trainer *trainer) {
-    dpr__step_plan plan = {.n = (int64_t)trainer->data->n,
-                           .steps = (int64_t)trainer->steps,
-                           .label_smoothing = trainer->options.label_smoothing,
-                           .class_weights = trainer->options.class_weights,
-                           .optimizer = trainer->optimizer,
-                           .augment = trainer->options.augment ? &trainer->augment : NULL};
     dpr__step_graph step;
-    DPR_TRY(dpr__step_graph_create(trainer->model, &plan, &step));
+    DPR_TRY(dpr__step_graph_create(trainer->model, &trainer->plan, &step));
     dpr_program_options options = dpr_program_options_default();
     options.batch = (int64_t)trainer->batch;
     options.train = true;
@@ -136,15 +134,23 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
                            &trainer->data_name));
     trainer->batch = options->batch < data->n ? options->batch : data->n;
     trainer->steps = (data->n + trainer->batch - 1) / trainer->batch;
-    trainer->optimizer = dpr__options_optimizer(options);
     trainer->schedule = dpr__options_schedule(options, trainer->steps);
+    trainer->plan = (dpr__step_plan){.n = (int64_t)data->n,
+                                     .steps = (int64_t)trainer->steps,
+                                     .label_smoothing = options->label_smoothing,
+                                     .class_weights = options->class_weights,
+                                     .optimizer = dpr__options_optimizer(options),
+                                     .augment = options->augment ? &trainer->augment : NULL,
+                                     .groups = &trainer->groups};
+    DPR_TRY(dpr__groups_resolve(store_of(trainer), options->groups, &trainer->plan.optimizer,
+                                &trainer->schedule, &trainer->groups));
     return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
 }
 
 /* The store's part: leaves at zero, program, data, first epoch. */
 static dpr_status begin(dpr_trainer *trainer) {
     dpr_store *store = store_of(trainer);
-    DPR_TRY(clear_leaves(store));
+    clear_leaves(store);
     DPR_TRY(compile(trainer));
     DPR_TRY(bind_data(trainer));
     DPR_TRY(dpr__model_write_normalisation(trainer->model));
@@ -177,6 +183,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     if (trainer == NULL)
         return;
     dpr_program_destroy(trainer->program);
+    dpr__groups_release(trainer->context, &trainer->groups);
     dpr__free(trainer->context, trainer->table);
     dpr__free(trainer->context, trainer->data_name);
     dpr__free(trainer->context, trainer->augment_text);
@@ -186,34 +193,41 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
 
 /* ---- epochs ---- */
 
-/* Fills one table over the steps of the epoch from value(trainer, step of the run). */
-static dpr_status fill_table(const dpr_trainer *trainer, const char *leaf,
-                             double (*value)(const dpr_trainer *trainer, uint64_t step)) {
+/* A table's entry for update t of the run, by rate rule k. */
+static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint64_t t) {
+    const dpr__rate_rule *rule = &trainer->groups.rate[k];
+    const dpr__optimizer *optimizer = &trainer->plan.optimizer;
+    bool active = dpr__rate_rule_active(rule, t);
+    double updates = active ? (double)(t - rule->first + 1) : 1; /* since their state began */
+    switch (table) {
+    case DPR__TABLE_CORRECTION_1:
+        return 1 / (1 - pow(optimizer->beta1, updates));
+    case DPR__TABLE_CORRECTION_2:
+        return 1 / (1 - pow(optimizer->beta2, updates));
+    case DPR__TABLE_ACTIVE:
+        return active;
+    case DPR__TABLE_RATE:
+    case DPR__N_TABLES:
+        break;
+    }
+    return dpr__rate_rule_rate(rule, t);
+}
+
+static dpr_status fill_table(const dpr_trainer *trainer, dpr__table table, size_t k) {
+    char name[DPR__TABLE_NAME];
     uint64_t first = trainer->epochs_done * trainer->steps; /* of this epoch */
     for (uint64_t i = 0; i < trainer->steps; i++)
-        trainer->table[i] = (float)value(trainer, first + i);
-    return dpr_store_write(store_of(trainer), leaf, trainer->table,
-                           trainer->steps * sizeof *trainer->table);
-}
-
-static double rate(const dpr_trainer *trainer, uint64_t step) {
-    return dpr__schedule_rate(&trainer->schedule, step);
-}
-
-static double correction1(const dpr_trainer *trainer, uint64_t step) {
-    return 1 / (1 - pow(trainer->optimizer.beta1, (double)(step + 1)));
-}
-
-static double correction2(const dpr_trainer *trainer, uint64_t step) {
-    return 1 / (1 - pow(trainer->optimizer.beta2, (double)(step + 1)));
+        trainer->table[i] = (float)entry(trainer, table, k, first + i);
+    return dpr_store_write(store_of(trainer), dpr__table_name(trainer->context, table, k, name),
+                           trainer->table, trainer->steps * sizeof *trainer->table);
 }
 
 dpr_status dpr__trainer_fill_tables(dpr_trainer *trainer) {
-    DPR_TRY(fill_table(trainer, "learning_rate", rate));
-    if (trainer->optimizer.kind != DPR__OPTIMIZER_ADAMW)
-        return DPR_OK;
-    DPR_TRY(fill_table(trainer, "adam_correction_1", correction1));
-    return fill_table(trainer, "adam_correction_2", correction2);
+    for (int table = 0; table < DPR__N_TABLES; table++)
+        for (size_t k = 0; k < trainer->groups.n_rates; k++)
+            if (dpr__table_wanted(&trainer->plan, (dpr__table)table, k))
+                DPR_TRY(fill_table(trainer, (dpr__table)table, k));
+    return DPR_OK;
 }
 
 dpr_status dpr__trainer_sync(dpr_trainer *trainer) {

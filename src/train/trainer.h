@@ -7,6 +7,7 @@
 #include "train/augment.h"
 #include "train/model.h"
 #include "train/options.h"
+#include "train/step_graph.h"
 
 struct dpr_trainer {
     dpr_context *context;
@@ -17,8 +18,9 @@ struct dpr_trainer {
     char *augment_text; /* options.augment in its one spelling; "" without */
     dpr__augment_param augment;
     char data_sha256[65], validation_sha256[65]; /* the latter "" without a validation set */
-    dpr__optimizer optimizer;
-    dpr__schedule schedule;
+    dpr__groups groups;
+    dpr__step_plan plan;
+    dpr__rate_schedule schedule; /* of parameters in no group */
 
     dpr_program *program;
     dpr_value loss; /* root */

@@ -132,6 +132,14 @@ class Mistakes(Case):
         self.says(self.usage("data", "letters"), "--out")
         self.says(self.usage("data", "letters", "extra", "--out", "x"), "'extra'")
 
+    def test_groups(self):
+        for rule, says in (("lr=2", "PATTERN:SETTING"), ("*:lr=x", "lr 'x' must be a factor"),
+                           ("*:deacy=0", "did you mean 'decay'?"),
+                           ("*:optimizer=adam", "did you mean 'adamw'?"),
+                           ("*:freeze-until=2epochs", "freeze-until '2epochs' must be epochs")):
+            self.says(self.usage("train", "x", "--group", "vectors:decay=0", "--group", rule),
+                      "--group '%s'" % rule, says)
+
     def test_choices(self):
         result = self.usage("train", "x", "--optimizer", "admw")
         self.says(result, "--optimizer", "'admw'", "sgd", "did you mean 'adamw'?")

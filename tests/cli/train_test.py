@@ -107,12 +107,22 @@ class Train(Case):
                        ["--warmup", "1"], ["--optimizer", "adamw"], ["--weight-decay", "0.1"],
                        ["--label-smoothing", "0.1"], ["--clip-norm", "0.1"],
                        ["--init", "xavier"], ["--schedule", "step", "--step-epochs", "1"],
-                       ["--schedule", "exponential", "--decay", "0.1"], ["--val", "0.5"]):
+                       ["--schedule", "exponential", "--decay", "0.1"], ["--val", "0.5"],
+                       ["--group", "vectors:lr=3"],
+                       ["--group", "linear_1.*:freeze", "--group", "linear_1.bias:freeze-after=1"]):
             with self.subTest(option):
                 other = self.train("--json", *option).lines()[-1]["weights_sha256"]
                 self.assertNotEqual(plain, other)
         self.assertEqual(plain, self.train("--json", "--class-weights").lines()[-1]
                          ["weights_sha256"]) # the set is balanced
+
+    def test_groups(self):
+        self.says(self.fails("train", "set", *FEW, "--group", "liner_1.*:lr=1"), "'liner_1.*:lr=1'",
+                  "there are linear_1.weights, linear_1.bias, linear_2.weights, linear_2.bias")
+        self.train("--group", "*1.bias:lr=2")
+        self.train("--group", "*1.bias:lr=2", "--resume")
+        self.says(self.fails("train", "set", *FEW, "--group", "*1.bias:lr=3", "--resume"),
+                  'groups is ["*1.bias:lr=3"] here', "--resume")
 
     def test_default_network_and_name(self):
         lines = self.ok("train", "./set/", "--epochs", "1", "--json").lines()

@@ -47,6 +47,7 @@ static dpr_status open_data(struct work *w, int n) {
 /* One of everything that allocates. */
 static dpr_status do_work(struct work *w) {
     static const char net[] = "input 6 6 1, linear 4, relu, dropout 0.2, linear classes";
+    static const char *const groups[] = {"linear_1.bias:freeze", "*:freeze-until=1steps", NULL};
     dpr_train_options options = dpr_train_options_default();
     dpr_evaluation found;
     dpr_graph *graph;
@@ -63,6 +64,7 @@ static dpr_status do_work(struct work *w) {
     options.validation = w->data;
     options.data_name = "sample";
     options.augment = "crop=1,flip,mixup=1";
+    options.groups = groups;
     THEN(dpr_model_from_net(w->context, "net", net, dpr_data_describe(w->data), 1, "auto",
                             &w->model));
     THEN(dpr_trainer_create(w->model, w->data, &options, &w->trainer));

@@ -79,7 +79,13 @@ static dpr_program *build(dpr_store *store, const dpr__optimizer *o) {
     /* The graph must read them all, whatever the optimiser. */
     dpr_value roots[2 * DPR__MAX_UPDATES + 3] = {rate, rates.correction1, rates.correction2};
     size_t n_roots = 3;
-    dpr__optimizer_append(o, graph, parameters, gradients, 2, &rates, roots, &n_roots);
+    const dpr__updates updates = {.graph = graph,
+                                  .parameters = parameters,
+                                  .gradients = gradients,
+                                  .n = 2,
+                                  .optimizer = o,
+                                  .rates = &rates};
+    dpr__optimizer_append(&updates, roots, &n_roots);
     ok(dpr_graph_finish(graph));
     dpr_program *program;
     ok(dpr_program_create(graph, store, roots, n_roots, NULL, &program));

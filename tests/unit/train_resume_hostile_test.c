@@ -92,11 +92,25 @@ static void cut_at(const dpr_train_options *options, int steps, const char *want
     drop(&second);
 }
 
+/* Every optimiser, then what else keeps state between steps. */
+static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw"};
+enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 1 };
+
+static dpr_train_options variant(size_t i) {
+    static const char *const groups[] = {"linear_1.*:freeze-until=1,lr=0.5",
+                                         "*.bias:decay=0.1,freeze-after=2", NULL};
+    dpr_train_options options = options_of(optimizers[i < OPTIMIZERS ? i : 2]);
+    if (i == OPTIMIZERS) {
+        options.optimizer = "adamw";
+        options.groups = groups;
+    }
+    return options;
+}
+
 static void same_bits_wherever_it_is_cut(void **state) {
     (void)state;
-    static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw"};
-    for (size_t i = 0; i < 4; i++) {
-        dpr_train_options options = options_of(optimizers[i]);
+    for (size_t i = 0; i < VARIANTS; i++) {
+        dpr_train_options options = variant(i);
         struct run alone = start(&options);
         char *wanted = result(&alone);
         drop(&alone);
@@ -302,6 +316,8 @@ static void names_the_option_that_differs(void **state) {
     OTHER(label_smoothing, 0.5, "label_smoothing");
     OTHER(clip_norm, 0.5, "clip_norm");
     OTHER(class_weights, true, "class_weights is true here, but false");
+    static const char *const groups[] = {"*:lr=1", NULL};
+    OTHER(groups, groups, "groups is [\"*:lr=1\"] here, but an empty list");
     other = options;
     other.validation = validation;
     other.patience = 4;
