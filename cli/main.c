@@ -76,6 +76,12 @@ static const struct option TRAIN[] = {
          "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "
          "may be given again",
          .otherwise = ""),
+    REAL(
+        "ema", training.ema, 0, 1, "D",
+        "result in an average of the weights that keeps D of itself at a step; 0: in the last ones",
+        .high_open = true),
+    COUNT("swa", training.swa, 0, 1e6, "EPOCH",
+          "result in the mean of the weights that end the epochs from this one on; 0: do not"),
     FLAG("class-weights", training.class_weights, "weigh classes by 1 / their share"),
     WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer"),
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N",

@@ -481,6 +481,10 @@ typedef struct dpr_train_options {
     /* Parameter groups, "PATTERN:SETTING,…" (docs/training.md), NULL-terminated; borrowed until dpr_trainer_destroy; NULL:
      * none. A later one overrides an earlier, setting by setting. */
     const char *const *groups;
+    /* An average of the weights is what is validated and what the run results in, at most one: exponential with this decay
+     * (0: none), or the mean of those at the ends of the epochs from this one on (0: none). */
+    double ema;
+    unsigned swa;
 } dpr_train_options;
 
 typedef struct dpr_progress {

@@ -347,7 +347,7 @@ static dpr_status go_on(dpr_trainer *trainer, struct kept *kept) {
         trainer->finished = false; /* more epochs are asked for */
         trainer->history[trainer->epochs_done - 1].finished = false;
         if (trainer->swapped)
-            dpr__trainer_swap_best(trainer);
+            dpr__trainer_swap_result(trainer);
         return dpr__trainer_begin_epoch(trainer);
     }
     if (trainer->finished)

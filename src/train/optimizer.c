@@ -6,7 +6,6 @@
  *             w' = w − η(m'c₁/(√(s'c₂) + ε) + λw)                  (Loshchilov & Hutter 2019)
  * Clipping by the global norm: g is scaled by c/max(‖all gradients‖, c). */
 #include "train/optimizer.h"
-#include <string.h>
 
 const char *const dpr__optimizer_words[DPR__N_OPTIMIZERS] = {
 #define X(name, word, rate) [DPR__OPTIMIZER_##name] = word,
@@ -20,52 +19,28 @@ const double dpr__optimizer_rates[DPR__N_OPTIMIZERS] = {
 #undef X
 };
 
-const char *dpr__leaf_name(const dpr_graph *graph, dpr_value value) {
-    return ((const dpr__leaf_param *)dpr__node_of(graph, value)->param)->name;
-}
-
-const char *dpr__prefixed(dpr__arena *arena, const char *prefix, const char *name) {
-    size_t a = strlen(prefix), b = strlen(name);
-    char *text = dpr__arena_allocate(arena, a + b + 1);
-    if (text != NULL) {
-        memcpy(text, prefix, a);
-        memcpy(text + a, name, b);
-    }
-    return text;
-}
-
 /* One parameter's update. */
 struct update {
     const dpr__optimizer *optimizer;
     dpr_graph *graph;
     const dpr__rates *rates;
+    const dpr__smoothing *smoothing;
     dpr_value *roots;
     size_t *n_roots;
 };
 
-dpr_value dpr__select(dpr_graph *graph, dpr_value flag, dpr_value yes, dpr_value no) {
-    dpr_value one = dpr_constant(graph, 1, dpr_scalar_shape());
-    dpr_value otherwise = dpr_subtract(graph, one, flag);
-    dpr_value kept = dpr_multiply(graph, no, otherwise);
-    dpr_value taken = dpr_multiply(graph, yes, flag);
-    return dpr_add(graph, kept, taken);
-}
-
 static void assign(const struct update *update, dpr_value leaf, dpr_value value) {
-    if (update->rates->active != 0)
-        value = dpr__select(update->graph, update->rates->active, value, leaf);
     update->roots[(*update->n_roots)++] = dpr_assign(update->graph, leaf, value);
 }
 
-/* The state leaf "momentum/linear_1.weights" of parameter "linear_1.weights". */
-static dpr_value state_of(const struct update *update, const char *prefix, dpr_value weights) {
-    dpr_graph *graph = update->graph;
-    const char *name = dpr__prefixed(&graph->arena, prefix, dpr__leaf_name(graph, weights));
-    if (name == NULL) {
-        dpr__graph_latch(graph, DPR_E_MEMORY);
-        return 0;
-    }
-    return dpr_state(graph, name, DPR_F32, dpr_value_shape(graph, weights));
+/* In a step that does not update the parameter, neither it nor its state moves. */
+static dpr_value if_active(const struct update *update, dpr_value leaf, dpr_value value) {
+    dpr_value active = update->rates->active;
+    return active == 0 ? value : dpr__mix(update->graph, active, value, leaf);
+}
+
+static void assign_state(const struct update *update, dpr_value leaf, dpr_value value) {
+    assign(update, leaf, if_active(update, leaf, value));
 }
 
 /* a·old + b·new. Here and below a statement makes one node: in which order the arguments of a call are computed is each compiler's own,
@@ -82,9 +57,9 @@ static dpr_value sgd_direction(const struct update *update, dpr_value weights, d
     double momentum = update->optimizer->momentum;
     if (update->optimizer->kind == DPR__OPTIMIZER_SGD)
         return gradient;
-    dpr_value velocity = state_of(update, "momentum/", weights);
+    dpr_value velocity = dpr__state_beside(graph, "momentum/", weights);
     dpr_value next = blend(graph, momentum, velocity, 1, gradient);
-    assign(update, velocity, next);
+    assign_state(update, velocity, next);
     if (update->optimizer->kind == DPR__OPTIMIZER_MOMENTUM)
         return next;
     return blend(graph, momentum, next, 1, gradient);
@@ -96,13 +71,13 @@ static dpr_value adam_direction(const struct update *update, dpr_value weights,
                                 dpr_value gradient) {
     dpr_graph *graph = update->graph;
     const dpr__optimizer *o = update->optimizer;
-    dpr_value mean = state_of(update, "adam_m/", weights);
-    dpr_value square = state_of(update, "adam_v/", weights);
+    dpr_value mean = dpr__state_beside(graph, "adam_m/", weights);
+    dpr_value square = dpr__state_beside(graph, "adam_v/", weights);
     dpr_value next_mean = blend(graph, o->beta1, mean, 1 - o->beta1, gradient);
     dpr_value gradient2 = dpr_multiply(graph, gradient, gradient);
     dpr_value next_square = blend(graph, o->beta2, square, 1 - o->beta2, gradient2);
-    assign(update, mean, next_mean);
-    assign(update, square, next_square);
+    assign_state(update, mean, next_mean);
+    assign_state(update, square, next_square);
     dpr_value corrected_square = dpr_multiply(graph, next_square, update->rates->correction2);
     dpr_value root = dpr_sqrt(graph, corrected_square);
     dpr_value epsilon = dpr_constant(graph, o->epsilon, dpr_scalar_shape());
@@ -126,6 +101,8 @@ static void update_one(const struct update *update, dpr_value weights, dpr_value
         direction = blend(graph, decay, weights, 1, direction);
     dpr_value change = dpr_multiply(graph, direction, update->rates->minus_rate);
     dpr_value next = dpr_add(graph, weights, change);
+    next = if_active(update, weights, next);
+    next = dpr__smooth(graph, update->smoothing, weights, next, update->roots, update->n_roots);
     assign(update, weights, next);
 }
 
@@ -178,6 +155,7 @@ void dpr__optimizer_append(const dpr__updates *updates, dpr_value *roots, size_t
         struct update update = {.optimizer = optimizer_of(updates, i),
                                 .graph = graph,
                                 .rates = rates_of(updates, i),
+                                .smoothing = updates->smoothing,
                                 .roots = roots,
                                 .n_roots = n_roots};
         if (gradient == 0)

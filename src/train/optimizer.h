@@ -2,7 +2,7 @@
 #ifndef DPR_TRAIN_OPTIMIZER_H
 #define DPR_TRAIN_OPTIMIZER_H
 
-#include "ir/graph.h"
+#include "train/smoothing.h"
 
 /* X(name, word, default learning rate) */
 #define DPR__OPTIMIZER_MAP(X)                                                                      \
@@ -43,7 +43,7 @@ typedef struct dpr__update_rule {
     bool frozen; /* there is no update */
 } dpr__update_rule;
 
-enum { DPR__MAX_UPDATES = 3 }; /* assigns for one parameter */
+enum { DPR__MAX_UPDATES = 3 + DPR__MAX_SMOOTHED }; /* assigns for one parameter */
 
 /* The updates of n parameters by their gradients (0 where a parameter is frozen). */
 typedef struct dpr__updates {
@@ -52,19 +52,12 @@ typedef struct dpr__updates {
     size_t n;
     const dpr__optimizer *optimizer;
     const dpr__rates *rates;
-    const dpr__update_rule *groups; /* (n): in place of *optimizer and rates[0]; NULL: none */
+    const dpr__update_rule *groups;  /* (n): in place of *optimizer and rates[0]; NULL: none */
+    const dpr__smoothing *smoothing; /* NULL: none */
 } dpr__updates;
 
 /* Appends the update of each parameter, with role UPDATE, and puts the assigns in roots[*n_roots …] (room for
  * DPR__MAX_UPDATES × n). optimizer->clip_norm is over all gradients. Failures latch in the graph. */
 void dpr__optimizer_append(const dpr__updates *updates, dpr_value *roots, size_t *n_roots);
-
-/* yes where flag (f32 scalar, 0 or 1) is 1, no where it is 0: exactly, for finite values. */
-dpr_value dpr__select(dpr_graph *graph, dpr_value flag, dpr_value yes, dpr_value no);
-
-/* The name of leaf `value`. */
-const char *dpr__leaf_name(const dpr_graph *graph, dpr_value value);
-/* prefix followed by name, in the arena; NULL when memory is out. */
-const char *dpr__prefixed(dpr__arena *arena, const char *prefix, const char *name);
 
 #endif

@@ -42,6 +42,8 @@ static const struct option table[] = {
     ROW(COUNT, patience, .low = 0, .high = 1000000),
     ROW(TEXT, augment, .low = 0),
     ROW(LIST, groups, .low = 0),
+    ROW(REAL, ema, .low = 0, .high = 1, .high_open = true),
+    ROW(COUNT, swa, .low = 0, .high = 1000000),
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
 
@@ -196,6 +198,14 @@ static dpr_status take(dpr_context *context, const dpr_train_options *given,
     out->size = sizeof *out;
     for (size_t i = 0; i < N_OPTIONS; i++)
         DPR_TRY(check(context, &table[i], out));
+    if (out->ema > 0 && out->swa > 0)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "ema is %.10g and swa is %u, but a run keeps one average; leave one out",
+                        out->ema, out->swa);
+    if (out->swa > out->epochs)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "swa is %u, but there are only %u epochs to average from one on", out->swa,
+                        out->epochs);
     return DPR_OK;
 }
 

@@ -15,6 +15,7 @@ struct building {
     dpr__net_build net;
     dpr_value loss;
     dpr__rates *rates; /* (dpr__n_rates), owned */
+    dpr__smoothing smoothing;
 };
 
 /* Which images this step takes, and how many of the rows are images. */
@@ -141,6 +142,8 @@ size_t dpr__n_rates(const dpr__step_plan *plan) {
 
 bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
     const dpr__rate_rule *rule = plan->groups != NULL ? &plan->groups->rate[k] : NULL;
+    if (table == DPR__TABLE_AVERAGE) /* one for all parameters */
+        return k == 0 && plan->average;
     if (rule != NULL && !rule->used)
         return false;
     switch (table) {
@@ -149,6 +152,7 @@ bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
         return rule != NULL ? rule->adam : plan->optimizer.kind == DPR__OPTIMIZER_ADAMW;
     case DPR__TABLE_ACTIVE:
         return rule != NULL && (rule->first > 0 || rule->end != UINT64_MAX);
+    case DPR__TABLE_AVERAGE:
     case DPR__TABLE_RATE:
     case DPR__N_TABLES:
         break;
@@ -182,12 +186,30 @@ static dpr_status append_rates(struct building *b) {
         b->rates[k].correction2 = look_up(b, DPR__TABLE_CORRECTION_2, k);
         b->rates[k].active = look_up(b, DPR__TABLE_ACTIVE, k);
     }
+    b->smoothing.average = look_up(b, DPR__TABLE_AVERAGE, 0);
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;
     return DPR_OK;
 }
 
 /* ---- updates ---- */
+
+/* The network says what its running statistics become. */
+static void append_statistics(struct building *b, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    const dpr__smoothing smoothing = {.average =
+                                          b->plan->average_statistics ? b->smoothing.average : 0};
+    graph->role = DPR__UPDATE;
+    for (size_t i = 0; i < b->net.n_updates; i++) {
+        dpr_value leaf = dpr__source(graph, b->net.updates[i], 0);
+        dpr_value value = dpr__source(graph, b->net.updates[i], 1);
+        dpr_graph_scope(graph, dpr__node_of(graph, leaf)->name);
+        dpr__smooth(graph, &smoothing, leaf, value, out->roots, &out->n_roots);
+        add_root(out, b->net.updates[i]);
+    }
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
+}
 
 /* gradients[i] of each parameter; 0 of those that are frozen, and what only they need is never computed. */
 static dpr_status append_gradients(struct building *b, const dpr_value *parameters, size_t n,
@@ -211,7 +233,6 @@ static dpr_status append_updates(struct building *b, const dpr_value *parameters
     dpr_value *gradients;
     const dpr__groups *groups = b->plan->groups;
     DPR_ASSERT(groups == NULL || groups->n == n);
-    DPR_TRY(append_rates(b));
     DPR_TRY(dpr__allocate(b->graph->context, n, sizeof *gradients, &gradients));
     dpr_status status = append_gradients(b, parameters, n, gradients);
     const dpr__updates updates = {.graph = b->graph,
@@ -220,7 +241,8 @@ static dpr_status append_updates(struct building *b, const dpr_value *parameters
                                   .n = n,
                                   .optimizer = &b->plan->optimizer,
                                   .rates = b->rates,
-                                  .groups = groups != NULL ? groups->group : NULL};
+                                  .groups = groups != NULL ? groups->group : NULL,
+                                  .smoothing = &b->smoothing};
     if (status == DPR_OK)
         dpr__optimizer_append(&updates, out->roots, &out->n_roots);
     dpr__free(b->graph->context, gradients);
@@ -237,34 +259,60 @@ static dpr_status build(struct building *b, dpr__step_graph *out) {
     size_t n;
     DPR_TRY(dpr__parameters_of(b->graph, &parameters, &n));
     /* loss, guard and four counters beside the updates */
-    dpr_status status =
-        dpr__allocate(b->graph->context, 6 + b->net.n_updates + DPR__MAX_UPDATES * n,
-                      sizeof *out->roots, &out->roots);
+    size_t most = 6 + (1 + DPR__MAX_SMOOTHED) * b->net.n_updates + DPR__MAX_UPDATES * n;
+    dpr_status status = dpr__allocate(b->graph->context, most, sizeof *out->roots, &out->roots);
     if (status == DPR_OK) {
         out->loss = b->loss;
         add_root(out, b->loss);
         add_root(out, dpr_guard(b->graph, b->loss));
         append_counters(b, out);
-        for (size_t i = 0; i < b->net.n_updates; i++)
-            add_root(out, b->net.updates[i]);
+        status = append_rates(b);
+    }
+    if (status == DPR_OK) {
+        append_statistics(b, out);
         status = append_updates(b, parameters, n, out);
     }
     dpr__free(b->graph->context, parameters);
     return status == DPR_OK ? dpr_graph_finish(b->graph) : status;
 }
 
-dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *plan,
-                                  dpr__step_graph *out) {
+static dpr_status build_statistics(struct building *b, dpr__step_graph *out) {
+    append_data(b);
+    b->net.images = b->images;
+    b->net.rows = b->rows;
+    DPR_TRY(dpr__model_append(b->model, b->graph, &b->net));
+    DPR_TRY(
+        dpr__allocate(b->graph->context, b->net.n_updates + 2, sizeof *out->roots, &out->roots));
+    for (size_t i = 0; i < b->net.n_updates; i++)
+        add_root(out, b->net.updates[i]);
+    add_root(out, dpr_assign(b->graph, b->batch, dpr__increment(b->graph, b->batch)));
+    add_root(out, dpr_assign(b->graph, b->tick, dpr__increment(b->graph, b->tick)));
+    return dpr_graph_finish(b->graph);
+}
+
+static dpr_status create(const dpr_model *model, const dpr__step_plan *plan,
+                         dpr_status (*fill)(struct building *b, dpr__step_graph *out),
+                         dpr__step_graph *out) {
     *out = (dpr__step_graph){.graph = dpr_graph_create(model->context)};
     if (out->graph == NULL)
         return DPR_E_MEMORY;
     struct building b = {.model = model, .plan = plan, .graph = out->graph};
-    dpr_status status = build(&b, out);
+    dpr_status status = fill(&b, out);
     dpr__net_build_release(model->context, &b.net);
     dpr__free(model->context, b.rates);
     if (status != DPR_OK)
         dpr__step_graph_release(out);
     return status;
+}
+
+dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *plan,
+                                  dpr__step_graph *out) {
+    return create(model, plan, build, out);
+}
+
+dpr_status dpr__statistics_graph_create(const dpr_model *model, const dpr__step_plan *plan,
+                                        dpr__step_graph *out) {
+    return create(model, plan, build_statistics, out);
 }
 
 void dpr__step_graph_release(dpr__step_graph *step) {

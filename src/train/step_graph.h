@@ -12,7 +12,7 @@
  *   STATISTIC  those of the network's batch normalisations
  *   INPUT  train.images u8 (n …), train.labels i32 (n), normalise.*, class_weights f32 (classes),
  *          learning_rate f32 (steps of an epoch), adam_correction_1 and _2 f32 (likewise), active f32 (likewise: whether
- *          parameters are updated); of rate rule k > 0 they are called table.k/learning_rate … */
+ *          parameters are updated), average_weight f32 (likewise, of the new weights in average/…); of rate rule k > 0 they are called table.k/learning_rate … */
 typedef struct dpr__step_plan {
     int64_t n;     /* images in the set */
     int64_t steps; /* per epoch */
@@ -21,6 +21,8 @@ typedef struct dpr__step_plan {
     dpr__optimizer optimizer;
     const dpr__augment_param *augment; /* NULL: images are taken as they are */
     const dpr__groups *groups; /* borrowed; NULL: all parameters follow `optimizer` */
+    bool average;              /* keep averages of the parameters, average/… */
+    bool average_statistics;   /* and of the running statistics */
 } dpr__step_plan;
 
 /* The tables that hold an entry for each step of an epoch: X(name, leaf). */
@@ -28,7 +30,8 @@ typedef struct dpr__step_plan {
     X(RATE, "learning_rate")                                                                       \
     X(CORRECTION_1, "adam_correction_1")                                                           \
     X(CORRECTION_2, "adam_correction_2")                                                           \
-    X(ACTIVE, "active")
+    X(ACTIVE, "active")                                                                            \
+    X(AVERAGE, "average_weight")
 
 typedef enum dpr__table {
 #define X(name, leaf) DPR__TABLE_##name,
@@ -54,6 +57,10 @@ typedef struct dpr__step_graph {
 
 dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *plan,
                                   dpr__step_graph *out);
+/* A step that changes the running statistics and nothing else: the forward pass over the next batch of the set. Its
+ * roots assign the statistics, `batch` and `tick`; loss is 0. */
+dpr_status dpr__statistics_graph_create(const dpr_model *model, const dpr__step_plan *plan,
+                                        dpr__step_graph *out);
 void dpr__step_graph_release(dpr__step_graph *step);
 
 #endif

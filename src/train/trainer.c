@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "ir/shape.h"
+#include "train/copies.h"
 #include <math.h>
 #include <string.h>
 
@@ -14,8 +15,8 @@ static dpr_store *store_of(const dpr_trainer *trainer) {
 
 /* Inputs whose size is that of a run's set, not of the model's. */
 static bool is_sized(const char *name) {
-    static const char *const prefixes[] = {"train.", "learning_rate", "adam_correction_", "active",
-                                           "table."};
+    static const char *const prefixes[] = {"train.", "learning_rate",  "adam_correction_",
+                                           "active", "average_weight", "table."};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
@@ -82,28 +83,6 @@ static dpr_status compile(dpr_trainer *trainer) {
     return status;
 }
 
-/* With patience, best/NAME keeps the weights of the best epoch, and the statistics that go with them. */
-static dpr_status make_best_leaves(const dpr_trainer *trainer) {
-    dpr_store *store = store_of(trainer);
-    dpr__arena arena;
-    dpr__arena_init(&arena, trainer->context);
-    dpr_status status = DPR_OK;
-    size_t n = store->n_slots;
-    for (size_t i = 0; i < n && status == DPR_OK; i++) {
-        const dpr__slot *slot = &store->slots[i];
-        size_t made;
-        if (!dpr__model_owns(slot->kind))
-            continue;
-        dpr__leaf_param param = {.name = dpr__prefixed(&arena, "best/", slot->name),
-                                 .kind = DPR_STATE,
-                                 .dtype = slot->dtype,
-                                 .shape = slot->shape};
-        status = param.name == NULL ? DPR_E_MEMORY : dpr__store_want(store, &param, 0, &made);
-    }
-    dpr__arena_release(&arena);
-    return status;
-}
-
 /* The pixels that stand for the mean are those that the model's normalisation brings to 0. */
 static dpr_status prepare_augment(dpr_trainer *trainer) {
     dpr__augment_param *param = &trainer->augment;
@@ -141,7 +120,9 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
                                      .class_weights = options->class_weights,
                                      .optimizer = dpr__options_optimizer(options),
                                      .augment = options->augment ? &trainer->augment : NULL,
-                                     .groups = &trainer->groups};
+                                     .groups = &trainer->groups,
+                                     .average = options->ema > 0 || options->swa > 0,
+                                     .average_statistics = options->ema > 0};
     DPR_TRY(dpr__groups_resolve(store_of(trainer), options->groups, &trainer->plan.optimizer,
                                 &trainer->schedule, &trainer->groups));
     return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
@@ -156,8 +137,12 @@ static dpr_status begin(dpr_trainer *trainer) {
     DPR_TRY(dpr__model_write_normalisation(trainer->model));
     if (trainer->options.class_weights)
         DPR_TRY(write_class_weights(trainer));
-    if (trainer->options.patience > 0)
-        DPR_TRY(make_best_leaves(trainer));
+    if (trainer->options.patience > 0) {
+        DPR_TRY(dpr__copies_make(store, "best/", DPR_PARAMETER));
+        DPR_TRY(dpr__copies_make(store, "best/", DPR_STATISTIC));
+    }
+    if (trainer->options.swa > 0)
+        DPR_TRY(dpr__copies_make(store, "average/", DPR_STATISTIC));
     DPR_TRY(dpr_store_write(store, "seed", &trainer->options.seed, sizeof(uint64_t)));
     return dpr__trainer_begin_epoch(trainer);
 }
@@ -183,6 +168,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     if (trainer == NULL)
         return;
     dpr_program_destroy(trainer->program);
+    dpr_program_destroy(trainer->statistics);
     dpr__groups_release(trainer->context, &trainer->groups);
     dpr__free(trainer->context, trainer->table);
     dpr__free(trainer->context, trainer->data_name);
@@ -206,6 +192,8 @@ static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint
         return 1 / (1 - pow(optimizer->beta2, updates));
     case DPR__TABLE_ACTIVE:
         return active;
+    case DPR__TABLE_AVERAGE:
+        return dpr__trainer_average_weight(trainer, t);
     case DPR__TABLE_RATE:
     case DPR__N_TABLES:
         break;
@@ -283,50 +271,6 @@ static double last_rate(const dpr_trainer *trainer) {
     return dpr__schedule_rate(&trainer->schedule, done > 0 ? done - 1 : 0);
 }
 
-/* ---- best weights ---- */
-
-/* The slots of each leaf of the model and of its copy; false after the last. */
-static bool next_pair(const dpr_store *store, size_t *at, dpr__slot **weights, dpr__slot **best) {
-    for (; *at < store->n_slots; (*at)++) {
-        *weights = &store->slots[*at];
-        if (!dpr__model_owns((*weights)->kind))
-            continue;
-        for (size_t i = 0; i < store->n_slots; i++) {
-            const char *name = store->slots[i].name;
-            if (strncmp(name, "best/", 5) == 0 && strcmp(name + 5, (*weights)->name) == 0) {
-                *best = &store->slots[i];
-                (*at)++;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* A copy by the host: once an epoch it costs less than a step. */
-static void keep_best(const dpr_trainer *trainer) {
-    dpr__slot *weights, *best;
-    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
-        memcpy(best->data, weights->data, weights->room);
-        best->version++;
-    }
-}
-
-void dpr__trainer_swap_best(dpr_trainer *trainer) {
-    dpr__slot *weights, *best;
-    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
-        float *a = weights->data, *b = best->data;
-        weights->version++;
-        best->version++;
-        for (size_t i = 0; i < weights->room / sizeof(float); i++) {
-            float kept = a[i];
-            a[i] = b[i];
-            b[i] = kept;
-        }
-    }
-    trainer->swapped = !trainer->swapped;
-}
-
 /* ---- the end of an epoch ---- */
 
 static dpr_status validate(dpr_trainer *trainer, dpr_epoch_report *report) {
@@ -341,6 +285,28 @@ static dpr_status validate(dpr_trainer *trainer, dpr_epoch_report *report) {
     report->validation_high = found.accuracy_high;
     report->best = trainer->best_epoch == 0 || found.accuracy > trainer->best_accuracy;
     return DPR_OK;
+}
+
+/* The weights that count are those of the average, where there is one. */
+static dpr_status judge(dpr_trainer *trainer, dpr_epoch_report *report) {
+    bool averaged = dpr__trainer_averages(trainer, report->epoch);
+    if (trainer->options.validation == NULL && report->epoch < trainer->options.epochs)
+        return DPR_OK;
+    if (averaged)
+        DPR_TRY(dpr__trainer_enter_average(trainer));
+    dpr_status status = validate(trainer, report);
+    if (status == DPR_OK && report->best && trainer->options.patience > 0) {
+        dpr__copies_take(store_of(trainer), "best/", DPR_PARAMETER);
+        dpr__copies_take(store_of(trainer), "best/", DPR_STATISTIC);
+    }
+    if (averaged)
+        dpr__trainer_leave_average(trainer);
+    return status;
+}
+
+void dpr__trainer_swap_result(dpr_trainer *trainer) {
+    dpr__copies_swap(store_of(trainer), trainer->options.patience > 0 ? "best/" : "average/");
+    trainer->swapped = !trainer->swapped;
 }
 
 static dpr_status update_run(const dpr_trainer *trainer) {
@@ -360,13 +326,11 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
     DPR_TRY(dpr__grow(trainer->context, &trainer->history, &trainer->history_capacity, made.epoch,
                       sizeof *trainer->history));
     DPR_TRY(read_sums(trainer, &made.loss, &made.accuracy));
-    DPR_TRY(validate(trainer, &made));
+    DPR_TRY(judge(trainer, &made));
     made.seconds = epoch_seconds(trainer);
     if (made.best) {
         trainer->best_epoch = made.epoch;
         trainer->best_accuracy = made.validation_accuracy;
-        if (options->patience > 0)
-            keep_best(trainer);
     }
     /* The report is made; from here on the trainer changes, and nothing fails before it is
      * whole. */
@@ -375,8 +339,8 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
     trainer->history[trainer->epochs_done++] = made;
     if (!trainer->finished)
         DPR_TRY(dpr__trainer_begin_epoch(trainer));
-    else if (options->patience > 0)
-        dpr__trainer_swap_best(trainer);
+    else if (options->patience > 0 || dpr__trainer_averages(trainer, made.epoch))
+        dpr__trainer_swap_result(trainer);
     if (report != NULL)
         *report = made;
     return update_run(trainer);

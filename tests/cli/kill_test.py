@@ -24,6 +24,7 @@ class Stopped(Case):
     def arguments(self, epochs, *more):
         return ["train", "set", "--net", "input 8 8 1, linear 64, batchnorm, relu, dropout 0.2, linear classes",
                 "--batch", "4", "--optimizer", "adamw", "--epochs", str(epochs), "--json",
+                "--ema", "0.99", "--group", "linear_1.*:freeze-until=2,lr=0.5",
                 "--threads", "1", *more] # other tests run beside this one
 
     def start(self, arguments):

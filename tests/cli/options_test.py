@@ -140,6 +140,10 @@ class Mistakes(Case):
             self.says(self.usage("train", "x", "--group", "vectors:decay=0", "--group", rule),
                       "--group '%s'" % rule, says)
 
+    def test_together(self):
+        self.says(self.usage("train", "x", "--ema", "0.9", "--swa", "3"), "--ema is 0.9", "leave one out")
+        self.says(self.usage("train", "x", "--epochs", "3", "--swa", "4"), "--swa is 4", "3 epochs")
+
     def test_choices(self):
         result = self.usage("train", "x", "--optimizer", "admw")
         self.says(result, "--optimizer", "'admw'", "sgd", "did you mean 'adamw'?")
@@ -184,7 +188,7 @@ class Numbers(Case):
                               ("label-smoothing", "1"), ("decay", "0"), ("decay", "1.1"),
                               ("step-epochs", "0"), ("clip-norm", "-0.1"), ("epochs", "1000001"),
                               ("seed", "18446744073709551616"), ("threads", "1025"),
-                              ("patience", "-1"), ("warmup", "1e7")):
+                              ("patience", "-1"), ("warmup", "1e7"), ("ema", "1"), ("swa", "-1")):
             with self.subTest(option + " " + value):
                 self.says(self.usage("train", "x", "--" + option, value), "--" + option)
 

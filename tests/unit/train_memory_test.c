@@ -46,7 +46,7 @@ static dpr_status open_data(struct work *w, int n) {
 
 /* One of everything that allocates. */
 static dpr_status do_work(struct work *w) {
-    static const char net[] = "input 6 6 1, linear 4, relu, dropout 0.2, linear classes";
+    static const char net[] = "input 6 6 1, linear 4, batchnorm, dropout 0.2, linear classes";
     static const char *const groups[] = {"linear_1.bias:freeze", "*:freeze-until=1steps", NULL};
     dpr_train_options options = dpr_train_options_default();
     dpr_evaluation found;
@@ -65,6 +65,7 @@ static dpr_status do_work(struct work *w) {
     options.data_name = "sample";
     options.augment = "crop=1,flip,mixup=1";
     options.groups = groups;
+    options.swa = 1;
     THEN(dpr_model_from_net(w->context, "net", net, dpr_data_describe(w->data), 1, "auto",
                             &w->model));
     THEN(dpr_trainer_create(w->model, w->data, &options, &w->trainer));

@@ -94,7 +94,7 @@ static void cut_at(const dpr_train_options *options, int steps, const char *want
 
 /* Every optimiser, then what else keeps state between steps. */
 static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw"};
-enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 1 };
+enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 3 };
 
 static dpr_train_options variant(size_t i) {
     static const char *const groups[] = {"linear_1.*:freeze-until=1,lr=0.5",
@@ -104,6 +104,10 @@ static dpr_train_options variant(size_t i) {
         options.optimizer = "adamw";
         options.groups = groups;
     }
+    if (i == OPTIMIZERS + 1)
+        options.ema = 0.9;
+    if (i == OPTIMIZERS + 2)
+        options.swa = 2;
     return options;
 }
 
@@ -316,6 +320,8 @@ static void names_the_option_that_differs(void **state) {
     OTHER(label_smoothing, 0.5, "label_smoothing");
     OTHER(clip_norm, 0.5, "clip_norm");
     OTHER(class_weights, true, "class_weights is true here, but false");
+    OTHER(ema, 0.5, "ema is 0.5 here, but 0 in");
+    OTHER(swa, 2, "swa is 2 here, but 0 in");
     static const char *const groups[] = {"*:lr=1", NULL};
     OTHER(groups, groups, "groups is [\"*:lr=1\"] here, but an empty list");
     other = options;

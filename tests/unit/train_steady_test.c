@@ -28,6 +28,7 @@ static void steps_allocate_nothing(void **state) {
             options.epochs = 3;
             options.augment = "rotate,elastic,contrast,mixup,cutmix";
             options.groups = groups;
+            options.ema = 0.99;
             OK(context, dpr_trainer_create(model, data, &options, &trainer));
             for (int i = 0; i < 20; i++)
                 OK(context, dpr_trainer_step(trainer, NULL));

@@ -11,6 +11,8 @@ static const char *const groups[] = {"linear_1.*:freeze-until=1,lr=0.5", "*.bias
 struct way {
     const char *optimizer;
     const char *const *groups;
+    double ema;
+    unsigned swa;
 };
 
 static void train(unsigned threads, const char *precision, const char *isa, const struct way *way,
@@ -31,6 +33,8 @@ static void train(unsigned threads, const char *precision, const char *isa, cons
     options.batch = 64;
     options.optimizer = way->optimizer;
     options.groups = way->groups;
+    options.ema = way->ema;
+    options.swa = way->swa;
     options.clip_norm = 1;
     options.label_smoothing = 0.1;
     options.class_weights = true;
@@ -49,8 +53,11 @@ static void same_bits_for_any_number_of_threads(void **state) {
     (void)state;
     static const char *const nets[] = {
         "input 6 6 1, linear classes",
-        "input 6 6 1, linear 200, relu, dropout 0.2, linear 70, gelu, linear classes"};
-    static const struct way ways[] = {{"nesterov", NULL}, {"adamw", NULL}, {"adamw", groups}};
+        "input 6 6 1, linear 200, batchnorm, relu, dropout 0.2, linear 70, gelu, linear classes"};
+    static const struct way ways[] = {{.optimizer = "nesterov"},
+                                      {.optimizer = "adamw"},
+                                      {.optimizer = "adamw", .groups = groups, .ema = 0.5},
+                                      {.optimizer = "nesterov", .swa = 1}};
     static const char *const precisions[] = {"float32", "bf16"};
     enum { N_WAYS = sizeof ways / sizeof *ways };
     for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
@@ -69,7 +76,7 @@ static void same_bits_for_any_number_of_threads(void **state) {
 }
 
 static void *train_beside(void *hex) {
-    static const struct way way = {"nesterov", NULL};
+    static const struct way way = {.optimizer = "nesterov"};
     train(2, "float32", NULL, &way, "input 6 6 1, linear 40, relu, dropout 0.2, linear classes",
           hex);
     return NULL;
