@@ -11,7 +11,8 @@ static const char *const DEVICES[] = {"cpu", "ref", NULL};
 static const char *const ISAS[] = {"generic", "avx2", "avx512", "avx512bf16", "amx", NULL};
 static const char *const PRECISIONS[] = {"float32", "bf16", NULL};
 static const char *const FITS[] = {"fit", "crop", "stretch", NULL};
-static const char *const OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw", NULL};
+static const char *const OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw", "muon", NULL};
+static const char *const REST_OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw", NULL};
 static const char *const SCHEDULES[] = {"constant", "step",      "exponential", "cosine",
                                         "linear",   "one-cycle", NULL};
 static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
@@ -71,6 +72,16 @@ static const struct option TRAIN[] = {
          "share of the target that is spread over all classes", .high_open = true),
     REAL("clip-norm", training.clip_norm, 0, 1e9, "NORM",
          "longest gradient, over all parameters; 0: any"),
+    WORD("rest-optimizer", training.rest_optimizer, REST_OPTIMIZERS, "NAME",
+         "optimizer muon: how biases and other vectors follow"),
+    REAL("rest-lr", training.rest_learning_rate, 0, 1000, "RATE",
+         "optimizer muon: their highest learning rate", .low_open = true,
+         .otherwise = "by rest-optimizer"),
+    REAL("rest-momentum", training.rest_momentum, 0, 1, "M", "optimizer muon: their momentum",
+         .high_open = true),
+    COUNT("muon-steps", training.muon_steps, 1, 20, "N", "steps that make an update orthogonal"),
+    FLAG("muon-renormalise", training.muon_renormalise,
+         "bring weights to a fixed norm before each update"),
     LIST("group", groups, "PATTERN:SETTING,...",
          "other settings for the parameters of a name: lr=FACTOR, decay=D, momentum=M, "
          "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "

@@ -457,9 +457,10 @@ typedef struct dpr_train_options {
     unsigned epochs;       /* 10 */
     unsigned batch;        /* 128 */
     double learning_rate;  /* 0: the optimiser's default */
-    const char *optimizer; /* "sgd", "momentum", "nesterov", "adamw" */
+    const char *optimizer; /* "sgd", "momentum", "nesterov", "adamw", "muon" */
     double momentum;       /* 0.9 */
-    double weight_decay;   /* coupled (L2) for SGD, decoupled for AdamW; weights only, not biases */
+    double
+        weight_decay; /* coupled (L2) for SGD, apart for AdamW and Muon; weights only, not biases */
     double beta1, beta2, epsilon; /* AdamW: 0.9, 0.999, 1e-8 */
     const char *schedule; /* "constant", "step", "exponential", "cosine", "one-cycle", "linear" */
     double warmup;        /* epochs */
@@ -485,6 +486,12 @@ typedef struct dpr_train_options {
      * (0: none), or the mean of those at the ends of the epochs from this one on (0: none). */
     double ema;
     unsigned swa;
+    /* "muon" is for matrices and kernels; the rest has an optimiser (not muon), a rate (0: that optimiser's default) and a
+     * momentum (0.9) of its own. */
+    const char *rest_optimizer; /* "nesterov" */
+    double rest_learning_rate, rest_momentum;
+    unsigned muon_steps;   /* of the iteration that makes a matrix orthogonal: 5 */
+    bool muon_renormalise; /* bring weights to the norm √(columns) before each update */
 } dpr_train_options;
 
 typedef struct dpr_progress {

@@ -206,11 +206,13 @@ static dpr_status nobody(const dpr_store *store, const char *rule, const char *p
 
 /* ---- what is said of them ---- */
 
-/* A parameter while rules are applied to it. */
+/* What rules have said of a parameter; negative numbers: nothing. */
 struct member {
-    dpr__update_rule group;
+    const dpr__slot *slot;
+    int kind;
+    double factor, decay, momentum;
+    bool frozen;
     dpr__rate_rule rate;
-    double factor;
 };
 
 static uint64_t updates_of(const struct value *value, const dpr__rate_schedule *schedule) {
@@ -219,26 +221,25 @@ static uint64_t updates_of(const struct value *value, const dpr__rate_schedule *
 }
 
 static void apply(const struct value *value, struct member *member) {
-    dpr__optimizer *optimizer = &member->group.optimizer;
     switch (value->setting) {
     case RATE:
         member->factor = value->number;
         break;
     case DECAY:
-        optimizer->weight_decay = optimizer->vector_decay = value->number;
+        member->decay = value->number;
         break;
     case MOMENTUM:
-        optimizer->momentum = value->number;
+        member->momentum = value->number;
         break;
     case OPTIMIZER:
-        optimizer->kind = (dpr__optimizer_kind)value->word;
+        member->kind = (int)value->word;
         break;
     case SCHEDULE:
         member->rate.schedule.kind = (dpr__schedule_kind)value->word;
         member->rate.own = true;
         break;
     case FREEZE:
-        member->group.frozen = true;
+        member->frozen = true;
         break;
     case FREEZE_UNTIL:
         member->rate.first = updates_of(value, &member->rate.schedule);
@@ -251,23 +252,45 @@ static void apply(const struct value *value, struct member *member) {
     }
 }
 
-static dpr_status apply_rules(const dpr_store *store, const char *const *rules,
-                              const dpr__slot *slot, struct member *member) {
+static dpr_status apply_rules(dpr_context *context, const char *const *rules,
+                              struct member *member) {
+    const dpr__slot *slot = member->slot;
     for (; rules != NULL && *rules != NULL; rules++) {
         char pattern[MOST_TEXT];
         const char *at;
-        DPR_TRY(read_pattern(store->context, *rules, pattern, &at));
+        DPR_TRY(read_pattern(context, *rules, pattern, &at));
         if (!in_group(pattern, slot))
             continue;
         for (struct value value; *at != 0; apply(&value, member))
-            DPR_TRY(read_setting(store->context, *rules, &at, &value));
+            DPR_TRY(read_setting(context, *rules, &at, &value));
     }
-    if (member->rate.first >= member->rate.end && !member->group.frozen)
-        return DPR_FAIL(store->context, DPR_E_ARGUMENT,
+    if (member->rate.first >= member->rate.end && !member->frozen)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "group: '%s' would never be trained: freeze-until is not before "
                         "freeze-after; say 'freeze' where that is meant",
                         slot->name);
+    if (member->kind == DPR__OPTIMIZER_MUON && slot->shape.rank < 2)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "group: optimizer 'muon' is for matrices and kernels, and '%s' is a vector",
+                        slot->name);
     return DPR_OK;
+}
+
+/* The optimiser, and with it the peak of the member's course. */
+static dpr__optimizer settle_optimizer(const dpr__manner *manner, struct member *member) {
+    bool vector = member->slot->shape.rank < 2;
+    bool by_muon = manner->optimizer.kind == DPR__OPTIMIZER_MUON;
+    bool rest = by_muon && (member->kind < 0 ? vector : member->kind != DPR__OPTIMIZER_MUON);
+    dpr__optimizer optimizer = rest ? manner->rest : manner->optimizer;
+    if (rest)
+        member->rate.schedule.peak = manner->rest_rate;
+    if (member->kind >= 0)
+        optimizer.kind = (dpr__optimizer_kind)member->kind;
+    if (member->momentum >= 0)
+        optimizer.momentum = member->momentum;
+    if (member->decay >= 0)
+        optimizer.weight_decay = optimizer.vector_decay = member->decay;
+    return optimizer;
 }
 
 /* One course serves all parameters that it is the same for. */
@@ -287,9 +310,10 @@ static void settle_course(struct member *member) {
 }
 
 /* The member's course, found or added. */
-static dpr_status find_rate(dpr_context *context, struct member *member, dpr__groups *groups) {
+static dpr_status find_rate(dpr_context *context, struct member *member, dpr__groups *groups,
+                            dpr__update_rule *group) {
     size_t i = 0;
-    if (member->group.frozen)
+    if (member->frozen)
         return DPR_OK;
     settle_course(member);
     while (i < groups->n_rates && !same_course(&groups->rate[i], &member->rate))
@@ -300,9 +324,9 @@ static dpr_status find_rate(dpr_context *context, struct member *member, dpr__gr
         groups->rate[groups->n_rates++] = member->rate;
     }
     groups->rate[i].used = true;
-    if (member->group.optimizer.kind == DPR__OPTIMIZER_ADAMW)
+    if (group->optimizer.kind == DPR__OPTIMIZER_ADAMW)
         groups->rate[i].adam = true;
-    member->group.rate = i;
+    group->rate = i;
     return DPR_OK;
 }
 
@@ -329,22 +353,24 @@ static dpr_status check_groups(const dpr_store *store, const char *const *rules,
 }
 
 dpr_status dpr__groups_resolve(const dpr_store *store, const char *const *rules,
-                               const dpr__optimizer *optimizer, const dpr__rate_schedule *own,
-                               dpr__groups *out) {
+                               const dpr__manner *manner, dpr__groups *out) {
     dpr_context *context = store->context;
+    const dpr__rate_rule course = {.schedule = manner->schedule, .end = UINT64_MAX};
     DPR_TRY(dpr__groups_check(context, rules));
     DPR_TRY(dpr__allocate(context, store->n_parameters, sizeof *out->group, &out->group));
     DPR_TRY(dpr__grow(context, &out->rate, &out->rates_capacity, 1, sizeof *out->rate));
-    const dpr__rate_rule course = {.schedule = *own, .end = UINT64_MAX};
     out->rate[out->n_rates++] = course;
     for (size_t i = 0; i < store->n_slots; i++) {
         const dpr__slot *slot = &store->slots[i];
-        struct member member = {.group = {.optimizer = *optimizer}, .rate = course, .factor = 1};
+        struct member member = {
+            .slot = slot, .kind = -1, .factor = 1, .decay = -1, .momentum = -1, .rate = course};
         if (slot->kind != DPR_PARAMETER)
             continue;
-        DPR_TRY(apply_rules(store, rules, slot, &member));
-        DPR_TRY(find_rate(context, &member, out));
-        out->group[slot->ordinal] = member.group;
+        dpr__update_rule *group = &out->group[slot->ordinal];
+        DPR_TRY(apply_rules(context, rules, &member));
+        group->optimizer = settle_optimizer(manner, &member);
+        group->frozen = member.frozen;
+        DPR_TRY(find_rate(context, &member, out, group));
         out->n++;
     }
     return check_groups(store, rules, out);

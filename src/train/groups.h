@@ -26,12 +26,17 @@ typedef struct dpr__groups {
 /* The form of the rules alone, before there are parameters. rules: NULL-terminated, or NULL. Errors: DPR_E_ARGUMENT
  * names the rule, what is wrong, and what could stand there. */
 dpr_status dpr__groups_check(dpr_context *context, const char *const *rules);
-/* Who is in which group. own: the optimiser and the course of parameters that no rule speaks of. Errors: as above; a
- * pattern that no parameter has, with the names there are; updates that never happen; nothing left to train.
- * Release *out in any case. */
+/* What parameters go by that no rule speaks of. Muon leaves some over: vectors, and what rules give another optimiser. */
+typedef struct dpr__manner {
+    dpr__optimizer optimizer, rest;
+    dpr__rate_schedule schedule;
+    double rest_rate; /* the schedule's peak for the rest */
+} dpr__manner;
+
+/* Who is in which group. Errors: as above; a pattern that no parameter has, with the names there are; updates that never
+ * happen; muon for a vector; nothing left to train. Release *out in any case. */
 dpr_status dpr__groups_resolve(const dpr_store *store, const char *const *rules,
-                               const dpr__optimizer *optimizer, const dpr__rate_schedule *own,
-                               dpr__groups *out);
+                               const dpr__manner *manner, dpr__groups *out);
 void dpr__groups_release(dpr_context *context, dpr__groups *groups);
 
 /* Whether update t is made, and its learning rate; 0 where it is not. */

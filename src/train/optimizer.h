@@ -4,12 +4,13 @@
 
 #include "train/smoothing.h"
 
-/* X(name, word, default learning rate) */
+/* X(name, word, default learning rate). Muon is for parameters of rank 2 and more. */
 #define DPR__OPTIMIZER_MAP(X)                                                                      \
     X(SGD, "sgd", 0.1)                                                                             \
     X(MOMENTUM, "momentum", 0.05)                                                                  \
     X(NESTEROV, "nesterov", 0.05)                                                                  \
-    X(ADAMW, "adamw", 0.001)
+    X(ADAMW, "adamw", 0.001)                                                                       \
+    X(MUON, "muon", 0.02)
 
 typedef enum dpr__optimizer_kind {
 #define X(name, word, rate) DPR__OPTIMIZER_##name,
@@ -26,7 +27,9 @@ typedef struct dpr__optimizer {
     double momentum;
     double weight_decay, vector_decay; /* of rank 2 and more; of less: biases, normalisations */
     double beta1, beta2, epsilon;
-    double clip_norm; /* 0: none */
+    double clip_norm;    /* 0: none */
+    unsigned muon_steps; /* of Newton and Schulz's iteration */
+    bool renormalise;    /* muon: weights are first brought to their norm */
 } dpr__optimizer;
 
 /* What changes from step to step, as f32 scalars: −η, whose sign thus costs no operation an element, and

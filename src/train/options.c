@@ -1,7 +1,6 @@
 /* The table of training options and what reads it. */
 #include "train/options.h"
 #include "base/context.h"
-#include "train/groups.h"
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -41,6 +40,11 @@ static const struct option table[] = {
     ROW(FLAG, class_weights, .low = 0),
     ROW(COUNT, patience, .low = 0, .high = 1000000),
     ROW(TEXT, augment, .low = 0),
+    ROW(OPTIMIZER, rest_optimizer, .low = 0),
+    ROW(REAL, rest_learning_rate, .low = 0, .high = 1000),
+    ROW(REAL, rest_momentum, .low = 0, .high = 1, .high_open = true),
+    ROW(COUNT, muon_steps, .low = 1, .high = 20),
+    ROW(FLAG, muon_renormalise, .low = 0),
     ROW(LIST, groups, .low = 0),
     ROW(REAL, ema, .low = 0, .high = 1, .high_open = true),
     ROW(COUNT, swa, .low = 0, .high = 1000000),
@@ -61,6 +65,9 @@ dpr_train_options dpr_train_options_default(void) {
         .step_epochs = 3,
         .decay = 0.5,
         .seed = 1,
+        .rest_optimizer = dpr__optimizer_words[DPR__OPTIMIZER_NESTEROV],
+        .rest_momentum = 0.9,
+        .muon_steps = 5,
     };
 }
 
@@ -198,6 +205,9 @@ static dpr_status take(dpr_context *context, const dpr_train_options *given,
     out->size = sizeof *out;
     for (size_t i = 0; i < N_OPTIONS; i++)
         DPR_TRY(check(context, &table[i], out));
+    if (strcmp(out->rest_optimizer, dpr__optimizer_words[DPR__OPTIMIZER_MUON]) == 0)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "rest_optimizer is for what muon leaves over; it cannot be 'muon' itself");
     if (out->ema > 0 && out->swa > 0)
         return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "ema is %.10g and swa is %u, but a run keeps one average; leave one out",
@@ -222,31 +232,36 @@ dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *gi
                         "patience is %u, but there is no validation set to watch", out->patience);
     if (out->learning_rate == 0)
         out->learning_rate = dpr__optimizer_rates[index_of(out->optimizer, dpr__optimizer_words)];
+    if (out->rest_learning_rate == 0)
+        out->rest_learning_rate =
+            dpr__optimizer_rates[index_of(out->rest_optimizer, dpr__optimizer_words)];
     return DPR_OK;
 }
 
-dpr__optimizer dpr__options_optimizer(const dpr_train_options *options) {
-    return (dpr__optimizer){
-        .kind = (dpr__optimizer_kind)index_of(options->optimizer, dpr__optimizer_words),
-        .momentum = options->momentum,
-        .weight_decay = options->weight_decay,
-        .beta1 = options->beta1,
-        .beta2 = options->beta2,
-        .epsilon = options->epsilon,
-        .clip_norm = options->clip_norm,
-    };
-}
-
-dpr__rate_schedule dpr__options_schedule(const dpr_train_options *options, uint64_t steps) {
-    return (dpr__rate_schedule){
-        .kind = (dpr__schedule_kind)index_of(options->schedule, dpr__schedule_words),
-        .peak = options->learning_rate,
-        .warmup = options->warmup,
-        .step_epochs = options->step_epochs,
-        .decay = options->decay,
-        .steps = steps,
-        .epochs = options->epochs,
-    };
+dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t steps) {
+    dpr__manner manner = {
+        .optimizer = {.kind =
+                          (dpr__optimizer_kind)index_of(options->optimizer, dpr__optimizer_words),
+                      .momentum = options->momentum,
+                      .weight_decay = options->weight_decay,
+                      .beta1 = options->beta1,
+                      .beta2 = options->beta2,
+                      .epsilon = options->epsilon,
+                      .clip_norm = options->clip_norm,
+                      .muon_steps = options->muon_steps,
+                      .renormalise = options->muon_renormalise},
+        .schedule = {.kind = (dpr__schedule_kind)index_of(options->schedule, dpr__schedule_words),
+                     .peak = options->learning_rate,
+                     .warmup = options->warmup,
+                     .step_epochs = options->step_epochs,
+                     .decay = options->decay,
+                     .steps = steps,
+                     .epochs = options->epochs},
+        .rest_rate = options->rest_learning_rate};
+    manner.rest = manner.optimizer;
+    manner.rest.kind = (dpr__optimizer_kind)index_of(options->rest_optimizer, dpr__optimizer_words);
+    manner.rest.momentum = options->rest_momentum;
+    return manner;
 }
 
 /* ---- comparing ---- */

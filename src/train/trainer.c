@@ -113,18 +113,18 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
                            &trainer->data_name));
     trainer->batch = options->batch < data->n ? options->batch : data->n;
     trainer->steps = (data->n + trainer->batch - 1) / trainer->batch;
-    trainer->schedule = dpr__options_schedule(options, trainer->steps);
+    const dpr__manner manner = dpr__options_manner(options, trainer->steps);
+    trainer->schedule = manner.schedule;
     trainer->plan = (dpr__step_plan){.n = (int64_t)data->n,
                                      .steps = (int64_t)trainer->steps,
                                      .label_smoothing = options->label_smoothing,
                                      .class_weights = options->class_weights,
-                                     .optimizer = dpr__options_optimizer(options),
+                                     .optimizer = manner.optimizer,
                                      .augment = options->augment ? &trainer->augment : NULL,
                                      .groups = &trainer->groups,
                                      .average = options->ema > 0 || options->swa > 0,
                                      .average_statistics = options->ema > 0};
-    DPR_TRY(dpr__groups_resolve(store_of(trainer), options->groups, &trainer->plan.optimizer,
-                                &trainer->schedule, &trainer->groups));
+    DPR_TRY(dpr__groups_resolve(store_of(trainer), options->groups, &manner, &trainer->groups));
     return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
 }
 

@@ -20,7 +20,7 @@ struct dpr_trainer {
     char data_sha256[65], validation_sha256[65]; /* the latter "" without a validation set */
     dpr__groups groups;
     dpr__step_plan plan;
-    dpr__rate_schedule schedule; /* of parameters in no group */
+    dpr__rate_schedule schedule; /* the run's own */
 
     dpr_program *program;
     dpr_program *statistics; /* the forward pass for averaged weights' statistics; NULL: not yet */

@@ -120,6 +120,23 @@ class Stopped(Case):
             self.assertEqual(told["accuracy"], alone["test_accuracy"])
         self.assertGreater(taken_up, 3) # else runs only began anew
 
+    def test_stopped_muon(self):
+        """Its momentum, the rest's, and the mean of weights that a later epoch begins."""
+        def arguments(*more):
+            own = self.arguments(4, *more)
+            own[own.index("adamw")] = "muon"
+            own[own.index("--ema"):own.index("--ema") + 2] = ["--swa", "3"]
+            return own
+        alone = self.ok(*arguments("--out", "alone")).lines()[-1]["weights_sha256"]
+        for epochs in (1, 3):
+            run = arguments("--out", "run%d" % epochs)
+            process = self.start(run)
+            for _ in range(epochs):
+                self.started(process)
+            process.kill()
+            self.finish(process)
+            self.assertEqual(self.resumed(run), alone)
+
     def test_killed_over_an_older_model(self):
         """A new run does not continue the finished one that its model will replace."""
         self.ok(*self.arguments(1, "--out", "m.safetensors", "--schedule", "constant"))

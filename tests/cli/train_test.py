@@ -116,6 +116,18 @@ class Train(Case):
         self.assertEqual(plain, self.train("--json", "--class-weights").lines()[-1]
                          ["weights_sha256"]) # the set is balanced
 
+    def test_muon(self):
+        muon = ["--optimizer", "muon"]
+        hashes = [self.train("--json", *muon, *more).lines()[-1]["weights_sha256"]
+                  for more in ([], ["--rest-optimizer", "sgd"], ["--rest-lr", "0.01"],
+                               ["--rest-momentum", "0.5"], ["--muon-steps", "3"],
+                               ["--muon-renormalise"], ["--lr", "0.1"])]
+        self.assertEqual(len(set(hashes)), len(hashes))
+        self.says(self.usage("train", "set", *FEW, "--rest-optimizer", "muon"), "--rest-optimizer",
+                  "one of sgd, momentum, nesterov, adamw")
+        self.says(self.fails("train", "set", *FEW, *muon, "--group", "vectors:optimizer=muon"),
+                  "'linear_1.bias' is a vector")
+
     def test_groups(self):
         self.says(self.fails("train", "set", *FEW, "--group", "liner_1.*:lr=1"), "'liner_1.*:lr=1'",
                   "there are linear_1.weights, linear_1.bias, linear_2.weights, linear_2.bias")

@@ -36,6 +36,7 @@ struct by_hand {
     dpr_trainer *trainer;
     double w[N_BY_HAND], g[N_BY_HAND], weight; /* the last gradient's sum of class weights */
     double class_weight[CLASSES];
+    double tolerance;
 };
 
 /* Over `prefix` ("" for the weights themselves) of all parts. */
@@ -52,7 +53,8 @@ static inline void read_leaves(const struct by_hand *h, const char *prefix, doub
 }
 
 static inline void begin_by_hand(struct by_hand *h, int images) {
-    *h = (struct by_hand){.context = make_context("cpu", 1), .class_weight = {1, 1, 1}};
+    *h = (struct by_hand){
+        .context = make_context("cpu", 1), .class_weight = {1, 1, 1}, .tolerance = 1e-5};
     h->sample = calloc(1, sizeof *h->sample);
     assert_non_null(h->sample);
     h->data = make_data(h->context, h->sample, images, 1);
@@ -140,7 +142,7 @@ static inline void same_by_hand(const struct by_hand *h, const char *prefix, con
     for (int p = 0; p < N_PARTS; p++)
         for (int i = 0; i < parts[p].rows * parts[p].columns; i++) {
             double a = got[parts[p].first + i], b = wanted[parts[p].first + i];
-            if (!(fabs(a - b) <= 1e-5))
+            if (!(fabs(a - b) <= h->tolerance))
                 fail_msg("step %d, %s%s, element %d: %.9g instead of %.9g", step, prefix,
                          parts[p].leaf, i, a, b);
         }

@@ -93,7 +93,7 @@ static void cut_at(const dpr_train_options *options, int steps, const char *want
 }
 
 /* Every optimiser, then what else keeps state between steps. */
-static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw"};
+static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw", "muon"};
 enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 3 };
 
 static dpr_train_options variant(size_t i) {
@@ -320,6 +320,11 @@ static void names_the_option_that_differs(void **state) {
     OTHER(label_smoothing, 0.5, "label_smoothing");
     OTHER(clip_norm, 0.5, "clip_norm");
     OTHER(class_weights, true, "class_weights is true here, but false");
+    OTHER(rest_optimizer, "sgd", "rest_optimizer is \"sgd\" here, but nesterov");
+    OTHER(rest_learning_rate, 0.5, "rest_learning_rate is 0.5 here, but 0.05");
+    OTHER(rest_momentum, 0.5, "rest_momentum is 0.5 here, but 0.9");
+    OTHER(muon_steps, 3, "muon_steps is 3 here, but 5");
+    OTHER(muon_renormalise, true, "muon_renormalise is true here, but false");
     OTHER(ema, 0.5, "ema is 0.5 here, but 0 in");
     OTHER(swa, 2, "swa is 2 here, but 0 in");
     static const char *const groups[] = {"*:lr=1", NULL};
