@@ -87,10 +87,16 @@ static const struct option TRAIN[] = {
          "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "
          "may be given again",
          .otherwise = ""),
-    REAL(
-        "ema", training.ema, 0, 1, "D",
-        "result in an average of the weights that keeps D of itself at a step; 0: in the last ones",
-        .high_open = true),
+    COUNT("lookahead", training.lookahead, 0, 1e6, "N",
+          "draw weights back to slow ones every N updates; 0: never"),
+    REAL("lookahead-alpha", training.lookahead_alpha, 0, 1, "A",
+         "share of the way that slow weights go", .low_open = true),
+    REAL("lookahead-power", training.lookahead_power, 0, 100, "P",
+         "above 0: this share falls from 1 to A as the P-th power of the run's course"),
+    REAL("ema", training.ema, 0, 1, "D",
+         "result in an average of the weights that keeps D of itself at a step; 0: in the last "
+         "ones",
+         .high_open = true),
     COUNT("swa", training.swa, 0, 1e6, "EPOCH",
           "result in the mean of the weights that end the epochs from this one on; 0: do not"),
     FLAG("class-weights", training.class_weights, "weigh classes by 1 / their share"),

@@ -492,6 +492,10 @@ typedef struct dpr_train_options {
     double rest_learning_rate, rest_momentum;
     unsigned muon_steps;   /* of the iteration that makes a matrix orthogonal: 5 */
     bool muon_renormalise; /* bring weights to the norm √(columns) before each update */
+    /* Every `lookahead` updates (0: never) slow weights move by alpha (0.5) of the way to the weights, which become them. With a
+     * power above 0 (0) they move by 1 − (1 − alpha)·x^power, x being the share of the run that is done. */
+    unsigned lookahead;
+    double lookahead_alpha, lookahead_power;
 } dpr_train_options;
 
 typedef struct dpr_progress {

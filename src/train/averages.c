@@ -1,10 +1,11 @@
-/* Averages of the weights over a run: what enters them, and how they take the place of the last weights. Running statistics
+/* Lookahead's course, and averages of the weights over a run: what enters them, and how they take the place of the last weights. Running statistics
  * go with them: under EMA as averages themselves, since the weights of a few hundred neighbouring steps have nearly the same
  * ones; under SWA (Izmailov et al. 2018, section 3.2) they are taken again, for weights that are far apart have statistics
  * that their mean has not. */
 #include "base/context.h"
 #include "train/copies.h"
 #include "train/trainer.h"
+#include <math.h>
 
 /* Batches that statistics are taken from: at a momentum of 0.1 nothing is left of what was there before. */
 enum { BATCHES = 100 };
@@ -26,6 +27,21 @@ double dpr__trainer_average_weight(const dpr_trainer *trainer, uint64_t t) {
     if (epoch < options->swa || (t + 1) % trainer->schedule.steps != 0)
         return 0;
     return 1 / (double)(epoch - options->swa + 1);
+}
+
+/* Every k updates, and at the end of an epoch, so that what is validated and kept is never on its way. */
+bool dpr__trainer_looks_ahead(const dpr_trainer *trainer, uint64_t t) {
+    unsigned k = trainer->options.lookahead;
+    return k > 0 && ((t + 1) % k == 0 || (t + 1) % trainer->schedule.steps == 0);
+}
+
+/* 1 − (1 − α)((t + 1)/T)^p: α for p = 0; else from 1 down to it, as airbench94 does with p = 3. */
+double dpr__trainer_slow_weight(const dpr_trainer *trainer, uint64_t t) {
+    const dpr_train_options *options = &trainer->options;
+    double x = ((double)t + 1) / (double)(trainer->schedule.steps * trainer->schedule.epochs);
+    if (!dpr__trainer_looks_ahead(trainer, t))
+        return 0;
+    return 1 - (1 - options->lookahead_alpha) * pow(x, options->lookahead_power);
 }
 
 static bool has_statistics(const dpr_store *store) {

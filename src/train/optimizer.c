@@ -165,7 +165,8 @@ static void update_one(const struct update *update, dpr_value weights, dpr_value
     dpr_value change = dpr_multiply(graph, direction, update->rates->minus_rate);
     dpr_value next = dpr_add(graph, from, change);
     next = if_active(update, weights, next);
-    next = dpr__smooth(graph, update->smoothing, weights, next, update->roots, update->n_roots);
+    next = dpr__smooth(graph, update->smoothing, update->rates->active, weights, next,
+                       update->roots, update->n_roots);
     assign(update, weights, next);
 }
 

@@ -48,6 +48,9 @@ static const struct option table[] = {
     ROW(LIST, groups, .low = 0),
     ROW(REAL, ema, .low = 0, .high = 1, .high_open = true),
     ROW(COUNT, swa, .low = 0, .high = 1000000),
+    ROW(COUNT, lookahead, .low = 0, .high = 1000000),
+    ROW(REAL, lookahead_alpha, .low = 0, .high = 1, .low_open = true),
+    ROW(REAL, lookahead_power, .low = 0, .high = 100),
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
 
@@ -68,6 +71,7 @@ dpr_train_options dpr_train_options_default(void) {
         .rest_optimizer = dpr__optimizer_words[DPR__OPTIMIZER_NESTEROV],
         .rest_momentum = 0.9,
         .muon_steps = 5,
+        .lookahead_alpha = 0.5,
     };
 }
 

@@ -144,6 +144,8 @@ bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
     const dpr__rate_rule *rule = plan->groups != NULL ? &plan->groups->rate[k] : NULL;
     if (table == DPR__TABLE_AVERAGE) /* one for all parameters */
         return k == 0 && plan->average;
+    if (table == DPR__TABLE_LOOKAHEAD || table == DPR__TABLE_SLOW)
+        return k == 0 && plan->lookahead;
     if (rule != NULL && !rule->used)
         return false;
     switch (table) {
@@ -152,12 +154,9 @@ bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
         return rule != NULL ? rule->adam : plan->optimizer.kind == DPR__OPTIMIZER_ADAMW;
     case DPR__TABLE_ACTIVE:
         return rule != NULL && (rule->first > 0 || rule->end != UINT64_MAX);
-    case DPR__TABLE_AVERAGE:
-    case DPR__TABLE_RATE:
-    case DPR__N_TABLES:
-        break;
+    default:
+        return true;
     }
-    return true;
 }
 
 /* This step's entry of a table over the steps of an epoch; 0: the plan does without it. */
@@ -187,6 +186,8 @@ static dpr_status append_rates(struct building *b) {
         b->rates[k].active = look_up(b, DPR__TABLE_ACTIVE, k);
     }
     b->smoothing.average = look_up(b, DPR__TABLE_AVERAGE, 0);
+    b->smoothing.lookahead = look_up(b, DPR__TABLE_LOOKAHEAD, 0);
+    b->smoothing.slow = look_up(b, DPR__TABLE_SLOW, 0);
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;
     return DPR_OK;
@@ -197,15 +198,16 @@ static dpr_status append_rates(struct building *b) {
 /* The network says what its running statistics become. */
 static void append_statistics(struct building *b, dpr__step_graph *out) {
     dpr_graph *graph = b->graph;
-    const dpr__smoothing smoothing = {.average =
-                                          b->plan->average_statistics ? b->smoothing.average : 0};
+    dpr__smoothing smoothing = b->smoothing;
+    if (!b->plan->average_statistics)
+        smoothing.average = 0;
     graph->role = DPR__UPDATE;
     for (size_t i = 0; i < b->net.n_updates; i++) {
         dpr_value leaf = dpr__source(graph, b->net.updates[i], 0);
         dpr_value value = dpr__source(graph, b->net.updates[i], 1);
         dpr_graph_scope(graph, dpr__node_of(graph, leaf)->name);
-        dpr__smooth(graph, &smoothing, leaf, value, out->roots, &out->n_roots);
-        add_root(out, b->net.updates[i]);
+        dpr_value next = dpr__smooth(graph, &smoothing, 0, leaf, value, out->roots, &out->n_roots);
+        add_root(out, next == value ? b->net.updates[i] : dpr_assign(graph, leaf, next));
     }
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;

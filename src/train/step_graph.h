@@ -12,7 +12,8 @@
  *   STATISTIC  those of the network's batch normalisations
  *   INPUT  train.images u8 (n …), train.labels i32 (n), normalise.*, class_weights f32 (classes),
  *          learning_rate f32 (steps of an epoch), adam_correction_1 and _2 f32 (likewise), active f32 (likewise: whether
- *          parameters are updated), average_weight f32 (likewise, of the new weights in average/…); of rate rule k > 0 they are called table.k/learning_rate … */
+ *          parameters are updated), average_weight f32 (likewise, of the new weights in average/…),
+ *          lookahead f32, slow_weight f32 (likewise, whether slow/… moves, and by which share); of rate rule k > 0 they are called table.k/learning_rate … */
 typedef struct dpr__step_plan {
     int64_t n;     /* images in the set */
     int64_t steps; /* per epoch */
@@ -23,6 +24,7 @@ typedef struct dpr__step_plan {
     const dpr__groups *groups; /* borrowed; NULL: all parameters follow `optimizer` */
     bool average;              /* keep averages of the parameters, average/… */
     bool average_statistics;   /* and of the running statistics */
+    bool lookahead;            /* keep slow ones of both, slow/… */
 } dpr__step_plan;
 
 /* The tables that hold an entry for each step of an epoch: X(name, leaf). */
@@ -31,7 +33,9 @@ typedef struct dpr__step_plan {
     X(CORRECTION_1, "adam_correction_1")                                                           \
     X(CORRECTION_2, "adam_correction_2")                                                           \
     X(ACTIVE, "active")                                                                            \
-    X(AVERAGE, "average_weight")
+    X(AVERAGE, "average_weight")                                                                   \
+    X(LOOKAHEAD, "lookahead")                                                                      \
+    X(SLOW, "slow_weight")
 
 typedef enum dpr__table {
 #define X(name, leaf) DPR__TABLE_##name,

@@ -15,8 +15,9 @@ static dpr_store *store_of(const dpr_trainer *trainer) {
 
 /* Inputs whose size is that of a run's set, not of the model's. */
 static bool is_sized(const char *name) {
-    static const char *const prefixes[] = {"train.", "learning_rate",  "adam_correction_",
-                                           "active", "average_weight", "table."};
+    static const char *const prefixes[] = {"train.",      "learning_rate",  "adam_correction_",
+                                           "active",      "average_weight", "lookahead",
+                                           "slow_weight", "table."};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
@@ -123,7 +124,8 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
                                      .augment = options->augment ? &trainer->augment : NULL,
                                      .groups = &trainer->groups,
                                      .average = options->ema > 0 || options->swa > 0,
-                                     .average_statistics = options->ema > 0};
+                                     .average_statistics = options->ema > 0,
+                                     .lookahead = options->lookahead > 0};
     DPR_TRY(dpr__groups_resolve(store_of(trainer), options->groups, &manner, &trainer->groups));
     return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
 }
@@ -143,6 +145,8 @@ static dpr_status begin(dpr_trainer *trainer) {
     }
     if (trainer->options.swa > 0)
         DPR_TRY(dpr__copies_make(store, "average/", DPR_STATISTIC));
+    dpr__copies_take(store, "slow/", DPR_PARAMETER);
+    dpr__copies_take(store, "slow/", DPR_STATISTIC);
     DPR_TRY(dpr_store_write(store, "seed", &trainer->options.seed, sizeof(uint64_t)));
     return dpr__trainer_begin_epoch(trainer);
 }
@@ -194,6 +198,10 @@ static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint
         return active;
     case DPR__TABLE_AVERAGE:
         return dpr__trainer_average_weight(trainer, t);
+    case DPR__TABLE_LOOKAHEAD:
+        return dpr__trainer_looks_ahead(trainer, t);
+    case DPR__TABLE_SLOW:
+        return dpr__trainer_slow_weight(trainer, t);
     case DPR__TABLE_RATE:
     case DPR__N_TABLES:
         break;

@@ -55,12 +55,19 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
  * either nothing happens. */
 void dpr__trainer_swap_result(dpr_trainer *trainer);
 
-/* Puts averages in the place of parameters and statistics, or back (averages.c). */
+/* ---- averages.c ---- */
+
+/* Whether there is an average after that many epochs. */
 bool dpr__trainer_averages(const dpr_trainer *trainer, unsigned epoch);
+/* Puts averages in the place of parameters and statistics, or back. */
 dpr_status dpr__trainer_enter_average(dpr_trainer *trainer);
 void dpr__trainer_leave_average(dpr_trainer *trainer);
 /* Of the weights after update t in average/…. */
 double dpr__trainer_average_weight(const dpr_trainer *trainer, uint64_t t);
+
+/* Lookahead: whether weights become the slow ones after update t, and by which share these move then (else 0). */
+bool dpr__trainer_looks_ahead(const dpr_trainer *trainer, uint64_t t);
+double dpr__trainer_slow_weight(const dpr_trainer *trainer, uint64_t t);
 
 /* The run as JSON (checkpoint.c). */
 dpr_status dpr__trainer_record(const dpr_trainer *trainer, char **out);

@@ -109,6 +109,8 @@ class Train(Case):
                        ["--init", "xavier"], ["--schedule", "step", "--step-epochs", "1"],
                        ["--schedule", "exponential", "--decay", "0.1"], ["--val", "0.5"],
                        ["--group", "vectors:lr=3"], ["--ema", "0.9"], ["--swa", "2"],
+                       ["--lookahead", "5"], ["--lookahead", "5", "--lookahead-alpha", "0.25"],
+                       ["--lookahead", "5", "--lookahead-power", "3"],
                        ["--group", "linear_1.*:freeze", "--group", "linear_1.bias:freeze-after=1"]):
             with self.subTest(option):
                 other = self.train("--json", *option).lines()[-1]["weights_sha256"]

@@ -133,6 +133,30 @@ static void nobody_needs_the_own_rate(void **state) {
     end_by_hand(&h);
 }
 
+/* A schedule of a group's own that ends with the run knows its end; one that ends with a window does not. */
+static void a_group_s_schedule_may_know_the_end(void **state) {
+    (void)state;
+    static const char *const rules[][2] = {{"*.bias:schedule=linear", NULL},
+                                           {"*.bias:schedule=linear,freeze-after=2", NULL}};
+    char *path = temporary("run.safetensors");
+    for (int window = 0; window < 2; window++) {
+        begin(rules[window]);
+        start_by_hand(&h);
+        OK(h.context, dpr_trainer_step(h.trainer, NULL));
+        OK(h.context, dpr_trainer_save(h.trainer, path));
+        dpr_trainer_destroy(h.trainer);
+        h.options.epochs++;
+        OK(h.context, dpr_trainer_create(h.model, h.data, &h.options, &h.trainer));
+        if (window)
+            OK(h.context, dpr_trainer_resume(h.trainer, path));
+        else
+            FAILS(h.context, dpr_trainer_resume(h.trainer, path), DPR_E_MISMATCH,
+                  "the linear schedule");
+        end_by_hand(&h);
+    }
+    remove_temporary(path);
+}
+
 /* ---- mistakes ---- */
 
 static void refuse(const char *rule, const char *says) {
@@ -218,6 +242,7 @@ int main(void) {
         cmocka_unit_test(adamw_counts_from_the_thaw),
         cmocka_unit_test(one_is_frozen_and_one_has_another_optimizer),
         cmocka_unit_test(nobody_needs_the_own_rate),
+        cmocka_unit_test(a_group_s_schedule_may_know_the_end),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(patterns_match_as_globs),
     };

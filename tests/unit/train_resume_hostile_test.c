@@ -94,7 +94,7 @@ static void cut_at(const dpr_train_options *options, int steps, const char *want
 
 /* Every optimiser, then what else keeps state between steps. */
 static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw", "muon"};
-enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 3 };
+enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 4 };
 
 static dpr_train_options variant(size_t i) {
     static const char *const groups[] = {"linear_1.*:freeze-until=1,lr=0.5",
@@ -108,6 +108,10 @@ static dpr_train_options variant(size_t i) {
         options.ema = 0.9;
     if (i == OPTIMIZERS + 2)
         options.swa = 2;
+    if (i == OPTIMIZERS + 3) {
+        options.lookahead = 3;
+        options.lookahead_power = 1;
+    }
     return options;
 }
 
@@ -326,6 +330,9 @@ static void names_the_option_that_differs(void **state) {
     OTHER(muon_steps, 3, "muon_steps is 3 here, but 5");
     OTHER(muon_renormalise, true, "muon_renormalise is true here, but false");
     OTHER(ema, 0.5, "ema is 0.5 here, but 0 in");
+    OTHER(lookahead, 2, "lookahead is 2 here, but 0 in");
+    OTHER(lookahead_alpha, 0.25, "lookahead_alpha is 0.25 here, but 0.5 in");
+    OTHER(lookahead_power, 2, "lookahead_power is 2 here, but 0 in");
     OTHER(swa, 2, "swa is 2 here, but 0 in");
     static const char *const groups[] = {"*:lr=1", NULL};
     OTHER(groups, groups, "groups is [\"*:lr=1\"] here, but an empty list");

@@ -29,6 +29,7 @@ static void steps_allocate_nothing(void **state) {
             options.augment = "rotate,elastic,contrast,mixup,cutmix";
             options.groups = groups;
             options.ema = 0.99;
+            options.lookahead = 5;
             options.optimizer = threads == 2 ? "muon" : "nesterov";
             OK(context, dpr_trainer_create(model, data, &options, &trainer));
             for (int i = 0; i < 20; i++)

@@ -12,7 +12,7 @@ struct way {
     const char *net, *optimizer;
     const char *const *groups;
     double ema;
-    unsigned swa;
+    unsigned swa, lookahead;
 };
 
 static void train(unsigned threads, const char *precision, const char *isa, const struct way *way,
@@ -35,6 +35,7 @@ static void train(unsigned threads, const char *precision, const char *isa, cons
     options.groups = way->groups;
     options.ema = way->ema;
     options.swa = way->swa;
+    options.lookahead = way->lookahead;
     options.clip_norm = 1;
     options.label_smoothing = 0.1;
     options.class_weights = true;
@@ -64,7 +65,7 @@ static void same_bits_for_any_number_of_threads(void **state) {
         {.net = deep, .optimizer = "adamw"},
         {.net = deep, .optimizer = "adamw", .groups = groups, .ema = 0.5},
         {.net = norm, .optimizer = "nesterov", .swa = 1},
-        {.net = conv, .optimizer = "muon", .ema = 0.5}};
+        {.net = conv, .optimizer = "muon", .ema = 0.5, .lookahead = 2}};
     static const char *const precisions[] = {"float32", "bf16"};
     enum { N_WAYS = sizeof ways / sizeof *ways };
     for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
