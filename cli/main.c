@@ -55,6 +55,8 @@ static const struct option TRAIN[] = {
          .otherwise = "the two-layer one"),
     COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half"),
     COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step"),
+    COUNT("accumulate", training.accumulate, 1, 1e6, "N",
+          "batches whose gradients make one update"),
     REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",
          .low_open = true, .otherwise = "by optimizer"),
     WORD("optimizer", training.optimizer, OPTIMIZERS, "NAME", "how weights follow gradients"),

@@ -496,6 +496,7 @@ typedef struct dpr_train_options {
      * power above 0 (0) they move by 1 − (1 − alpha)·x^power, x being the share of the run that is done. */
     unsigned lookahead;
     double lookahead_alpha, lookahead_power;
+    unsigned accumulate; /* batches whose gradients make one update: 1 */
 } dpr_train_options;
 
 typedef struct dpr_progress {

@@ -24,6 +24,7 @@ static const struct option table[] = {
     ROW(SEED, seed, .low = 0),
     ROW(COUNT, epochs, .low = 1, .high = 1000000),
     ROW(COUNT, batch, .low = 1, .high = 1048576),
+    ROW(COUNT, accumulate, .low = 1, .high = 1000000),
     ROW(OPTIMIZER, optimizer, .low = 0),
     ROW(REAL, learning_rate, .low = 0, .high = 1000),
     ROW(REAL, momentum, .low = 0, .high = 1, .high_open = true),
@@ -72,6 +73,7 @@ dpr_train_options dpr_train_options_default(void) {
         .rest_momentum = 0.9,
         .muon_steps = 5,
         .lookahead_alpha = 0.5,
+        .accumulate = 1,
     };
 }
 
@@ -242,7 +244,7 @@ dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *gi
     return DPR_OK;
 }
 
-dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t steps) {
+dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t updates) {
     dpr__manner manner = {
         .optimizer = {.kind =
                           (dpr__optimizer_kind)index_of(options->optimizer, dpr__optimizer_words),
@@ -259,7 +261,7 @@ dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t steps
                      .warmup = options->warmup,
                      .step_epochs = options->step_epochs,
                      .decay = options->decay,
-                     .steps = steps,
+                     .steps = updates,
                      .epochs = options->epochs},
         .rest_rate = options->rest_learning_rate};
     manner.rest = manner.optimizer;

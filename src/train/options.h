@@ -13,7 +13,7 @@
 dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *given,
                                dpr_train_options *out);
 /* Of settled options. */
-dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t steps);
+dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t updates);
 
 /* {"epochs":10,"batch":128,…} */
 void dpr__options_write(const dpr_train_options *options, dpr__text *text);

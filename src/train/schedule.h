@@ -30,7 +30,7 @@ typedef struct dpr__rate_schedule {
     double peak;   /* the learning rate */
     double warmup; /* epochs */
     double step_epochs, decay;
-    uint64_t steps; /* per epoch */
+    uint64_t steps; /* updates an epoch */
     uint64_t epochs;
     uint64_t total; /* steps in all; 0: epochs × steps */
 } dpr__rate_schedule;

@@ -16,6 +16,8 @@ struct building {
     dpr_value loss;
     dpr__rates *rates; /* (dpr__n_rates), owned */
     dpr__smoothing smoothing;
+    dpr_value sum, weight; /* accumulating: the loss is sum / weight */
+    dpr_value update;      /* accumulating: 1 in a step that updates, else 0 */
 };
 
 /* Which images this step takes, and how many of the rows are images. */
@@ -92,8 +94,14 @@ static void append_loss(struct building *b) {
         dpr_value total = dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false);
         dpr_value sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
         b->loss = dpr_divide(graph, sum, total);
+        b->sum = sum;
+        b->weight = total;
     } else {
         b->loss = dpr_batch_mean(graph, per_row, b->rows);
+        if (b->plan->accumulate) {
+            b->sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
+            b->weight = dpr_cast(graph, b->rows, DPR_F32);
+        }
     }
     dpr_graph_scope(graph, NULL);
 }
@@ -146,6 +154,8 @@ bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
         return k == 0 && plan->average;
     if (table == DPR__TABLE_LOOKAHEAD || table == DPR__TABLE_SLOW)
         return k == 0 && plan->lookahead;
+    if (table == DPR__TABLE_UPDATE)
+        return k == 0 && plan->accumulate;
     if (rule != NULL && !rule->used)
         return false;
     switch (table) {
@@ -153,7 +163,7 @@ bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
     case DPR__TABLE_CORRECTION_2:
         return rule != NULL ? rule->adam : plan->optimizer.kind == DPR__OPTIMIZER_ADAMW;
     case DPR__TABLE_ACTIVE:
-        return rule != NULL && (rule->first > 0 || rule->end != UINT64_MAX);
+        return plan->accumulate || (rule != NULL && (rule->first > 0 || rule->end != UINT64_MAX));
     default:
         return true;
     }
@@ -185,6 +195,7 @@ static dpr_status append_rates(struct building *b) {
         b->rates[k].correction2 = look_up(b, DPR__TABLE_CORRECTION_2, k);
         b->rates[k].active = look_up(b, DPR__TABLE_ACTIVE, k);
     }
+    b->update = look_up(b, DPR__TABLE_UPDATE, 0);
     b->smoothing.average = look_up(b, DPR__TABLE_AVERAGE, 0);
     b->smoothing.lookahead = look_up(b, DPR__TABLE_LOOKAHEAD, 0);
     b->smoothing.slow = look_up(b, DPR__TABLE_SLOW, 0);
@@ -223,11 +234,42 @@ static dpr_status append_gradients(struct building *b, const dpr_value *paramete
     for (size_t i = 0; i < n; i++)
         if (groups == NULL || !groups->group[i].frozen)
             trained[n_trained++] = parameters[i];
-    dpr_status status = dpr_gradients(b->graph, b->loss, trained, n_trained, gradients);
+    dpr_value target = b->plan->accumulate ? b->sum : b->loss;
+    dpr_status status = dpr_gradients(b->graph, target, trained, n_trained, gradients);
     for (size_t i = n; status == DPR_OK && i-- > 0;) /* from the last, into their places */
         gradients[i] = groups == NULL || !groups->group[i].frozen ? gradients[--n_trained] : 0;
     dpr__free(b->graph->context, trained);
     return status;
+}
+
+/* leaf' = (leaf + value)·(1 − update); the sum is returned. */
+static dpr_value add_up(struct building *b, dpr_value leaf, dpr_value value, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    dpr_value one = dpr_constant(graph, 1, dpr_scalar_shape());
+    dpr_value keep = dpr_subtract(graph, one, b->update);
+    dpr_value sum = dpr_add(graph, leaf, value);
+    add_root(out, dpr_assign(graph, leaf, dpr_multiply(graph, sum, keep)));
+    return sum;
+}
+
+/* Of several batches the gradient is Σ over their rows w·∂loss/∂θ divided by Σ w: as one batch of all rows would have it, whatever
+ * class weights the rows have and however many the last batch of an epoch lacks. */
+static void accumulate(struct building *b, const dpr_value *parameters, size_t n,
+                       dpr_value *gradients, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    graph->role = DPR__UPDATE;
+    dpr_graph_scope(graph, "accumulate");
+    dpr_value leaf = dpr_state(graph, "accumulated_weight", DPR_F32, dpr_scalar_shape());
+    dpr_value weight = add_up(b, leaf, b->weight, out);
+    for (size_t i = 0; i < n; i++) {
+        if (gradients[i] == 0)
+            continue;
+        dpr_graph_scope(graph, dpr__node_of(graph, parameters[i])->name);
+        leaf = dpr__state_beside(graph, "accumulated/", parameters[i]);
+        gradients[i] = dpr_divide(graph, add_up(b, leaf, gradients[i], out), weight);
+    }
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
 }
 
 static dpr_status append_updates(struct building *b, const dpr_value *parameters, size_t n,
@@ -245,6 +287,8 @@ static dpr_status append_updates(struct building *b, const dpr_value *parameters
                                   .rates = b->rates,
                                   .groups = groups != NULL ? groups->group : NULL,
                                   .smoothing = &b->smoothing};
+    if (status == DPR_OK && b->plan->accumulate)
+        accumulate(b, parameters, n, gradients, out);
     if (status == DPR_OK)
         dpr__optimizer_append(&updates, out->roots, &out->n_roots);
     dpr__free(b->graph->context, gradients);
@@ -260,8 +304,8 @@ static dpr_status build(struct building *b, dpr__step_graph *out) {
     dpr_value *parameters;
     size_t n;
     DPR_TRY(dpr__parameters_of(b->graph, &parameters, &n));
-    /* loss, guard and four counters beside the updates */
-    size_t most = 6 + (1 + DPR__MAX_SMOOTHED) * b->net.n_updates + DPR__MAX_UPDATES * n;
+    /* loss, guard and four counters beside the updates, and what accumulates */
+    size_t most = 6 + (1 + DPR__MAX_SMOOTHED) * b->net.n_updates + (DPR__MAX_UPDATES + 1) * n + 1;
     dpr_status status = dpr__allocate(b->graph->context, most, sizeof *out->roots, &out->roots);
     if (status == DPR_OK) {
         out->loss = b->loss;

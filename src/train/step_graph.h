@@ -13,7 +13,8 @@
  *   INPUT  train.images u8 (n …), train.labels i32 (n), normalise.*, class_weights f32 (classes),
  *          learning_rate f32 (steps of an epoch), adam_correction_1 and _2 f32 (likewise), active f32 (likewise: whether
  *          parameters are updated), average_weight f32 (likewise, of the new weights in average/…),
- *          lookahead f32, slow_weight f32 (likewise, whether slow/… moves, and by which share); of rate rule k > 0 they are called table.k/learning_rate … */
+ *          lookahead f32, slow_weight f32 (likewise, whether slow/… moves, and by which share), update f32 (likewise, whether
+ *          this step ends with one or adds to accumulated/… only); of rate rule k > 0 they are called table.k/learning_rate … */
 typedef struct dpr__step_plan {
     int64_t n;     /* images in the set */
     int64_t steps; /* per epoch */
@@ -25,6 +26,7 @@ typedef struct dpr__step_plan {
     bool average;              /* keep averages of the parameters, average/… */
     bool average_statistics;   /* and of the running statistics */
     bool lookahead;            /* keep slow ones of both, slow/… */
+    bool accumulate;           /* sum gradients until a step that updates */
 } dpr__step_plan;
 
 /* The tables that hold an entry for each step of an epoch: X(name, leaf). */
@@ -35,7 +37,8 @@ typedef struct dpr__step_plan {
     X(ACTIVE, "active")                                                                            \
     X(AVERAGE, "average_weight")                                                                   \
     X(LOOKAHEAD, "lookahead")                                                                      \
-    X(SLOW, "slow_weight")
+    X(SLOW, "slow_weight")                                                                         \
+    X(UPDATE, "update")
 
 typedef enum dpr__table {
 #define X(name, leaf) DPR__TABLE_##name,

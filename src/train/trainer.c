@@ -17,7 +17,7 @@ static dpr_store *store_of(const dpr_trainer *trainer) {
 static bool is_sized(const char *name) {
     static const char *const prefixes[] = {"train.",      "learning_rate",  "adam_correction_",
                                            "active",      "average_weight", "lookahead",
-                                           "slow_weight", "table."};
+                                           "slow_weight", "update",         "table."};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
@@ -114,7 +114,8 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
                            &trainer->data_name));
     trainer->batch = options->batch < data->n ? options->batch : data->n;
     trainer->steps = (data->n + trainer->batch - 1) / trainer->batch;
-    const dpr__manner manner = dpr__options_manner(options, trainer->steps);
+    uint64_t updates = (trainer->steps + options->accumulate - 1) / options->accumulate;
+    const dpr__manner manner = dpr__options_manner(options, updates);
     trainer->schedule = manner.schedule;
     trainer->plan = (dpr__step_plan){.n = (int64_t)data->n,
                                      .steps = (int64_t)trainer->steps,
@@ -125,7 +126,8 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
                                      .groups = &trainer->groups,
                                      .average = options->ema > 0 || options->swa > 0,
                                      .average_statistics = options->ema > 0,
-                                     .lookahead = options->lookahead > 0};
+                                     .lookahead = options->lookahead > 0,
+                                     .accumulate = options->accumulate > 1};
     DPR_TRY(dpr__groups_resolve(store_of(trainer), options->groups, &manner, &trainer->groups));
     return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
 }
@@ -183,11 +185,22 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
 
 /* ---- epochs ---- */
 
-/* A table's entry for update t of the run, by rate rule k. */
-static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint64_t t) {
+/* Updates that the run has made before step `position` of the current epoch. */
+static uint64_t updates_before(const dpr_trainer *trainer, uint64_t position) {
+    return trainer->epochs_done * trainer->schedule.steps + position / trainer->options.accumulate;
+}
+
+/* Whether step i of an epoch ends with an update: every N-th, and the last. */
+static bool updates_after(const dpr_trainer *trainer, uint64_t i) {
+    return (i + 1) % trainer->options.accumulate == 0 || i + 1 == trainer->steps;
+}
+
+/* A table's entry for step i of this epoch, by rate rule k. */
+static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint64_t i) {
     const dpr__rate_rule *rule = &trainer->groups.rate[k];
     const dpr__optimizer *optimizer = &trainer->plan.optimizer;
-    bool active = dpr__rate_rule_active(rule, t);
+    uint64_t t = updates_before(trainer, i);
+    bool made = updates_after(trainer, i), active = dpr__rate_rule_active(rule, t);
     double updates = active ? (double)(t - rule->first + 1) : 1; /* since their state began */
     switch (table) {
     case DPR__TABLE_CORRECTION_1:
@@ -195,13 +208,15 @@ static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint
     case DPR__TABLE_CORRECTION_2:
         return 1 / (1 - pow(optimizer->beta2, updates));
     case DPR__TABLE_ACTIVE:
-        return active;
+        return made && active;
+    case DPR__TABLE_UPDATE:
+        return made;
     case DPR__TABLE_AVERAGE:
-        return dpr__trainer_average_weight(trainer, t);
+        return made ? dpr__trainer_average_weight(trainer, t) : 0;
     case DPR__TABLE_LOOKAHEAD:
-        return dpr__trainer_looks_ahead(trainer, t);
+        return made && dpr__trainer_looks_ahead(trainer, t);
     case DPR__TABLE_SLOW:
-        return dpr__trainer_slow_weight(trainer, t);
+        return made ? dpr__trainer_slow_weight(trainer, t) : 0;
     case DPR__TABLE_RATE:
     case DPR__N_TABLES:
         break;
@@ -211,9 +226,8 @@ static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint
 
 static dpr_status fill_table(const dpr_trainer *trainer, dpr__table table, size_t k) {
     char name[DPR__TABLE_NAME];
-    uint64_t first = trainer->epochs_done * trainer->steps; /* of this epoch */
     for (uint64_t i = 0; i < trainer->steps; i++)
-        trainer->table[i] = (float)entry(trainer, table, k, first + i);
+        trainer->table[i] = (float)entry(trainer, table, k, i);
     return dpr_store_write(store_of(trainer), dpr__table_name(trainer->context, table, k, name),
                            trainer->table, trainer->steps * sizeof *trainer->table);
 }
@@ -275,8 +289,8 @@ static double epoch_seconds(const dpr_trainer *trainer) {
 
 /* Of the step done last, which the report and the progress show. */
 static double last_rate(const dpr_trainer *trainer) {
-    uint64_t done = trainer->epochs_done * trainer->steps + trainer->position;
-    return dpr__schedule_rate(&trainer->schedule, done > 0 ? done - 1 : 0);
+    uint64_t last = trainer->position > 0 ? trainer->position - 1 : 0;
+    return dpr__schedule_rate(&trainer->schedule, updates_before(trainer, last));
 }
 
 /* ---- the end of an epoch ---- */

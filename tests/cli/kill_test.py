@@ -121,11 +121,11 @@ class Stopped(Case):
         self.assertGreater(taken_up, 3) # else runs only began anew
 
     def test_stopped_muon(self):
-        """Its momentum, the rest's, slow weights, and the mean of weights that a later epoch begins."""
+        """Its momentum, the rest's, slow weights, gradients of some batches, and the mean of weights that a later epoch begins."""
         def arguments(*more):
             own = self.arguments(4, *more)
             own[own.index("adamw")] = "muon"
-            own[own.index("--ema"):own.index("--ema") + 2] = ["--swa", "3", "--lookahead", "7"]
+            own[own.index("--ema"):own.index("--ema") + 2] = ["--swa", "3", "--lookahead", "7", "--accumulate", "4"]
             return own
         alone = self.ok(*arguments("--out", "alone")).lines()[-1]["weights_sha256"]
         for epochs in (1, 3):

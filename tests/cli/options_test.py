@@ -190,7 +190,7 @@ class Numbers(Case):
                               ("seed", "18446744073709551616"), ("threads", "1025"),
                               ("patience", "-1"), ("warmup", "1e7"), ("ema", "1"), ("swa", "-1"),
                               ("muon-steps", "0"), ("rest-lr", "0"), ("rest-momentum", "1"),
-                              ("lookahead-alpha", "0"), ("lookahead-power", "-1")):
+                              ("accumulate", "0"), ("lookahead-alpha", "0"), ("lookahead-power", "-1")):
             with self.subTest(option + " " + value):
                 self.says(self.usage("train", "x", "--" + option, value), "--" + option)
 

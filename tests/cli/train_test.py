@@ -108,7 +108,7 @@ class Train(Case):
                        ["--label-smoothing", "0.1"], ["--clip-norm", "0.1"],
                        ["--init", "xavier"], ["--schedule", "step", "--step-epochs", "1"],
                        ["--schedule", "exponential", "--decay", "0.1"], ["--val", "0.5"],
-                       ["--group", "vectors:lr=3"], ["--ema", "0.9"], ["--swa", "2"],
+                       ["--group", "vectors:lr=3"], ["--ema", "0.9"], ["--swa", "2"], ["--accumulate", "2"],
                        ["--lookahead", "5"], ["--lookahead", "5", "--lookahead-alpha", "0.25"],
                        ["--lookahead", "5", "--lookahead-power", "3"],
                        ["--group", "linear_1.*:freeze", "--group", "linear_1.bias:freeze-after=1"]):

@@ -94,7 +94,7 @@ static void cut_at(const dpr_train_options *options, int steps, const char *want
 
 /* Every optimiser, then what else keeps state between steps. */
 static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw", "muon"};
-enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 4 };
+enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 5 };
 
 static dpr_train_options variant(size_t i) {
     static const char *const groups[] = {"linear_1.*:freeze-until=1,lr=0.5",
@@ -112,6 +112,8 @@ static dpr_train_options variant(size_t i) {
         options.lookahead = 3;
         options.lookahead_power = 1;
     }
+    if (i == OPTIMIZERS + 4)
+        options.accumulate = 3; /* of four batches an epoch */
     return options;
 }
 
@@ -310,6 +312,7 @@ static void names_the_option_that_differs(void **state) {
     refuse(&other, says)
     OTHER(seed, 2, "seed is 2 here, but 1");
     OTHER(batch, 16, "batch is 16 here, but 32");
+    OTHER(accumulate, 2, "accumulate is 2 here, but 1 in");
     OTHER(optimizer, "sgd", "optimizer is \"sgd\" here, but nesterov");
     OTHER(learning_rate, 0.25, "learning_rate is 0.25 here, but 0.05 in");
     OTHER(momentum, 0.5, "momentum is 0.5 here, but 0.9");

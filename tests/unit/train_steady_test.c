@@ -30,6 +30,7 @@ static void steps_allocate_nothing(void **state) {
             options.groups = groups;
             options.ema = 0.99;
             options.lookahead = 5;
+            options.accumulate = threads;
             options.optimizer = threads == 2 ? "muon" : "nesterov";
             OK(context, dpr_trainer_create(model, data, &options, &trainer));
             for (int i = 0; i < 20; i++)

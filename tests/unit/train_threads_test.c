@@ -12,7 +12,7 @@ struct way {
     const char *net, *optimizer;
     const char *const *groups;
     double ema;
-    unsigned swa, lookahead;
+    unsigned swa, lookahead, accumulate;
 };
 
 static void train(unsigned threads, const char *precision, const char *isa, const struct way *way,
@@ -36,6 +36,8 @@ static void train(unsigned threads, const char *precision, const char *isa, cons
     options.ema = way->ema;
     options.swa = way->swa;
     options.lookahead = way->lookahead;
+    if (way->accumulate > 0)
+        options.accumulate = way->accumulate;
     options.clip_norm = 1;
     options.label_smoothing = 0.1;
     options.class_weights = true;
@@ -64,7 +66,7 @@ static void same_bits_for_any_number_of_threads(void **state) {
         {.net = deep, .optimizer = "nesterov"},
         {.net = deep, .optimizer = "adamw"},
         {.net = deep, .optimizer = "adamw", .groups = groups, .ema = 0.5},
-        {.net = norm, .optimizer = "nesterov", .swa = 1},
+        {.net = norm, .optimizer = "nesterov", .swa = 1, .accumulate = 2},
         {.net = conv, .optimizer = "muon", .ema = 0.5, .lookahead = 2}};
     static const char *const precisions[] = {"float32", "bf16"};
     enum { N_WAYS = sizeof ways / sizeof *ways };
