@@ -22,11 +22,11 @@ typedef struct dpr__step_plan {
     bool class_weights;
     dpr__optimizer optimizer;
     const dpr__augment_param *augment; /* NULL: images are taken as they are */
-    const dpr__groups *groups; /* borrowed; NULL: all parameters follow `optimizer` */
-    bool average;              /* keep averages of the parameters, average/… */
-    bool average_statistics;   /* and of the running statistics */
-    bool lookahead;            /* keep slow ones of both, slow/… */
-    bool accumulate;           /* sum gradients until a step that updates */
+    const dpr__groups *groups;         /* borrowed; NULL: all parameters follow `optimizer` */
+    bool average;                      /* keep averages of the parameters, average/… */
+    bool average_statistics;           /* and of the running statistics */
+    bool lookahead;                    /* keep slow ones of both, slow/… */
+    bool accumulate;                   /* sum gradients until a step that updates */
 } dpr__step_plan;
 
 /* The tables that hold an entry for each step of an epoch: X(name, leaf). */
