@@ -11,7 +11,8 @@ static const char *const DEVICES[] = {"cpu", "ref", NULL};
 static const char *const ISAS[] = {"generic", "avx2", "avx512", "avx512bf16", "amx", NULL};
 static const char *const PRECISIONS[] = {"float32", "bf16", NULL};
 static const char *const FITS[] = {"fit", "crop", "stretch", NULL};
-static const char *const OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw", NULL};
+static const char *const OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw", "muon", NULL};
+static const char *const REST_OPTIMIZERS[] = {"sgd", "momentum", "nesterov", "adamw", NULL};
 static const char *const SCHEDULES[] = {"constant", "step",      "exponential", "cosine",
                                         "linear",   "one-cycle", NULL};
 static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
@@ -54,6 +55,8 @@ static const struct option TRAIN[] = {
          .otherwise = "the two-layer one"),
     COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half"),
     COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step"),
+    COUNT("accumulate", training.accumulate, 1, 1e6, "N",
+          "batches whose gradients make one update"),
     REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",
          .low_open = true, .otherwise = "by optimizer"),
     WORD("optimizer", training.optimizer, OPTIMIZERS, "NAME", "how weights follow gradients"),
@@ -71,6 +74,33 @@ static const struct option TRAIN[] = {
          "share of the target that is spread over all classes", .high_open = true),
     REAL("clip-norm", training.clip_norm, 0, 1e9, "NORM",
          "longest gradient, over all parameters; 0: any"),
+    WORD("rest-optimizer", training.rest_optimizer, REST_OPTIMIZERS, "NAME",
+         "optimizer muon: how biases and other vectors follow"),
+    REAL("rest-lr", training.rest_learning_rate, 0, 1000, "RATE",
+         "optimizer muon: their highest learning rate", .low_open = true,
+         .otherwise = "by rest-optimizer"),
+    REAL("rest-momentum", training.rest_momentum, 0, 1, "M", "optimizer muon: their momentum",
+         .high_open = true),
+    COUNT("muon-steps", training.muon_steps, 1, 20, "N", "steps that make an update orthogonal"),
+    FLAG("muon-renormalise", training.muon_renormalise,
+         "bring weights to a fixed norm before each update"),
+    LIST("group", groups, "PATTERN:SETTING,...",
+         "other settings for the parameters of a name: lr=FACTOR, decay=D, momentum=M, "
+         "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "
+         "may be given again",
+         .otherwise = ""),
+    COUNT("lookahead", training.lookahead, 0, 1e6, "N",
+          "draw weights back to slow ones every N updates; 0: never"),
+    REAL("lookahead-alpha", training.lookahead_alpha, 0, 1, "A",
+         "share of the way that slow weights go", .low_open = true),
+    REAL("lookahead-power", training.lookahead_power, 0, 100, "P",
+         "above 0: this share falls from 1 to A as the P-th power of the run's course"),
+    REAL("ema", training.ema, 0, 1, "D",
+         "result in an average of the weights that keeps D of itself at a step; 0: in the last "
+         "ones",
+         .high_open = true),
+    COUNT("swa", training.swa, 0, 1e6, "EPOCH",
+          "result in the mean of the weights that end the epochs from this one on; 0: do not"),
     FLAG("class-weights", training.class_weights, "weigh classes by 1 / their share"),
     WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer"),
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N",

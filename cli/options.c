@@ -142,7 +142,7 @@ static int set_word(const struct parser *p, const struct option *o, const char *
 
 static int add_to_list(const struct parser *p, const struct option *o, const char *text,
                        const char **list) {
-    const size_t most = sizeof p->settings->fonts / sizeof *p->settings->fonts - 1;
+    const size_t most = LIST_ROOM - 1;
     char at[512];
     size_t n = 0;
     while (list[n] != NULL)

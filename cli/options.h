@@ -7,6 +7,8 @@
 #include <deeper/tools.h>
 #include <stddef.h>
 
+enum { LIST_ROOM = 65 }; /* of an option that may be given again, with the NULL at its end */
+
 /* Every setting of every command; a row says which one it sets. */
 struct settings {
     dpr_context_options machine;
@@ -19,8 +21,8 @@ struct settings {
     const char *plan_net, *sort;
     double bench_seconds;
     bool json, quiet, resume, plan, step_only;
-    const char *fonts[33]; /* NULL-terminated */
-    const char **words;    /* what is no option */
+    const char *fonts[LIST_ROOM], *groups[LIST_ROOM]; /* NULL-terminated */
+    const char **words;                               /* what is no option */
     size_t n_words;
     char **given; /* the command line, NULL-terminated, to be shown again */
 };

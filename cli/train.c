@@ -174,8 +174,22 @@ static int on_progress(void *user, const dpr_progress *now) {
     return now_seconds() - run->saved >= CHECKPOINT_SECONDS;
 }
 
-static int make_trainer(struct run *run) {
+static dpr_train_options train_options(const struct run *run) {
     dpr_train_options options = run->settings->training;
+    options.groups = run->settings->groups;
+    return options;
+}
+
+/* What no option row can judge by itself; the message begins with the option's name. */
+static int check_options(struct run *run) {
+    const dpr_train_options options = train_options(run);
+    if (dpr_train_options_check(run->context, &options) == DPR_OK)
+        return EXIT_DONE;
+    return complain(EXIT_USAGE, "--%s", dpr_error(run->context));
+}
+
+static int make_trainer(struct run *run) {
+    dpr_train_options options = train_options(run);
     options.validation = run->validation;
     options.stop = &stop;
     options.progress = on_progress;
@@ -234,6 +248,8 @@ static int prepare(struct run *run) {
     int status = set_names(run);
     if (status == EXIT_DONE)
         status = check_augment(run->context, run->settings);
+    if (status == EXIT_DONE)
+        status = check_options(run);
     if (status == EXIT_DONE)
         status = try_out(run->out);
     if (status == EXIT_DONE)

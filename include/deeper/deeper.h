@@ -457,9 +457,10 @@ typedef struct dpr_train_options {
     unsigned epochs;       /* 10 */
     unsigned batch;        /* 128 */
     double learning_rate;  /* 0: the optimiser's default */
-    const char *optimizer; /* "sgd", "momentum", "nesterov", "adamw" */
+    const char *optimizer; /* "sgd", "momentum", "nesterov", "adamw", "muon" */
     double momentum;       /* 0.9 */
-    double weight_decay;   /* coupled (L2) for SGD, decoupled for AdamW; weights only, not biases */
+    double
+        weight_decay; /* coupled (L2) for SGD, apart for AdamW and Muon; weights only, not biases */
     double beta1, beta2, epsilon; /* AdamW: 0.9, 0.999, 1e-8 */
     const char *schedule; /* "constant", "step", "exponential", "cosine", "one-cycle", "linear" */
     double warmup;        /* epochs */
@@ -478,6 +479,24 @@ typedef struct dpr_train_options {
     /* How the training images are changed at random each time that they are shown: "crop=4,flip,cutout=8" (docs/training.md).
      * NULL: they are not. Validation and evaluation see images as they are. Copied. */
     const char *augment;
+    /* Parameter groups, "PATTERN:SETTING,…" (docs/training.md), NULL-terminated; borrowed until dpr_trainer_destroy; NULL:
+     * none. A later one overrides an earlier, setting by setting. */
+    const char *const *groups;
+    /* An average of the weights is what is validated and what the run results in, at most one: exponential with this decay
+     * (0: none), or the mean of those at the ends of the epochs from this one on (0: none). */
+    double ema;
+    unsigned swa;
+    /* "muon" is for matrices and kernels; the rest has an optimiser (not muon), a rate (0: that optimiser's default) and a
+     * momentum (0.9) of its own. */
+    const char *rest_optimizer; /* "nesterov" */
+    double rest_learning_rate, rest_momentum;
+    unsigned muon_steps;   /* of the iteration that makes a matrix orthogonal: 5 */
+    bool muon_renormalise; /* bring weights to the norm √(columns) before each update */
+    /* Every `lookahead` updates (0: never) slow weights move by alpha (0.5) of the way to the weights, which become them. With a
+     * power above 0 (0) they move by 1 − (1 − alpha)·x^power, x being the share of the run that is done. */
+    unsigned lookahead;
+    double lookahead_alpha, lookahead_power;
+    unsigned accumulate; /* batches whose gradients make one update: 1 */
 } dpr_train_options;
 
 typedef struct dpr_progress {
@@ -500,6 +519,8 @@ typedef struct dpr_epoch_report {
 } dpr_epoch_report;
 
 dpr_train_options dpr_train_options_default(void);
+/* Checks what needs neither model nor data. Errors: as of dpr_trainer_create. */
+dpr_status dpr_train_options_check(dpr_context *context, const dpr_train_options *options);
 
 /* Both borrowed until dpr_trainer_destroy. Errors: DPR_E_ARGUMENT names the option and its range. */
 dpr_status dpr_trainer_create(dpr_model *model, const dpr_data *data,

@@ -67,7 +67,13 @@ static dpr_status append_training(const struct bench *b, dpr_graph *graph,
     if (status == DPR_OK) {
         dpr__optimizer momentum = {.kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9};
         dpr__rates rates = {.minus_rate = dpr_constant(graph, -1e-3, dpr_scalar_shape())};
-        dpr__optimizer_append(&momentum, graph, parameters, gradients, n, &rates, *roots, n_roots);
+        const dpr__updates updates = {.graph = graph,
+                                      .parameters = parameters,
+                                      .gradients = gradients,
+                                      .n = n,
+                                      .optimizer = &momentum,
+                                      .rates = &rates};
+        dpr__optimizer_append(&updates, *roots, n_roots);
         (*roots)[(*n_roots)++] = dpr_guard(graph, loss);
         for (size_t i = 0; i < net->n_updates; i++)
             (*roots)[(*n_roots)++] = net->updates[i];

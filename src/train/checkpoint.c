@@ -222,6 +222,15 @@ static dpr_status compare_init(const struct resuming *r) {
     return DPR_OK;
 }
 
+/* What was laid out for a number of epochs; NULL: nothing. */
+static const char *laid_out(const dpr_trainer *trainer) {
+    for (size_t k = 0; k < trainer->groups.n_rates; k++)
+        if (dpr__rate_rule_needs_total(&trainer->groups.rate[k]))
+            return dpr__schedule_words[trainer->groups.rate[k].schedule.kind];
+    bool slows = trainer->options.lookahead > 0 && trainer->options.lookahead_power > 0;
+    return slows ? "lookahead" : NULL;
+}
+
 /* More epochs may be asked for, unless that would have changed the steps done so far. */
 static dpr_status compare_epochs(const struct resuming *r, const struct kept *kept) {
     const dpr_trainer *trainer = r->trainer;
@@ -235,16 +244,17 @@ static dpr_status compare_epochs(const struct resuming *r, const struct kept *ke
             "epochs is %u here, but %llu in the run of '%s'; a resumed run may get more, "
             "not fewer",
             here, there, r->path);
-    if (!dpr__schedule_needs_total(trainer->schedule.kind))
+    const char *what = laid_out(trainer);
+    if (what == NULL)
         return DPR_OK;
     if (!kept->finished)
         return DPR_FAIL(r->context, DPR_E_MISMATCH,
                         "epochs is %u here, but the %s schedule of the run of '%s' was laid out "
                         "for %llu; finish it first, then ask for more",
-                        here, trainer->options.schedule, r->path, there);
+                        here, what, r->path, there);
     dpr__log(r->context, DPR_LOG_WARNING, DPR__TOPIC_TRAIN,
              "going on to %u epochs: the first %llu followed the %s schedule for %llu epochs", here,
-             done, trainer->options.schedule, there);
+             done, what, there);
     return DPR_OK;
 }
 
@@ -344,7 +354,7 @@ static dpr_status go_on(dpr_trainer *trainer, struct kept *kept) {
         trainer->finished = false; /* more epochs are asked for */
         trainer->history[trainer->epochs_done - 1].finished = false;
         if (trainer->swapped)
-            dpr__trainer_swap_best(trainer);
+            dpr__trainer_swap_result(trainer);
         return dpr__trainer_begin_epoch(trainer);
     }
     if (trainer->finished)

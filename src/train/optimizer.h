@@ -2,14 +2,15 @@
 #ifndef DPR_TRAIN_OPTIMIZER_H
 #define DPR_TRAIN_OPTIMIZER_H
 
-#include "ir/graph.h"
+#include "train/smoothing.h"
 
-/* X(name, word, default learning rate) */
+/* X(name, word, default learning rate). Muon is for parameters of rank 2 and more. */
 #define DPR__OPTIMIZER_MAP(X)                                                                      \
     X(SGD, "sgd", 0.1)                                                                             \
     X(MOMENTUM, "momentum", 0.05)                                                                  \
     X(NESTEROV, "nesterov", 0.05)                                                                  \
-    X(ADAMW, "adamw", 0.001)
+    X(ADAMW, "adamw", 0.001)                                                                       \
+    X(MUON, "muon", 0.02)
 
 typedef enum dpr__optimizer_kind {
 #define X(name, word, rate) DPR__OPTIMIZER_##name,
@@ -23,28 +24,43 @@ extern const double dpr__optimizer_rates[DPR__N_OPTIMIZERS];
 
 typedef struct dpr__optimizer {
     dpr__optimizer_kind kind;
-    double momentum, weight_decay;
+    double momentum;
+    double weight_decay, vector_decay; /* of rank 2 and more; of less: biases, normalisations */
     double beta1, beta2, epsilon;
-    double clip_norm; /* 0: none */
+    double clip_norm;    /* 0: none */
+    unsigned muon_steps; /* of Newton and Schulz's iteration */
+    bool renormalise;    /* muon: weights are first brought to their norm */
 } dpr__optimizer;
 
 /* What changes from step to step, as f32 scalars: −η, whose sign thus costs no operation an element, and
- * AdamW's corrections 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) for step t = 1, 2, … (0 for the others). */
+ * AdamW's corrections 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) for update t = 1, 2, … (0 for the others). In steps where `active` (0:
+ * always 1) is 0, neither weights nor state move. */
 typedef struct dpr__rates {
-    dpr_value minus_rate, correction1, correction2;
+    dpr_value minus_rate, correction1, correction2, active;
 } dpr__rates;
 
-enum { DPR__MAX_UPDATES = 3 }; /* assigns for one parameter */
+/* What one parameter's update goes by. */
+typedef struct dpr__update_rule {
+    dpr__optimizer optimizer;
+    size_t rate; /* index of its rates */
+    bool frozen; /* there is no update */
+} dpr__update_rule;
 
-/* Appends the update of each of n parameters by its gradient, with role UPDATE, and puts the
- * assigns in roots[*n_roots …] (room for DPR__MAX_UPDATES × n). Failures latch in the graph. */
-void dpr__optimizer_append(const dpr__optimizer *optimizer, dpr_graph *graph,
-                           const dpr_value *parameters, const dpr_value *gradients, size_t n,
-                           const dpr__rates *rates, dpr_value *roots, size_t *n_roots);
+enum { DPR__MAX_UPDATES = 3 + DPR__MAX_SMOOTHED }; /* assigns for one parameter */
 
-/* The name of leaf `value`. */
-const char *dpr__leaf_name(const dpr_graph *graph, dpr_value value);
-/* prefix followed by name, in the arena; NULL when memory is out. */
-const char *dpr__prefixed(dpr__arena *arena, const char *prefix, const char *name);
+/* The updates of n parameters by their gradients (0 where a parameter is frozen). */
+typedef struct dpr__updates {
+    dpr_graph *graph;
+    const dpr_value *parameters, *gradients;
+    size_t n;
+    const dpr__optimizer *optimizer;
+    const dpr__rates *rates;
+    const dpr__update_rule *groups;  /* (n): in place of *optimizer and rates[0]; NULL: none */
+    const dpr__smoothing *smoothing; /* NULL: none */
+} dpr__updates;
+
+/* Appends the update of each parameter, with role UPDATE, and puts the assigns in roots[*n_roots …] (room for
+ * DPR__MAX_UPDATES × n). optimizer->clip_norm is over all gradients. Failures latch in the graph. */
+void dpr__optimizer_append(const dpr__updates *updates, dpr_value *roots, size_t *n_roots);
 
 #endif

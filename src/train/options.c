@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE, TEXT };
+enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE, TEXT, LIST };
 
 /* A number lies in [low, high], or (low, …, high) where an end is open. */
 struct option {
@@ -24,6 +24,7 @@ static const struct option table[] = {
     ROW(SEED, seed, .low = 0),
     ROW(COUNT, epochs, .low = 1, .high = 1000000),
     ROW(COUNT, batch, .low = 1, .high = 1048576),
+    ROW(COUNT, accumulate, .low = 1, .high = 1000000),
     ROW(OPTIMIZER, optimizer, .low = 0),
     ROW(REAL, learning_rate, .low = 0, .high = 1000),
     ROW(REAL, momentum, .low = 0, .high = 1, .high_open = true),
@@ -40,6 +41,17 @@ static const struct option table[] = {
     ROW(FLAG, class_weights, .low = 0),
     ROW(COUNT, patience, .low = 0, .high = 1000000),
     ROW(TEXT, augment, .low = 0),
+    ROW(OPTIMIZER, rest_optimizer, .low = 0),
+    ROW(REAL, rest_learning_rate, .low = 0, .high = 1000),
+    ROW(REAL, rest_momentum, .low = 0, .high = 1, .high_open = true),
+    ROW(COUNT, muon_steps, .low = 1, .high = 20),
+    ROW(FLAG, muon_renormalise, .low = 0),
+    ROW(LIST, groups, .low = 0),
+    ROW(REAL, ema, .low = 0, .high = 1, .high_open = true),
+    ROW(COUNT, swa, .low = 0, .high = 1000000),
+    ROW(COUNT, lookahead, .low = 0, .high = 1000000),
+    ROW(REAL, lookahead_alpha, .low = 0, .high = 1, .low_open = true),
+    ROW(REAL, lookahead_power, .low = 0, .high = 100),
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
 
@@ -57,6 +69,11 @@ dpr_train_options dpr_train_options_default(void) {
         .step_epochs = 3,
         .decay = 0.5,
         .seed = 1,
+        .rest_optimizer = dpr__optimizer_words[DPR__OPTIMIZER_NESTEROV],
+        .rest_momentum = 0.9,
+        .muon_steps = 5,
+        .lookahead_alpha = 0.5,
+        .accumulate = 1,
     };
 }
 
@@ -79,6 +96,21 @@ static const char *word(const dpr_train_options *options, const struct option *o
     return given != NULL ? given : "";
 }
 
+static const char *const *list(const dpr_train_options *options, const struct option *option) {
+    static const char *const empty[] = {NULL};
+    const char *const *given = *(const char *const *const *)place(options, option);
+    return given != NULL ? given : empty;
+}
+
+static void write_list(dpr__text *text, const char *const *items) {
+    dpr__text_add(text, "[");
+    for (size_t i = 0; items[i] != NULL; i++) {
+        dpr__text_add(text, "%s", i > 0 ? "," : "");
+        dpr__text_json(text, items[i]);
+    }
+    dpr__text_add(text, "]");
+}
+
 static void write_value(dpr__text *text, const dpr_train_options *options,
                         const struct option *option) {
     switch (option->type) {
@@ -96,6 +128,9 @@ static void write_value(dpr__text *text, const dpr_train_options *options,
     case SCHEDULE:
     case TEXT:
         dpr__text_json(text, word(options, option));
+        break;
+    case LIST:
+        write_list(text, list(options, option));
         break;
     }
 }
@@ -149,6 +184,8 @@ static dpr_status check(dpr_context *context, const struct option *option,
         return check_word(context, option, *at, dpr__optimizer_words, DPR__N_OPTIMIZERS, at);
     case SCHEDULE:
         return check_word(context, option, *at, dpr__schedule_words, DPR__N_SCHEDULES, at);
+    case LIST:
+        return dpr__groups_check(context, list(options, option));
     case SEED:
     case FLAG:
     case TEXT: /* whoever reads it checks it */
@@ -165,47 +202,85 @@ static size_t index_of(const char *given, const char *const *words) {
     return i;
 }
 
-dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *given,
-                               dpr_train_options *out) {
+/* Copies what is given over the defaults, each option checked by itself. */
+static dpr_status take(dpr_context *context, const dpr_train_options *given,
+                       dpr_train_options *out) {
     *out = dpr_train_options_default();
     if (given != NULL)
         memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
     out->size = sizeof *out;
     for (size_t i = 0; i < N_OPTIONS; i++)
         DPR_TRY(check(context, &table[i], out));
+    if (strcmp(out->rest_optimizer, dpr__optimizer_words[DPR__OPTIMIZER_MUON]) == 0)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "rest_optimizer is for what muon leaves over; it cannot be 'muon' itself");
+    if (out->ema > 0 && out->swa > 0)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "ema is %.10g and swa is %u, but a run keeps one average; leave one out",
+                        out->ema, out->swa);
+    if (out->swa > out->epochs)
+        return DPR_FAIL(context, DPR_E_ARGUMENT,
+                        "swa is %u, but there are only %u epochs to average from one on", out->swa,
+                        out->epochs);
+    return DPR_OK;
+}
+
+dpr_status dpr_train_options_check(dpr_context *context, const dpr_train_options *options) {
+    dpr_train_options out;
+    return take(context, options, &out);
+}
+
+dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *given,
+                               dpr_train_options *out) {
+    DPR_TRY(take(context, given, out));
     if (out->patience > 0 && out->validation == NULL)
         return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "patience is %u, but there is no validation set to watch", out->patience);
     if (out->learning_rate == 0)
         out->learning_rate = dpr__optimizer_rates[index_of(out->optimizer, dpr__optimizer_words)];
+    if (out->rest_learning_rate == 0)
+        out->rest_learning_rate =
+            dpr__optimizer_rates[index_of(out->rest_optimizer, dpr__optimizer_words)];
     return DPR_OK;
 }
 
-dpr__optimizer dpr__options_optimizer(const dpr_train_options *options) {
-    return (dpr__optimizer){
-        .kind = (dpr__optimizer_kind)index_of(options->optimizer, dpr__optimizer_words),
-        .momentum = options->momentum,
-        .weight_decay = options->weight_decay,
-        .beta1 = options->beta1,
-        .beta2 = options->beta2,
-        .epsilon = options->epsilon,
-        .clip_norm = options->clip_norm,
-    };
-}
-
-dpr__schedule dpr__options_schedule(const dpr_train_options *options, uint64_t steps) {
-    return (dpr__schedule){
-        .kind = (dpr__schedule_kind)index_of(options->schedule, dpr__schedule_words),
-        .peak = options->learning_rate,
-        .warmup = options->warmup,
-        .step_epochs = options->step_epochs,
-        .decay = options->decay,
-        .steps = steps,
-        .epochs = options->epochs,
-    };
+dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t updates) {
+    dpr__manner manner = {
+        .optimizer = {.kind =
+                          (dpr__optimizer_kind)index_of(options->optimizer, dpr__optimizer_words),
+                      .momentum = options->momentum,
+                      .weight_decay = options->weight_decay,
+                      .beta1 = options->beta1,
+                      .beta2 = options->beta2,
+                      .epsilon = options->epsilon,
+                      .clip_norm = options->clip_norm,
+                      .muon_steps = options->muon_steps,
+                      .renormalise = options->muon_renormalise},
+        .schedule = {.kind = (dpr__schedule_kind)index_of(options->schedule, dpr__schedule_words),
+                     .peak = options->learning_rate,
+                     .warmup = options->warmup,
+                     .step_epochs = options->step_epochs,
+                     .decay = options->decay,
+                     .steps = updates,
+                     .epochs = options->epochs},
+        .rest_rate = options->rest_learning_rate};
+    manner.rest = manner.optimizer;
+    manner.rest.kind = (dpr__optimizer_kind)index_of(options->rest_optimizer, dpr__optimizer_words);
+    manner.rest.momentum = options->rest_momentum;
+    return manner;
 }
 
 /* ---- comparing ---- */
+
+static bool same_list(const char *const *items, const dpr__json *value) {
+    if (value == NULL || value->type != DPR__JSON_ARRAY)
+        return false;
+    const dpr__json *item = value->first;
+    for (; *items != NULL && item != NULL; items++, item = item->next)
+        if (dpr__json_string(item) == NULL || strcmp(dpr__json_string(item), *items) != 0)
+            return false;
+    return *items == NULL && item == NULL;
+}
 
 static bool same(dpr_context *context, const dpr_train_options *options,
                  const struct option *option, const dpr__json *value) {
@@ -229,6 +304,8 @@ static bool same(dpr_context *context, const dpr_train_options *options,
         const char *there = value != NULL ? dpr__json_string(value) : "";
         return there != NULL && strcmp(there, word(options, option)) == 0;
     }
+    case LIST:
+        return same_list(list(options, option), value);
     }
     return false;
 }
@@ -238,6 +315,8 @@ static const char *as_text(const dpr__json *value) {
         return "missing";
     if (value->type == DPR__JSON_TRUE || value->type == DPR__JSON_FALSE)
         return value->type == DPR__JSON_TRUE ? "true" : "false";
+    if (value->type == DPR__JSON_ARRAY)
+        return value->n > 0 ? "another list" : "an empty list";
     return value->text != NULL ? value->text : "no plain value";
 }
 

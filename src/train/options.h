@@ -4,9 +4,8 @@
 #define DPR_TRAIN_OPTIONS_H
 
 #include "base/text.h"
+#include "train/groups.h"
 #include "train/json.h"
-#include "train/optimizer.h"
-#include "train/schedule.h"
 
 /* Checks `given` (NULL: the defaults) and copies it to *out with its words pointing at the
  * library's own and the learning rate settled. Errors: DPR_E_ARGUMENT names the option and its
@@ -14,8 +13,7 @@
 dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *given,
                                dpr_train_options *out);
 /* Of settled options. */
-dpr__optimizer dpr__options_optimizer(const dpr_train_options *options);
-dpr__schedule dpr__options_schedule(const dpr_train_options *options, uint64_t steps);
+dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t updates);
 
 /* {"epochs":10,"batch":128,…} */
 void dpr__options_write(const dpr_train_options *options, dpr__text *text);

@@ -39,8 +39,8 @@ static double one_cycle(double x) {
     return last + (1 - last) * half_cosine((x - rise) / (1 - rise));
 }
 
-double dpr__schedule_rate(const dpr__schedule *schedule, uint64_t t) {
-    uint64_t total = schedule->epochs * schedule->steps;
+double dpr__schedule_rate(const dpr__rate_schedule *schedule, uint64_t t) {
+    uint64_t total = schedule->total > 0 ? schedule->total : schedule->epochs * schedule->steps;
     uint64_t warm = (uint64_t)llround(schedule->warmup * (double)schedule->steps);
     if (t >= total)
         t = total - 1;

@@ -25,16 +25,17 @@ extern const char *const dpr__schedule_words[DPR__N_SCHEDULES];
 /* Whether another number of epochs would have changed the steps done so far. */
 bool dpr__schedule_needs_total(dpr__schedule_kind kind);
 
-typedef struct dpr__schedule {
+typedef struct dpr__rate_schedule {
     dpr__schedule_kind kind;
     double peak;   /* the learning rate */
     double warmup; /* epochs */
     double step_epochs, decay;
-    uint64_t steps; /* per epoch */
+    uint64_t steps; /* updates an epoch */
     uint64_t epochs;
-} dpr__schedule;
+    uint64_t total; /* steps in all; 0: epochs × steps */
+} dpr__rate_schedule;
 
-/* The learning rate of step t, 0 ≤ t < epochs × steps (later steps get the last one's). */
-double dpr__schedule_rate(const dpr__schedule *schedule, uint64_t t);
+/* The learning rate of step t, 0 ≤ t < total (later steps get the last one's). */
+double dpr__schedule_rate(const dpr__rate_schedule *schedule, uint64_t t);
 
 #endif

@@ -2,6 +2,7 @@
  * comes from a leaf, so that one program runs a whole epoch without the host. */
 #include "train/step_graph.h"
 #include "base/context.h"
+#include "base/text.h"
 
 struct building {
     const dpr_model *model;
@@ -13,6 +14,10 @@ struct building {
         share; /* labels (batch) and parts (batch 1) of what is mixed in; 0: nothing is */
     dpr__net_build net;
     dpr_value loss;
+    dpr__rates *rates; /* (dpr__n_rates), owned */
+    dpr__smoothing smoothing;
+    dpr_value sum, weight; /* accumulating: the loss is sum / weight */
+    dpr_value update;      /* accumulating: 1 in a step that updates, else 0 */
 };
 
 /* Which images this step takes, and how many of the rows are images. */
@@ -89,8 +94,14 @@ static void append_loss(struct building *b) {
         dpr_value total = dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false);
         dpr_value sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
         b->loss = dpr_divide(graph, sum, total);
+        b->sum = sum;
+        b->weight = total;
     } else {
         b->loss = dpr_batch_mean(graph, per_row, b->rows);
+        if (b->plan->accumulate) {
+            b->sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
+            b->weight = dpr_cast(graph, b->rows, DPR_F32);
+        }
     }
     dpr_graph_scope(graph, NULL);
 }
@@ -117,40 +128,170 @@ static void append_counters(struct building *b, dpr__step_graph *out) {
     graph->role = DPR__FORWARD;
 }
 
-/* This step's entry of a table over the steps of an epoch. */
-static dpr_value look_up(struct building *b, const char *table) {
-    dpr_value leaf = dpr_input(b->graph, table, DPR_F32, dpr_shape_of(b->plan->steps));
+/* ---- tables ---- */
+
+static const char *const table_leaves[DPR__N_TABLES] = {
+#define X(name, leaf) [DPR__TABLE_##name] = leaf,
+    DPR__TABLE_MAP(X)
+#undef X
+};
+
+const char *dpr__table_name(dpr_context *context, dpr__table table, size_t k,
+                            char out[DPR__TABLE_NAME]) {
+    if (k == 0)
+        return table_leaves[table];
+    dpr__format(context, out, DPR__TABLE_NAME, "table.%zu/%s", k, table_leaves[table]);
+    return out;
+}
+
+size_t dpr__n_rates(const dpr__step_plan *plan) {
+    return plan->groups != NULL ? plan->groups->n_rates : 1;
+}
+
+bool dpr__table_wanted(const dpr__step_plan *plan, dpr__table table, size_t k) {
+    const dpr__rate_rule *rule = plan->groups != NULL ? &plan->groups->rate[k] : NULL;
+    if (table == DPR__TABLE_AVERAGE) /* one for all parameters */
+        return k == 0 && plan->average;
+    if (table == DPR__TABLE_LOOKAHEAD || table == DPR__TABLE_SLOW)
+        return k == 0 && plan->lookahead;
+    if (table == DPR__TABLE_UPDATE)
+        return k == 0 && plan->accumulate;
+    if (rule != NULL && !rule->used)
+        return false;
+    switch (table) {
+    case DPR__TABLE_CORRECTION_1:
+    case DPR__TABLE_CORRECTION_2:
+        return rule != NULL ? rule->adam : plan->optimizer.kind == DPR__OPTIMIZER_ADAMW;
+    case DPR__TABLE_ACTIVE:
+        return plan->accumulate || (rule != NULL && (rule->first > 0 || rule->end != UINT64_MAX));
+    default:
+        return true;
+    }
+}
+
+/* This step's entry of a table over the steps of an epoch; 0: the plan does without it. */
+static dpr_value look_up(struct building *b, dpr__table table, size_t k) {
+    char name[DPR__TABLE_NAME];
+    if (!dpr__table_wanted(b->plan, table, k))
+        return 0;
+    dpr_value leaf = dpr_input(b->graph, dpr__table_name(b->graph->context, table, k, name),
+                               DPR_F32, dpr_shape_of(b->plan->steps));
     return dpr_gather(b->graph, leaf, b->batch);
 }
 
 /* Before the gradients, so that they stand in an early phase of the plan. */
-static dpr__rates append_rates(struct building *b) {
+static dpr_status append_rates(struct building *b) {
     dpr_graph *graph = b->graph;
-    dpr__rates rates = {0};
+    size_t n = dpr__n_rates(b->plan);
+    DPR_TRY(dpr__allocate(graph->context, n, sizeof *b->rates, &b->rates));
     graph->role = DPR__UPDATE;
     dpr_graph_scope(graph, "rates");
-    dpr_value rate = look_up(b, "learning_rate");
-    rates.minus_rate = dpr_scale(graph, rate, -1);
-    if (b->plan->optimizer.kind == DPR__OPTIMIZER_ADAMW) {
-        rates.correction1 = look_up(b, "adam_correction_1");
-        rates.correction2 = look_up(b, "adam_correction_2");
+    for (size_t k = 0; k < n; k++) {
+        dpr_value rate = look_up(b, DPR__TABLE_RATE, k);
+        if (rate == 0)
+            continue;
+        b->rates[k].minus_rate = dpr_scale(graph, rate, -1);
+        b->rates[k].correction1 = look_up(b, DPR__TABLE_CORRECTION_1, k);
+        b->rates[k].correction2 = look_up(b, DPR__TABLE_CORRECTION_2, k);
+        b->rates[k].active = look_up(b, DPR__TABLE_ACTIVE, k);
+    }
+    b->update = look_up(b, DPR__TABLE_UPDATE, 0);
+    b->smoothing.average = look_up(b, DPR__TABLE_AVERAGE, 0);
+    b->smoothing.lookahead = look_up(b, DPR__TABLE_LOOKAHEAD, 0);
+    b->smoothing.slow = look_up(b, DPR__TABLE_SLOW, 0);
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
+    return DPR_OK;
+}
+
+/* ---- updates ---- */
+
+/* The network says what its running statistics become. */
+static void append_statistics(struct building *b, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    dpr__smoothing smoothing = b->smoothing;
+    if (!b->plan->average_statistics)
+        smoothing.average = 0;
+    graph->role = DPR__UPDATE;
+    for (size_t i = 0; i < b->net.n_updates; i++) {
+        dpr_value leaf = dpr__source(graph, b->net.updates[i], 0);
+        dpr_value value = dpr__source(graph, b->net.updates[i], 1);
+        dpr_graph_scope(graph, dpr__node_of(graph, leaf)->name);
+        dpr_value next = dpr__smooth(graph, &smoothing, 0, leaf, value, out->roots, &out->n_roots);
+        add_root(out, next == value ? b->net.updates[i] : dpr_assign(graph, leaf, next));
     }
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;
-    return rates;
+}
+
+/* gradients[i] of each parameter; 0 of those that are frozen, and what only they need is never computed. */
+static dpr_status append_gradients(struct building *b, const dpr_value *parameters, size_t n,
+                                   dpr_value *gradients) {
+    const dpr__groups *groups = b->plan->groups;
+    dpr_value *trained;
+    size_t n_trained = 0;
+    DPR_TRY(dpr__allocate(b->graph->context, n, sizeof *trained, &trained));
+    for (size_t i = 0; i < n; i++)
+        if (groups == NULL || !groups->group[i].frozen)
+            trained[n_trained++] = parameters[i];
+    dpr_value target = b->plan->accumulate ? b->sum : b->loss;
+    dpr_status status = dpr_gradients(b->graph, target, trained, n_trained, gradients);
+    for (size_t i = n; status == DPR_OK && i-- > 0;) /* from the last, into their places */
+        gradients[i] = groups == NULL || !groups->group[i].frozen ? gradients[--n_trained] : 0;
+    dpr__free(b->graph->context, trained);
+    return status;
+}
+
+/* leaf' = (leaf + value)·(1 − update); the sum is returned. */
+static dpr_value add_up(struct building *b, dpr_value leaf, dpr_value value, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    dpr_value one = dpr_constant(graph, 1, dpr_scalar_shape());
+    dpr_value keep = dpr_subtract(graph, one, b->update);
+    dpr_value sum = dpr_add(graph, leaf, value);
+    add_root(out, dpr_assign(graph, leaf, dpr_multiply(graph, sum, keep)));
+    return sum;
+}
+
+/* Of several batches the gradient is Σ over their rows w·∂loss/∂θ divided by Σ w: as one batch of all rows would have it, whatever
+ * class weights the rows have and however many the last batch of an epoch lacks. */
+static void accumulate(struct building *b, const dpr_value *parameters, size_t n,
+                       dpr_value *gradients, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    graph->role = DPR__UPDATE;
+    dpr_graph_scope(graph, "accumulate");
+    dpr_value leaf = dpr_state(graph, "accumulated_weight", DPR_F32, dpr_scalar_shape());
+    dpr_value weight = add_up(b, leaf, b->weight, out);
+    for (size_t i = 0; i < n; i++) {
+        if (gradients[i] == 0)
+            continue;
+        dpr_graph_scope(graph, dpr__node_of(graph, parameters[i])->name);
+        leaf = dpr__state_beside(graph, "accumulated/", parameters[i]);
+        gradients[i] = dpr_divide(graph, add_up(b, leaf, gradients[i], out), weight);
+    }
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
 }
 
 static dpr_status append_updates(struct building *b, const dpr_value *parameters, size_t n,
                                  dpr__step_graph *out) {
-    dpr_graph *graph = b->graph;
     dpr_value *gradients;
-    const dpr__rates rates = append_rates(b);
-    DPR_TRY(dpr__allocate(graph->context, n, sizeof *gradients, &gradients));
-    dpr_status status = dpr_gradients(graph, b->loss, parameters, n, gradients);
+    const dpr__groups *groups = b->plan->groups;
+    DPR_ASSERT(groups == NULL || groups->n == n);
+    DPR_TRY(dpr__allocate(b->graph->context, n, sizeof *gradients, &gradients));
+    dpr_status status = append_gradients(b, parameters, n, gradients);
+    const dpr__updates updates = {.graph = b->graph,
+                                  .parameters = parameters,
+                                  .gradients = gradients,
+                                  .n = n,
+                                  .optimizer = &b->plan->optimizer,
+                                  .rates = b->rates,
+                                  .groups = groups != NULL ? groups->group : NULL,
+                                  .smoothing = &b->smoothing};
+    if (status == DPR_OK && b->plan->accumulate)
+        accumulate(b, parameters, n, gradients, out);
     if (status == DPR_OK)
-        dpr__optimizer_append(&b->plan->optimizer, graph, parameters, gradients, n, &rates,
-                              out->roots, &out->n_roots);
-    dpr__free(graph->context, gradients);
+        dpr__optimizer_append(&updates, out->roots, &out->n_roots);
+    dpr__free(b->graph->context, gradients);
     return status;
 }
 
@@ -163,34 +304,61 @@ static dpr_status build(struct building *b, dpr__step_graph *out) {
     dpr_value *parameters;
     size_t n;
     DPR_TRY(dpr__parameters_of(b->graph, &parameters, &n));
-    /* loss, guard and four counters beside the updates */
-    dpr_status status =
-        dpr__allocate(b->graph->context, 6 + b->net.n_updates + DPR__MAX_UPDATES * n,
-                      sizeof *out->roots, &out->roots);
+    /* loss, guard and four counters beside the updates, and what accumulates */
+    size_t most = 6 + (1 + DPR__MAX_SMOOTHED) * b->net.n_updates + (DPR__MAX_UPDATES + 1) * n + 1;
+    dpr_status status = dpr__allocate(b->graph->context, most, sizeof *out->roots, &out->roots);
     if (status == DPR_OK) {
         out->loss = b->loss;
         add_root(out, b->loss);
         add_root(out, dpr_guard(b->graph, b->loss));
         append_counters(b, out);
-        for (size_t i = 0; i < b->net.n_updates; i++)
-            add_root(out, b->net.updates[i]);
+        status = append_rates(b);
+    }
+    if (status == DPR_OK) {
+        append_statistics(b, out);
         status = append_updates(b, parameters, n, out);
     }
     dpr__free(b->graph->context, parameters);
     return status == DPR_OK ? dpr_graph_finish(b->graph) : status;
 }
 
-dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *plan,
-                                  dpr__step_graph *out) {
+static dpr_status build_statistics(struct building *b, dpr__step_graph *out) {
+    append_data(b);
+    b->net.images = b->images;
+    b->net.rows = b->rows;
+    DPR_TRY(dpr__model_append(b->model, b->graph, &b->net));
+    DPR_TRY(
+        dpr__allocate(b->graph->context, b->net.n_updates + 2, sizeof *out->roots, &out->roots));
+    for (size_t i = 0; i < b->net.n_updates; i++)
+        add_root(out, b->net.updates[i]);
+    add_root(out, dpr_assign(b->graph, b->batch, dpr__increment(b->graph, b->batch)));
+    add_root(out, dpr_assign(b->graph, b->tick, dpr__increment(b->graph, b->tick)));
+    return dpr_graph_finish(b->graph);
+}
+
+static dpr_status create(const dpr_model *model, const dpr__step_plan *plan,
+                         dpr_status (*fill)(struct building *b, dpr__step_graph *out),
+                         dpr__step_graph *out) {
     *out = (dpr__step_graph){.graph = dpr_graph_create(model->context)};
     if (out->graph == NULL)
         return DPR_E_MEMORY;
     struct building b = {.model = model, .plan = plan, .graph = out->graph};
-    dpr_status status = build(&b, out);
+    dpr_status status = fill(&b, out);
     dpr__net_build_release(model->context, &b.net);
+    dpr__free(model->context, b.rates);
     if (status != DPR_OK)
         dpr__step_graph_release(out);
     return status;
+}
+
+dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *plan,
+                                  dpr__step_graph *out) {
+    return create(model, plan, build, out);
+}
+
+dpr_status dpr__statistics_graph_create(const dpr_model *model, const dpr__step_plan *plan,
+                                        dpr__step_graph *out) {
+    return create(model, plan, build_statistics, out);
 }
 
 void dpr__step_graph_release(dpr__step_graph *step) {

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "ir/shape.h"
-#include "train/step_graph.h"
+#include "train/copies.h"
 #include <math.h>
 #include <string.h>
 
@@ -13,19 +13,26 @@ static dpr_store *store_of(const dpr_trainer *trainer) {
 
 /* ---- making ---- */
 
+/* Inputs whose size is that of a run's set, not of the model's. */
+static bool is_sized(const char *name) {
+    static const char *const prefixes[] = {"train.",      "learning_rate",  "adam_correction_",
+                                           "active",      "average_weight", "lookahead",
+                                           "slow_weight", "update",         "table."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Readies the leaves that a run writes: state begins at zero (statistics go on), and an input that an earlier run over
  * this model left with another number of rows gives its memory back. */
-static dpr_status clear_leaves(dpr_store *store) {
-    static const char *const sized[] = {"train.images", "train.labels", "learning_rate",
-                                        "adam_correction_1", "adam_correction_2"};
-    for (size_t i = 0; i < store->n_slots; i++)
-        if (store->slots[i].kind == DPR_STATE) {
-            memset(store->slots[i].data, 0, store->slots[i].room);
-            store->slots[i].version++;
+static void clear_leaves(dpr_store *store) {
+    for (dpr__slot *slot = store->slots; slot < store->slots + store->n_slots; slot++) {
+        if (slot->kind == DPR_STATE) {
+            memset(slot->data, 0, slot->room);
+            slot->version++;
         }
-    for (size_t i = 0; i < sizeof sized / sizeof *sized; i++) {
-        dpr__slot *slot = dpr__store_find(store, sized[i]);
-        if (slot == NULL)
+        if (slot->kind != DPR_INPUT || !is_sized(slot->name))
             continue;
         if (!slot->borrowed)
             dpr__free_aligned(store->context, slot->data);
@@ -35,7 +42,6 @@ static dpr_status clear_leaves(dpr_store *store) {
         slot->bytes = slot->room = 0;
         slot->shape.dim[0] = 0;
     }
-    return DPR_OK;
 }
 
 static dpr_status bind_data(const dpr_trainer *trainer) {
@@ -65,14 +71,8 @@ static dpr_status write_class_weights(const dpr_trainer *trainer) {
 
 /* The only program of a run: first, last and all steps between are the same. */
 static dpr_status compile(dpr_trainer *trainer) {
-    dpr__step_plan plan = {.n = (int64_t)trainer->data->n,
-                           .steps = (int64_t)trainer->steps,
-                           .label_smoothing = trainer->options.label_smoothing,
-                           .class_weights = trainer->options.class_weights,
-                           .optimizer = trainer->optimizer,
-                           .augment = trainer->options.augment ? &trainer->augment : NULL};
     dpr__step_graph step;
-    DPR_TRY(dpr__step_graph_create(trainer->model, &plan, &step));
+    DPR_TRY(dpr__step_graph_create(trainer->model, &trainer->plan, &step));
     dpr_program_options options = dpr_program_options_default();
     options.batch = (int64_t)trainer->batch;
     options.train = true;
@@ -81,28 +81,6 @@ static dpr_status compile(dpr_trainer *trainer) {
                                            &options, &trainer->program);
     trainer->loss = step.loss;
     dpr__step_graph_release(&step);
-    return status;
-}
-
-/* With patience, best/NAME keeps the weights of the best epoch, and the statistics that go with them. */
-static dpr_status make_best_leaves(const dpr_trainer *trainer) {
-    dpr_store *store = store_of(trainer);
-    dpr__arena arena;
-    dpr__arena_init(&arena, trainer->context);
-    dpr_status status = DPR_OK;
-    size_t n = store->n_slots;
-    for (size_t i = 0; i < n && status == DPR_OK; i++) {
-        const dpr__slot *slot = &store->slots[i];
-        size_t made;
-        if (!dpr__model_owns(slot->kind))
-            continue;
-        dpr__leaf_param param = {.name = dpr__prefixed(&arena, "best/", slot->name),
-                                 .kind = DPR_STATE,
-                                 .dtype = slot->dtype,
-                                 .shape = slot->shape};
-        status = param.name == NULL ? DPR_E_MEMORY : dpr__store_want(store, &param, 0, &made);
-    }
-    dpr__arena_release(&arena);
     return status;
 }
 
@@ -136,22 +114,41 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
                            &trainer->data_name));
     trainer->batch = options->batch < data->n ? options->batch : data->n;
     trainer->steps = (data->n + trainer->batch - 1) / trainer->batch;
-    trainer->optimizer = dpr__options_optimizer(options);
-    trainer->schedule = dpr__options_schedule(options, trainer->steps);
+    uint64_t updates = (trainer->steps + options->accumulate - 1) / options->accumulate;
+    const dpr__manner manner = dpr__options_manner(options, updates);
+    trainer->schedule = manner.schedule;
+    trainer->plan = (dpr__step_plan){.n = (int64_t)data->n,
+                                     .steps = (int64_t)trainer->steps,
+                                     .label_smoothing = options->label_smoothing,
+                                     .class_weights = options->class_weights,
+                                     .optimizer = manner.optimizer,
+                                     .augment = options->augment ? &trainer->augment : NULL,
+                                     .groups = &trainer->groups,
+                                     .average = options->ema > 0 || options->swa > 0,
+                                     .average_statistics = options->ema > 0,
+                                     .lookahead = options->lookahead > 0,
+                                     .accumulate = options->accumulate > 1};
+    DPR_TRY(dpr__groups_resolve(store_of(trainer), options->groups, &manner, &trainer->groups));
     return dpr__allocate(trainer->context, trainer->steps, sizeof *trainer->table, &trainer->table);
 }
 
 /* The store's part: leaves at zero, program, data, first epoch. */
 static dpr_status begin(dpr_trainer *trainer) {
     dpr_store *store = store_of(trainer);
-    DPR_TRY(clear_leaves(store));
+    clear_leaves(store);
     DPR_TRY(compile(trainer));
     DPR_TRY(bind_data(trainer));
     DPR_TRY(dpr__model_write_normalisation(trainer->model));
     if (trainer->options.class_weights)
         DPR_TRY(write_class_weights(trainer));
-    if (trainer->options.patience > 0)
-        DPR_TRY(make_best_leaves(trainer));
+    if (trainer->options.patience > 0) {
+        DPR_TRY(dpr__copies_make(store, "best/", DPR_PARAMETER));
+        DPR_TRY(dpr__copies_make(store, "best/", DPR_STATISTIC));
+    }
+    if (trainer->options.swa > 0)
+        DPR_TRY(dpr__copies_make(store, "average/", DPR_STATISTIC));
+    dpr__copies_take(store, "slow/", DPR_PARAMETER);
+    dpr__copies_take(store, "slow/", DPR_STATISTIC);
     DPR_TRY(dpr_store_write(store, "seed", &trainer->options.seed, sizeof(uint64_t)));
     return dpr__trainer_begin_epoch(trainer);
 }
@@ -177,6 +174,8 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     if (trainer == NULL)
         return;
     dpr_program_destroy(trainer->program);
+    dpr_program_destroy(trainer->statistics);
+    dpr__groups_release(trainer->context, &trainer->groups);
     dpr__free(trainer->context, trainer->table);
     dpr__free(trainer->context, trainer->data_name);
     dpr__free(trainer->context, trainer->augment_text);
@@ -186,34 +185,59 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
 
 /* ---- epochs ---- */
 
-/* Fills one table over the steps of the epoch from value(trainer, step of the run). */
-static dpr_status fill_table(const dpr_trainer *trainer, const char *leaf,
-                             double (*value)(const dpr_trainer *trainer, uint64_t step)) {
-    uint64_t first = trainer->epochs_done * trainer->steps; /* of this epoch */
+/* Updates that the run has made before step `position` of the current epoch. */
+static uint64_t updates_before(const dpr_trainer *trainer, uint64_t position) {
+    return trainer->epochs_done * trainer->schedule.steps + position / trainer->options.accumulate;
+}
+
+/* Whether step i of an epoch ends with an update: every N-th, and the last. */
+static bool updates_after(const dpr_trainer *trainer, uint64_t i) {
+    return (i + 1) % trainer->options.accumulate == 0 || i + 1 == trainer->steps;
+}
+
+/* A table's entry for step i of this epoch, by rate rule k. */
+static double entry(const dpr_trainer *trainer, dpr__table table, size_t k, uint64_t i) {
+    const dpr__rate_rule *rule = &trainer->groups.rate[k];
+    const dpr__optimizer *optimizer = &trainer->plan.optimizer;
+    uint64_t t = updates_before(trainer, i);
+    bool made = updates_after(trainer, i), active = dpr__rate_rule_active(rule, t);
+    double updates = active ? (double)(t - rule->first + 1) : 1; /* since their state began */
+    switch (table) {
+    case DPR__TABLE_CORRECTION_1:
+        return 1 / (1 - pow(optimizer->beta1, updates));
+    case DPR__TABLE_CORRECTION_2:
+        return 1 / (1 - pow(optimizer->beta2, updates));
+    case DPR__TABLE_ACTIVE:
+        return made && active;
+    case DPR__TABLE_UPDATE:
+        return made;
+    case DPR__TABLE_AVERAGE:
+        return made ? dpr__trainer_average_weight(trainer, t) : 0;
+    case DPR__TABLE_LOOKAHEAD:
+        return made && dpr__trainer_looks_ahead(trainer, t);
+    case DPR__TABLE_SLOW:
+        return made ? dpr__trainer_slow_weight(trainer, t) : 0;
+    case DPR__TABLE_RATE:
+    case DPR__N_TABLES:
+        break;
+    }
+    return dpr__rate_rule_rate(rule, t);
+}
+
+static dpr_status fill_table(const dpr_trainer *trainer, dpr__table table, size_t k) {
+    char name[DPR__TABLE_NAME];
     for (uint64_t i = 0; i < trainer->steps; i++)
-        trainer->table[i] = (float)value(trainer, first + i);
-    return dpr_store_write(store_of(trainer), leaf, trainer->table,
-                           trainer->steps * sizeof *trainer->table);
-}
-
-static double rate(const dpr_trainer *trainer, uint64_t step) {
-    return dpr__schedule_rate(&trainer->schedule, step);
-}
-
-static double correction1(const dpr_trainer *trainer, uint64_t step) {
-    return 1 / (1 - pow(trainer->optimizer.beta1, (double)(step + 1)));
-}
-
-static double correction2(const dpr_trainer *trainer, uint64_t step) {
-    return 1 / (1 - pow(trainer->optimizer.beta2, (double)(step + 1)));
+        trainer->table[i] = (float)entry(trainer, table, k, i);
+    return dpr_store_write(store_of(trainer), dpr__table_name(trainer->context, table, k, name),
+                           trainer->table, trainer->steps * sizeof *trainer->table);
 }
 
 dpr_status dpr__trainer_fill_tables(dpr_trainer *trainer) {
-    DPR_TRY(fill_table(trainer, "learning_rate", rate));
-    if (trainer->optimizer.kind != DPR__OPTIMIZER_ADAMW)
-        return DPR_OK;
-    DPR_TRY(fill_table(trainer, "adam_correction_1", correction1));
-    return fill_table(trainer, "adam_correction_2", correction2);
+    for (int table = 0; table < DPR__N_TABLES; table++)
+        for (size_t k = 0; k < trainer->groups.n_rates; k++)
+            if (dpr__table_wanted(&trainer->plan, (dpr__table)table, k))
+                DPR_TRY(fill_table(trainer, (dpr__table)table, k));
+    return DPR_OK;
 }
 
 dpr_status dpr__trainer_sync(dpr_trainer *trainer) {
@@ -265,52 +289,8 @@ static double epoch_seconds(const dpr_trainer *trainer) {
 
 /* Of the step done last, which the report and the progress show. */
 static double last_rate(const dpr_trainer *trainer) {
-    uint64_t done = trainer->epochs_done * trainer->steps + trainer->position;
-    return dpr__schedule_rate(&trainer->schedule, done > 0 ? done - 1 : 0);
-}
-
-/* ---- best weights ---- */
-
-/* The slots of each leaf of the model and of its copy; false after the last. */
-static bool next_pair(const dpr_store *store, size_t *at, dpr__slot **weights, dpr__slot **best) {
-    for (; *at < store->n_slots; (*at)++) {
-        *weights = &store->slots[*at];
-        if (!dpr__model_owns((*weights)->kind))
-            continue;
-        for (size_t i = 0; i < store->n_slots; i++) {
-            const char *name = store->slots[i].name;
-            if (strncmp(name, "best/", 5) == 0 && strcmp(name + 5, (*weights)->name) == 0) {
-                *best = &store->slots[i];
-                (*at)++;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* A copy by the host: once an epoch it costs less than a step. */
-static void keep_best(const dpr_trainer *trainer) {
-    dpr__slot *weights, *best;
-    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
-        memcpy(best->data, weights->data, weights->room);
-        best->version++;
-    }
-}
-
-void dpr__trainer_swap_best(dpr_trainer *trainer) {
-    dpr__slot *weights, *best;
-    for (size_t at = 0; next_pair(store_of(trainer), &at, &weights, &best);) {
-        float *a = weights->data, *b = best->data;
-        weights->version++;
-        best->version++;
-        for (size_t i = 0; i < weights->room / sizeof(float); i++) {
-            float kept = a[i];
-            a[i] = b[i];
-            b[i] = kept;
-        }
-    }
-    trainer->swapped = !trainer->swapped;
+    uint64_t last = trainer->position > 0 ? trainer->position - 1 : 0;
+    return dpr__schedule_rate(&trainer->schedule, updates_before(trainer, last));
 }
 
 /* ---- the end of an epoch ---- */
@@ -327,6 +307,28 @@ static dpr_status validate(dpr_trainer *trainer, dpr_epoch_report *report) {
     report->validation_high = found.accuracy_high;
     report->best = trainer->best_epoch == 0 || found.accuracy > trainer->best_accuracy;
     return DPR_OK;
+}
+
+/* The weights that count are those of the average, where there is one. */
+static dpr_status judge(dpr_trainer *trainer, dpr_epoch_report *report) {
+    bool averaged = dpr__trainer_averages(trainer, report->epoch);
+    if (trainer->options.validation == NULL && report->epoch < trainer->options.epochs)
+        return DPR_OK;
+    if (averaged)
+        DPR_TRY(dpr__trainer_enter_average(trainer));
+    dpr_status status = validate(trainer, report);
+    if (status == DPR_OK && report->best && trainer->options.patience > 0) {
+        dpr__copies_take(store_of(trainer), "best/", DPR_PARAMETER);
+        dpr__copies_take(store_of(trainer), "best/", DPR_STATISTIC);
+    }
+    if (averaged)
+        dpr__trainer_leave_average(trainer);
+    return status;
+}
+
+void dpr__trainer_swap_result(dpr_trainer *trainer) {
+    dpr__copies_swap(store_of(trainer), trainer->options.patience > 0 ? "best/" : "average/");
+    trainer->swapped = !trainer->swapped;
 }
 
 static dpr_status update_run(const dpr_trainer *trainer) {
@@ -346,13 +348,11 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
     DPR_TRY(dpr__grow(trainer->context, &trainer->history, &trainer->history_capacity, made.epoch,
                       sizeof *trainer->history));
     DPR_TRY(read_sums(trainer, &made.loss, &made.accuracy));
-    DPR_TRY(validate(trainer, &made));
+    DPR_TRY(judge(trainer, &made));
     made.seconds = epoch_seconds(trainer);
     if (made.best) {
         trainer->best_epoch = made.epoch;
         trainer->best_accuracy = made.validation_accuracy;
-        if (options->patience > 0)
-            keep_best(trainer);
     }
     /* The report is made; from here on the trainer changes, and nothing fails before it is
      * whole. */
@@ -361,8 +361,8 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
     trainer->history[trainer->epochs_done++] = made;
     if (!trainer->finished)
         DPR_TRY(dpr__trainer_begin_epoch(trainer));
-    else if (options->patience > 0)
-        dpr__trainer_swap_best(trainer);
+    else if (options->patience > 0 || dpr__trainer_averages(trainer, made.epoch))
+        dpr__trainer_swap_result(trainer);
     if (report != NULL)
         *report = made;
     return update_run(trainer);

@@ -7,6 +7,7 @@
 #include "train/augment.h"
 #include "train/model.h"
 #include "train/options.h"
+#include "train/step_graph.h"
 
 struct dpr_trainer {
     dpr_context *context;
@@ -17,19 +18,21 @@ struct dpr_trainer {
     char *augment_text; /* options.augment in its one spelling; "" without */
     dpr__augment_param augment;
     char data_sha256[65], validation_sha256[65]; /* the latter "" without a validation set */
-    dpr__optimizer optimizer;
-    dpr__schedule schedule;
+    dpr__groups groups;
+    dpr__step_plan plan;
+    dpr__rate_schedule schedule; /* the run's own */
 
     dpr_program *program;
-    dpr_value loss; /* root */
-    uint64_t steps; /* per epoch */
-    uint64_t batch; /* images in a step but the last */
-    float *table;   /* (steps) */
+    dpr_program *statistics; /* the forward pass for averaged weights' statistics; NULL: not yet */
+    dpr_value loss;          /* root */
+    uint64_t steps;          /* per epoch */
+    uint64_t batch;          /* images in a step but the last */
+    float *table;            /* (steps) */
 
-    uint64_t position, tick;   /* leaves "batch" and "tick", as last read */
-    unsigned epochs_done;      /* kept */
-    bool finished;             /* kept */
-    bool swapped;              /* kept: the best weights are in place, the last ones in best/… */
+    uint64_t position, tick; /* leaves "batch" and "tick", as last read */
+    unsigned epochs_done;    /* kept */
+    bool finished;           /* kept */
+    bool swapped; /* kept: the weights of best/… or average/… are in place, the last ones there */
     unsigned best_epoch;       /* kept; 0: none yet */
     double best_accuracy;      /* kept */
     dpr_epoch_report *history; /* kept; one per epoch done */
@@ -48,9 +51,23 @@ dpr_status dpr__trainer_fill_tables(dpr_trainer *trainer);
 dpr_status dpr__trainer_sync(dpr_trainer *trainer);
 /* Everything after the last step of an epoch. report may be NULL. */
 dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report);
-/* Exchanges the weights with those in best/…, when the run watches a validation set with
- * patience. */
-void dpr__trainer_swap_best(dpr_trainer *trainer);
+/* Exchanges the last weights with those that the run results in: the best with patience, else the average; without
+ * either nothing happens. */
+void dpr__trainer_swap_result(dpr_trainer *trainer);
+
+/* ---- averages.c ---- */
+
+/* Whether there is an average after that many epochs. */
+bool dpr__trainer_averages(const dpr_trainer *trainer, unsigned epoch);
+/* Puts averages in the place of parameters and statistics, or back. */
+dpr_status dpr__trainer_enter_average(dpr_trainer *trainer);
+void dpr__trainer_leave_average(dpr_trainer *trainer);
+/* Of the weights after update t in average/…. */
+double dpr__trainer_average_weight(const dpr_trainer *trainer, uint64_t t);
+
+/* Lookahead: whether weights become the slow ones after update t, and by which share these move then (else 0). */
+bool dpr__trainer_looks_ahead(const dpr_trainer *trainer, uint64_t t);
+double dpr__trainer_slow_weight(const dpr_trainer *trainer, uint64_t t);
 
 /* The run as JSON (checkpoint.c). */
 dpr_status dpr__trainer_record(const dpr_trainer *trainer, char **out);

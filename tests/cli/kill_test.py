@@ -24,6 +24,7 @@ class Stopped(Case):
     def arguments(self, epochs, *more):
         return ["train", "set", "--net", "input 8 8 1, linear 64, batchnorm, relu, dropout 0.2, linear classes",
                 "--batch", "4", "--optimizer", "adamw", "--epochs", str(epochs), "--json",
+                "--ema", "0.99", "--group", "linear_1.*:freeze-until=2,lr=0.5",
                 "--threads", "1", *more] # other tests run beside this one
 
     def start(self, arguments):
@@ -118,6 +119,23 @@ class Stopped(Case):
             told = self.ok("eval", out, "set", "--json").lines()[0]
             self.assertEqual(told["accuracy"], alone["test_accuracy"])
         self.assertGreater(taken_up, 3) # else runs only began anew
+
+    def test_stopped_muon(self):
+        """Its momentum, the rest's, slow weights, gradients of some batches, and the mean of weights that a later epoch begins."""
+        def arguments(*more):
+            own = self.arguments(4, *more)
+            own[own.index("adamw")] = "muon"
+            own[own.index("--ema"):own.index("--ema") + 2] = ["--swa", "3", "--lookahead", "7", "--accumulate", "4"]
+            return own
+        alone = self.ok(*arguments("--out", "alone")).lines()[-1]["weights_sha256"]
+        for epochs in (1, 3):
+            run = arguments("--out", "run%d" % epochs)
+            process = self.start(run)
+            for _ in range(epochs):
+                self.started(process)
+            process.kill()
+            self.finish(process)
+            self.assertEqual(self.resumed(run), alone)
 
     def test_killed_over_an_older_model(self):
         """A new run does not continue the finished one that its model will replace."""

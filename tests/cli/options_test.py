@@ -132,6 +132,18 @@ class Mistakes(Case):
         self.says(self.usage("data", "letters"), "--out")
         self.says(self.usage("data", "letters", "extra", "--out", "x"), "'extra'")
 
+    def test_groups(self):
+        for rule, says in (("lr=2", "PATTERN:SETTING"), ("*:lr=x", "lr 'x' must be a factor"),
+                           ("*:deacy=0", "did you mean 'decay'?"),
+                           ("*:optimizer=adam", "did you mean 'adamw'?"),
+                           ("*:freeze-until=2epochs", "freeze-until '2epochs' must be epochs")):
+            self.says(self.usage("train", "x", "--group", "vectors:decay=0", "--group", rule),
+                      "--group '%s'" % rule, says)
+
+    def test_together(self):
+        self.says(self.usage("train", "x", "--ema", "0.9", "--swa", "3"), "--ema is 0.9", "leave one out")
+        self.says(self.usage("train", "x", "--epochs", "3", "--swa", "4"), "--swa is 4", "3 epochs")
+
     def test_choices(self):
         result = self.usage("train", "x", "--optimizer", "admw")
         self.says(result, "--optimizer", "'admw'", "sgd", "did you mean 'adamw'?")
@@ -176,7 +188,9 @@ class Numbers(Case):
                               ("label-smoothing", "1"), ("decay", "0"), ("decay", "1.1"),
                               ("step-epochs", "0"), ("clip-norm", "-0.1"), ("epochs", "1000001"),
                               ("seed", "18446744073709551616"), ("threads", "1025"),
-                              ("patience", "-1"), ("warmup", "1e7")):
+                              ("patience", "-1"), ("warmup", "1e7"), ("ema", "1"), ("swa", "-1"),
+                              ("muon-steps", "0"), ("rest-lr", "0"), ("rest-momentum", "1"),
+                              ("accumulate", "0"), ("lookahead-alpha", "0"), ("lookahead-power", "-1")):
             with self.subTest(option + " " + value):
                 self.says(self.usage("train", "x", "--" + option, value), "--" + option)
 

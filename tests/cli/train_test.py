@@ -107,12 +107,36 @@ class Train(Case):
                        ["--warmup", "1"], ["--optimizer", "adamw"], ["--weight-decay", "0.1"],
                        ["--label-smoothing", "0.1"], ["--clip-norm", "0.1"],
                        ["--init", "xavier"], ["--schedule", "step", "--step-epochs", "1"],
-                       ["--schedule", "exponential", "--decay", "0.1"], ["--val", "0.5"]):
+                       ["--schedule", "exponential", "--decay", "0.1"], ["--val", "0.5"],
+                       ["--group", "vectors:lr=3"], ["--ema", "0.9"], ["--swa", "2"], ["--accumulate", "2"],
+                       ["--lookahead", "5"], ["--lookahead", "5", "--lookahead-alpha", "0.25"],
+                       ["--lookahead", "5", "--lookahead-power", "3"],
+                       ["--group", "linear_1.*:freeze", "--group", "linear_1.bias:freeze-after=1"]):
             with self.subTest(option):
                 other = self.train("--json", *option).lines()[-1]["weights_sha256"]
                 self.assertNotEqual(plain, other)
         self.assertEqual(plain, self.train("--json", "--class-weights").lines()[-1]
                          ["weights_sha256"]) # the set is balanced
+
+    def test_muon(self):
+        muon = ["--optimizer", "muon"]
+        hashes = [self.train("--json", *muon, *more).lines()[-1]["weights_sha256"]
+                  for more in ([], ["--rest-optimizer", "sgd"], ["--rest-lr", "0.01"],
+                               ["--rest-momentum", "0.5"], ["--muon-steps", "3"],
+                               ["--muon-renormalise"], ["--lr", "0.1"])]
+        self.assertEqual(len(set(hashes)), len(hashes))
+        self.says(self.usage("train", "set", *FEW, "--rest-optimizer", "muon"), "--rest-optimizer",
+                  "one of sgd, momentum, nesterov, adamw")
+        self.says(self.fails("train", "set", *FEW, *muon, "--group", "vectors:optimizer=muon"),
+                  "'linear_1.bias' is a vector")
+
+    def test_groups(self):
+        self.says(self.fails("train", "set", *FEW, "--group", "liner_1.*:lr=1"), "'liner_1.*:lr=1'",
+                  "there are linear_1.weights, linear_1.bias, linear_2.weights, linear_2.bias")
+        self.train("--group", "*1.bias:lr=2")
+        self.train("--group", "*1.bias:lr=2", "--resume")
+        self.says(self.fails("train", "set", *FEW, "--group", "*1.bias:lr=3", "--resume"),
+                  'groups is ["*1.bias:lr=3"] here', "--resume")
 
     def test_default_network_and_name(self):
         lines = self.ok("train", "./set/", "--epochs", "1", "--json").lines()

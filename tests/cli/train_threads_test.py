@@ -8,7 +8,7 @@ NET = "input 9 9 1, linear 70, relu, dropout 0.3, linear 33, tanh, linear classe
 class Threads(Case):
     def test_same_bits(self):
         write_idx(self.path("set"), train=501, side=9)
-        for optimizer in ("sgd", "nesterov", "adamw"):
+        for optimizer in ("sgd", "nesterov", "adamw", "muon"):
             hashes, accuracies = set(), set()
             for threads in ("1", "2", "3"):
                 done = self.ok("train", "set", "--net", NET, "--epochs", "2", "--batch", "100",

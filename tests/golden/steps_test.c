@@ -108,8 +108,13 @@ static void build(struct run *run, const struct net *net) {
     dpr__optimizer optimizer = {
         .kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9, .weight_decay = net->decay};
     dpr__rates rates = {.minus_rate = dpr_constant(graph, -net->rate, dpr_scalar_shape())};
-    dpr__optimizer_append(&optimizer, graph, run->parameters, run->gradients, run->n, &rates,
-                          run->roots, &run->n_roots);
+    const dpr__updates updates = {.graph = graph,
+                                  .parameters = run->parameters,
+                                  .gradients = run->gradients,
+                                  .n = run->n,
+                                  .optimizer = &optimizer,
+                                  .rates = &rates};
+    dpr__optimizer_append(&updates, run->roots, &run->n_roots);
     ok(run, dpr_graph_finish(graph));
     dpr_program_options options = dpr_program_options_default();
     options.batch = BATCH;

@@ -46,8 +46,13 @@ static void add_updates(struct net *net, const dpr_value *p, const dpr_value *gr
     const dpr__optimizer momentum = {.kind = DPR__OPTIMIZER_MOMENTUM, .momentum = 0.9};
     dpr_value rate = dpr_input(net->graph, "learning_rate", DPR_F32, dpr_scalar_shape());
     const dpr__rates rates = {.minus_rate = dpr_scale(net->graph, rate, -1)};
-    dpr__optimizer_append(&momentum, net->graph, p, gradients, n, &rates, net->roots,
-                          &net->n_roots);
+    const dpr__updates updates = {.graph = net->graph,
+                                  .parameters = p,
+                                  .gradients = gradients,
+                                  .n = n,
+                                  .optimizer = &momentum,
+                                  .rates = &rates};
+    dpr__optimizer_append(&updates, net->roots, &net->n_roots);
 }
 
 static struct net make_net(dpr_context *context) {

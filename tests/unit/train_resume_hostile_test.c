@@ -92,11 +92,35 @@ static void cut_at(const dpr_train_options *options, int steps, const char *want
     drop(&second);
 }
 
+/* Every optimiser, then what else keeps state between steps. */
+static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw", "muon"};
+enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, VARIANTS = OPTIMIZERS + 5 };
+
+static dpr_train_options variant(size_t i) {
+    static const char *const groups[] = {"linear_1.*:freeze-until=1,lr=0.5",
+                                         "*.bias:decay=0.1,freeze-after=2", NULL};
+    dpr_train_options options = options_of(optimizers[i < OPTIMIZERS ? i : 2]);
+    if (i == OPTIMIZERS) {
+        options.optimizer = "adamw";
+        options.groups = groups;
+    }
+    if (i == OPTIMIZERS + 1)
+        options.ema = 0.9;
+    if (i == OPTIMIZERS + 2)
+        options.swa = 2;
+    if (i == OPTIMIZERS + 3) {
+        options.lookahead = 3;
+        options.lookahead_power = 1;
+    }
+    if (i == OPTIMIZERS + 4)
+        options.accumulate = 3; /* of four batches an epoch */
+    return options;
+}
+
 static void same_bits_wherever_it_is_cut(void **state) {
     (void)state;
-    static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adamw"};
-    for (size_t i = 0; i < 4; i++) {
-        dpr_train_options options = options_of(optimizers[i]);
+    for (size_t i = 0; i < VARIANTS; i++) {
+        dpr_train_options options = variant(i);
         struct run alone = start(&options);
         char *wanted = result(&alone);
         drop(&alone);
@@ -288,6 +312,7 @@ static void names_the_option_that_differs(void **state) {
     refuse(&other, says)
     OTHER(seed, 2, "seed is 2 here, but 1");
     OTHER(batch, 16, "batch is 16 here, but 32");
+    OTHER(accumulate, 2, "accumulate is 2 here, but 1 in");
     OTHER(optimizer, "sgd", "optimizer is \"sgd\" here, but nesterov");
     OTHER(learning_rate, 0.25, "learning_rate is 0.25 here, but 0.05 in");
     OTHER(momentum, 0.5, "momentum is 0.5 here, but 0.9");
@@ -302,6 +327,18 @@ static void names_the_option_that_differs(void **state) {
     OTHER(label_smoothing, 0.5, "label_smoothing");
     OTHER(clip_norm, 0.5, "clip_norm");
     OTHER(class_weights, true, "class_weights is true here, but false");
+    OTHER(rest_optimizer, "sgd", "rest_optimizer is \"sgd\" here, but nesterov");
+    OTHER(rest_learning_rate, 0.5, "rest_learning_rate is 0.5 here, but 0.05");
+    OTHER(rest_momentum, 0.5, "rest_momentum is 0.5 here, but 0.9");
+    OTHER(muon_steps, 3, "muon_steps is 3 here, but 5");
+    OTHER(muon_renormalise, true, "muon_renormalise is true here, but false");
+    OTHER(ema, 0.5, "ema is 0.5 here, but 0 in");
+    OTHER(lookahead, 2, "lookahead is 2 here, but 0 in");
+    OTHER(lookahead_alpha, 0.25, "lookahead_alpha is 0.25 here, but 0.5 in");
+    OTHER(lookahead_power, 2, "lookahead_power is 2 here, but 0 in");
+    OTHER(swa, 2, "swa is 2 here, but 0 in");
+    static const char *const groups[] = {"*:lr=1", NULL};
+    OTHER(groups, groups, "groups is [\"*:lr=1\"] here, but an empty list");
     other = options;
     other.validation = validation;
     other.patience = 4;

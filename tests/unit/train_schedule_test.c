@@ -15,21 +15,21 @@ static void near(double got, double wanted) {
 }
 
 /* 4 epochs of 10 steps, rate 2. */
-static dpr__schedule make(dpr__schedule_kind kind) {
-    return (dpr__schedule){
+static dpr__rate_schedule make(dpr__schedule_kind kind) {
+    return (dpr__rate_schedule){
         .kind = kind, .peak = 2, .step_epochs = 1.5, .decay = 0.25, .steps = 10, .epochs = 4};
 }
 
 static void constant(void **state) {
     (void)state;
-    dpr__schedule s = make(DPR__SCHEDULE_CONSTANT);
+    dpr__rate_schedule s = make(DPR__SCHEDULE_CONSTANT);
     for (uint64_t t = 0; t < 40; t++)
         near(dpr__schedule_rate(&s, t), 2);
 }
 
 static void step(void **state) {
     (void)state;
-    dpr__schedule s = make(DPR__SCHEDULE_STEP);
+    dpr__rate_schedule s = make(DPR__SCHEDULE_STEP);
     near(dpr__schedule_rate(&s, 0), 2);
     near(dpr__schedule_rate(&s, 14), 2);
     near(dpr__schedule_rate(&s, 15), 0.5);
@@ -39,7 +39,7 @@ static void step(void **state) {
 
 static void exponential(void **state) {
     (void)state;
-    dpr__schedule s = make(DPR__SCHEDULE_EXPONENTIAL);
+    dpr__rate_schedule s = make(DPR__SCHEDULE_EXPONENTIAL);
     near(dpr__schedule_rate(&s, 0), 2);
     near(dpr__schedule_rate(&s, 5), 1); /* half an epoch: √0.25 */
     near(dpr__schedule_rate(&s, 10), 0.5);
@@ -48,7 +48,7 @@ static void exponential(void **state) {
 
 static void linear(void **state) {
     (void)state;
-    dpr__schedule s = make(DPR__SCHEDULE_LINEAR);
+    dpr__rate_schedule s = make(DPR__SCHEDULE_LINEAR);
     near(dpr__schedule_rate(&s, 0), 2);
     near(dpr__schedule_rate(&s, 10), 1.5);
     near(dpr__schedule_rate(&s, 39), 0.05);
@@ -56,7 +56,7 @@ static void linear(void **state) {
 
 static void cosine(void **state) {
     (void)state;
-    dpr__schedule s = make(DPR__SCHEDULE_COSINE);
+    dpr__rate_schedule s = make(DPR__SCHEDULE_COSINE);
     near(dpr__schedule_rate(&s, 0), 2);
     near(dpr__schedule_rate(&s, 20), 1);
     near(dpr__schedule_rate(&s, 10), 1 + sqrt(0.5));
@@ -65,7 +65,7 @@ static void cosine(void **state) {
 
 static void one_cycle(void **state) {
     (void)state;
-    dpr__schedule s = make(DPR__SCHEDULE_ONE_CYCLE);
+    dpr__rate_schedule s = make(DPR__SCHEDULE_ONE_CYCLE);
     near(dpr__schedule_rate(&s, 0), 0.08);
     near(dpr__schedule_rate(&s, 6), 2 * 0.52); /* half of the rise */
     near(dpr__schedule_rate(&s, 12), 2);
@@ -79,7 +79,7 @@ static void one_cycle(void **state) {
 static void warmup(void **state) {
     (void)state;
     for (int kind = 0; kind < DPR__N_SCHEDULES; kind++) {
-        dpr__schedule s = make((dpr__schedule_kind)kind), rest = s;
+        dpr__rate_schedule s = make((dpr__schedule_kind)kind), rest = s;
         s.warmup = 1.5;
         for (uint64_t t = 0; t < 15; t++)
             near(dpr__schedule_rate(&s, t), 2 * (double)(t + 1) / 15);
@@ -95,7 +95,7 @@ static void warmup(void **state) {
 
 static void warmup_longer_than_the_run(void **state) {
     (void)state;
-    dpr__schedule s = make(DPR__SCHEDULE_COSINE);
+    dpr__rate_schedule s = make(DPR__SCHEDULE_COSINE);
     s.warmup = 100;
     near(dpr__schedule_rate(&s, 39), 2 * 40.0 / 1000);
     near(dpr__schedule_rate(&s, 1000000), 2 * 40.0 / 1000); /* beyond the end: the last */

@@ -6,6 +6,7 @@
 
 static void steps_allocate_nothing(void **state) {
     (void)state;
+    static const char *const groups[] = {"linear_2.*:lr=0.5,freeze-until=5steps", NULL};
     static const char *const PRECISIONS[] = {"float32", "bf16"};
     for (int p = 0; p < 2; p++)
         for (unsigned threads = 1; threads <= 2; threads++) {
@@ -26,6 +27,11 @@ static void steps_allocate_nothing(void **state) {
             options.batch = 4;
             options.epochs = 3;
             options.augment = "rotate,elastic,contrast,mixup,cutmix";
+            options.groups = groups;
+            options.ema = 0.99;
+            options.lookahead = 5;
+            options.accumulate = threads;
+            options.optimizer = threads == 2 ? "muon" : "nesterov";
             OK(context, dpr_trainer_create(model, data, &options, &trainer));
             for (int i = 0; i < 20; i++)
                 OK(context, dpr_trainer_step(trainer, NULL));

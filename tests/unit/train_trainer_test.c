@@ -363,6 +363,8 @@ static void options_have_ranges(void **state) {
     BAD(epochs, 1000001);
     BAD(batch, 0);
     BAD(batch, 1048577);
+    BAD(accumulate, 0);
+    BAD(accumulate, 1000001);
     BAD(learning_rate, -0.1);
     BAD(learning_rate, (double)INFINITY);
     BAD(learning_rate, (double)NAN);
