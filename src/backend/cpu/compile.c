@@ -40,8 +40,10 @@ dpr__tile dpr__cpu_tile(const dpr__row *row, int64_t number) {
 dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats, size_t n_sums) {
     size_t bytes = (floats + 16) * sizeof *row->partial;
     row->partial = dpr__arena_allocate(&plan->arena, bytes);
-    row->arrived = dpr__arena_allocate(&plan->arena, n_sums * sizeof *row->arrived);
-    if (row->partial == NULL || row->arrived == NULL)
+    if (row->partial == NULL)
+        return DPR_E_MEMORY;
+    row->arrived = dpr__arena_allocate(&plan->arena, (n_sums + 1) * sizeof *row->arrived);
+    if (row->arrived == NULL)
         return DPR_E_MEMORY;
     memset(row->partial, 0, bytes);
     row->partial += (64 - (uintptr_t)row->partial % 64) % 64 / sizeof *row->partial;

@@ -17,6 +17,7 @@ static void destroy(void *p) {
     dpr__free(context, plan->scratch);
     dpr__free(context, plan->rows);
     dpr__free(context, plan->phase_serial);
+    dpr__free(context, plan->phase_finishes);
     dpr__free(context, plan->phase_end);
     dpr__free(context, plan->row_ns);
     dpr__arena_release(&plan->arena);
@@ -30,6 +31,8 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
     DPR_TRY(
         dpr__allocate(context, step->n_phases, sizeof *plan->phase_serial, &plan->phase_serial));
     DPR_TRY(dpr__allocate(context, step->n_phases, sizeof *plan->phase_end, &plan->phase_end));
+    DPR_TRY(dpr__allocate(context, step->n_phases, sizeof *plan->phase_finishes,
+                          &plan->phase_finishes));
     for (uint32_t g = 0; g < step->n_groups; g++)
         DPR_TRY(dpr__cpu_compile_group(plan, g, &plan->rows[g]));
     plan->n_rows = step->n_groups;
@@ -39,6 +42,7 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
     for (size_t i = 0; i < plan->n_rows; i++) {
         plan->phase_end[plan->rows[i].phase] = i + 1;
         plan->phase_serial[plan->rows[i].phase] &= plan->rows[i].serial;
+        plan->phase_finishes[plan->rows[i].phase] |= plan->rows[i].finish != NULL;
         plan->serial &= plan->rows[i].serial;
         if (plan->rows[i].tile != NULL && plan->rows[i].tile->enter != NULL)
             plan->tiles = plan->rows[i].tile;
@@ -86,20 +90,22 @@ static dpr_status compile(dpr__step *step, dpr_store *store, void **out) {
 
 /* ---- running ---- */
 
-static void run_row(dpr__cpu_plan *plan, dpr__row *row, unsigned member) {
-    int64_t first = 0, last = row->n_tiles;
+/* A member's share of a row's tiles. */
+static void run_tiles(dpr__cpu_plan *plan, dpr__row *row, dpr__row_run *run, int64_t n_tiles,
+                      unsigned member) {
+    int64_t first = 0, last = n_tiles;
     if (row->serial) {
         if (member != 0)
             return;
     } else {
-        first = row->n_tiles * member / plan->members;
-        last = row->n_tiles * (member + 1) / plan->members;
+        first = n_tiles * member / plan->members;
+        last = n_tiles * (member + 1) / plan->members;
     }
     if (first == last)
         return;
     uint64_t begin = plan->timed ? dpr__now_ns() : 0;
     if (row->op != &dpr__op_guard)
-        row->run(row, &plan->values, plan->scratch[member], first, last);
+        run(row, &plan->values, plan->scratch[member], first, last);
     else if (!isfinite(*(const float *)row->call.src[0].data))
         atomic_store_explicit(&plan->failed, true, memory_order_relaxed);
     if (plan->timed)
@@ -107,12 +113,26 @@ static void run_row(dpr__cpu_plan *plan, dpr__row *row, unsigned member) {
             dpr__now_ns() - begin;
 }
 
-/* The rows of a phase. Once a guard spoke no row runs any more, but all barriers are kept. */
-static void run_phase(dpr__cpu_plan *plan, uint32_t phase, unsigned member) {
+/* The rows of a phase, or what is left of them. Once a guard spoke no row runs any more, but all barriers are kept. */
+static void run_rows(dpr__cpu_plan *plan, uint32_t phase, unsigned member, bool finish) {
     if (atomic_load_explicit(&plan->failed, memory_order_relaxed))
         return;
-    for (size_t i = phase == 0 ? 0 : plan->phase_end[phase - 1]; i < plan->phase_end[phase]; i++)
-        run_row(plan, &plan->rows[i], member);
+    for (size_t i = phase == 0 ? 0 : plan->phase_end[phase - 1]; i < plan->phase_end[phase]; i++) {
+        dpr__row *row = &plan->rows[i];
+        if (!finish)
+            run_tiles(plan, row, row->run, row->n_tiles, member);
+        else if (row->finish != NULL)
+            run_tiles(plan, row, row->finish, row->n_finish, member);
+    }
+}
+
+static void run_phase(dpr__cpu_plan *plan, uint32_t phase, unsigned member) {
+    run_rows(plan, phase, member, false);
+    if (!plan->phase_finishes[phase])
+        return;
+    if (plan->members > 1 && !plan->phase_serial[phase])
+        dpr__team_barrier(plan->values.step->context->team, member);
+    run_rows(plan, phase, member, true);
 }
 
 /* Member 0, when all rows of a tick are done: new values for leaves, and whether there is another tick. */

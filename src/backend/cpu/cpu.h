@@ -37,9 +37,14 @@ typedef struct dpr__cpu_conv {
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;
+/* Tiles first … last − 1 of a row. */
+typedef void dpr__row_run(const dpr__row *row, const dpr__values *values, float *scratch,
+                          int64_t first, int64_t last);
 struct dpr__row {
-    void (*run)(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
-                int64_t last);
+    dpr__row_run *run;
+    /* When all tiles of the phase's rows are done, shared anew; NULL: there is nothing left to do. */
+    dpr__row_run *finish;
+    int64_t n_finish;
     const char *kernel, *chain_name; /* for people */
     uint32_t group, phase;
     bool serial; /* too small to share */
@@ -87,8 +92,9 @@ typedef struct dpr__cpu_plan {
     const dpr__tile_kernel *tiles; /* whose enter and leave threads call; NULL: none */
     float **scratch;               /* one for each member */
     unsigned n_scratch;
-    bool *phase_serial; /* (phases) */
-    size_t *phase_end;  /* (phases) index after the last row */
+    bool *phase_serial;   /* (phases) */
+    bool *phase_finishes; /* (phases) some of its rows have something to finish */
+    size_t *phase_end;    /* (phases) index after the last row */
     /* of the run that is going on */
     unsigned members;
     uint64_t ticks, done;
@@ -121,7 +127,7 @@ dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *gro
 dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported);
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
-/* Room for parts of a row's sums, touched now: so many floats, and sums. */
+/* Room for parts of a row's sums, touched now: so many floats, and sums whose parts are counted. */
 dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats, size_t n_sums);
 /* Whether the part that has just been written is the last of `parts` of a sum: then its bringer adds
  * them all, in their order, and the count begins anew. */

@@ -1,8 +1,8 @@
 /* Gradients of filters:
  *   diff_weights[kh][kw][c][oc] = Σ over n, oh, ow of src[n][oh·stride + kh][ow·stride + kw][c] · diff_dst[n][oh][ow][oc]
  * a product over pixels, whose left operand is the copy of the map (conv_copy.c) read by columns: kw × c neighbours are consecutive. Images are cut into
- * chunks, from shapes alone; a tile is one chunk and a block of channels, summed into a place of its own. Whoever brings the last chunk of a block adds
- * them in their order, and runs the chain, the update, on the sums. */
+ * chunks, from shapes alone; a tile is one chunk and a block of channels, summed into a place of its own. When all are done, chunks are added in their
+ * order, and the chain, the update, runs on the sums. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
 #include "ir/shape.h"
@@ -99,23 +99,25 @@ static void sum_image(const dpr__row *row, const dpr__values *values, float *scr
     }
 }
 
-/* Adds the chunks of a block, filter by filter, and runs the chain on the sums. */
-static void combine(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first) {
+/* One tap of a block and panel: adds the chunks, and runs the chain on the sums. */
+static void finish(const dpr__row *row, const dpr__values *values, float *scratch, int64_t begin,
+                   int64_t end) {
     const dpr__cpu_conv *conv = &row->conv;
-    int64_t left = conv->c - first, channels = left < conv->channels ? left : conv->channels;
+    int64_t taps = conv->kh * conv->kw;
     float *sum = scratch + row->tile_at;
-    for (int64_t panel = 0; panel < panels_of(conv); panel++)
-        for (int64_t filter = 0; filter < conv->kh * conv->kw; filter++) {
-            int64_t at = filter * conv->c + first;
-            memcpy(sum, partial_of(row, 0, panel, at),
-                   (size_t)(channels * DPR__PANEL) * sizeof *sum);
-            for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
-                const float *part = partial_of(row, chunk, panel, at);
-                for (int64_t i = 0; i < channels * DPR__PANEL; i++)
-                    sum[i] += part[i];
-            }
-            dpr__chain_run(&row->chain, values, scratch, sum, at, channels, panel);
+    for (int64_t t = begin; t < end; t++) {
+        int64_t panel = t / taps % panels_of(conv), first = t / taps / panels_of(conv);
+        first *= conv->channels;
+        int64_t left = conv->c - first, channels = left < conv->channels ? left : conv->channels;
+        int64_t at = t % taps * conv->c + first;
+        memcpy(sum, partial_of(row, 0, panel, at), (size_t)(channels * DPR__PANEL) * sizeof *sum);
+        for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
+            const float *part = partial_of(row, chunk, panel, at);
+            for (int64_t i = 0; i < channels * DPR__PANEL; i++)
+                sum[i] += part[i];
         }
+        dpr__chain_run(&row->chain, values, scratch, sum, at, channels, panel);
+    }
 }
 
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
@@ -127,8 +129,6 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         int64_t end = conv->n * (chunk + 1) / conv->chunks;
         for (strip.n = conv->n * chunk / conv->chunks; strip.n < end; strip.n++)
             sum_image(row, values, scratch, &strip);
-        if (dpr__cpu_is_last_part(row, block, conv->chunks))
-            combine(row, values, scratch, strip.first);
     }
 }
 
@@ -165,8 +165,10 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     size_t floats = (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL);
-    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, (size_t)blocks_of(conv)));
+    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 0));
     row->run = run;
+    row->finish = finish;
+    row->n_finish = blocks_of(conv) * panels_of(conv) * conv->kh * conv->kw;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->n_tiles = blocks_of(conv) * conv->chunks;
     row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *

@@ -1,6 +1,6 @@
 /* Gradients of 3 × 3 filters of stride 1 in Winograd's form: diff_weights = Gᵀ·[Σ (Bᵀ·src·B) ⊙ (A·diff_dst·Aᵀ)]·G, for each of 36 points one product over
- * tiles, channels × filters (winograd.c). Units of tiles are cut into chunks, from shapes alone; each chunk has sums of its own, and whoever brings the last
- * adds them in their order, transforms them, and runs the chain, the update, on the gradient. */
+ * tiles, channels × filters (winograd.c). Units of tiles are cut into chunks, from shapes alone; each chunk has sums of its own. When all are done, they are
+ * added in their order and transformed, and the chain, the update, runs on the gradient. */
 #include "backend/cpu/winograd.h"
 #include "base/context.h"
 #include "ir/shape.h"
@@ -14,7 +14,7 @@ enum {
     LEAST_TILES = 28,
     CHUNKS = 16, /* some for every thread of a small machine */
     LEAST_CHUNKS = 2,
-    PARTIAL_BYTES = 32 << 20,
+    PARTIAL_BYTES = 48 << 20,
 };
 
 static int64_t panels_of(const dpr__cpu_conv *conv) {
@@ -49,25 +49,30 @@ static void multiply(const dpr__row *row, const float *data, const float *diff, 
     }
 }
 
-static void add_chunks(const dpr__row *row, int64_t panel) {
+/* Rows first … first + n − 1 of each plane: adds the chunks into the first. */
+static void add_chunks(const dpr__row *row, int64_t panel, int64_t first, int64_t n) {
     const dpr__cpu_conv *conv = &row->conv;
-    float *sum = sums_of(row, 0, panel);
-    int64_t n = PLANES * conv->c * DPR__PANEL;
-    for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
-        const float *part = sums_of(row, chunk, panel);
-        for (int64_t i = 0; i < n; i++)
-            sum[i] += part[i];
+    for (int64_t q = 0; q < PLANES; q++) {
+        int64_t at = (q * conv->c + first) * DPR__PANEL;
+        float *sum = sums_of(row, 0, panel) + at;
+        for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
+            const float *part = sums_of(row, chunk, panel) + at;
+            for (int64_t i = 0; i < n * DPR__PANEL; i++)
+                sum[i] += part[i];
+        }
     }
 }
 
-/* The gradient of 32 filters, `channels` rows of each tap at a time. */
-static void combine(const dpr__row *row, const dpr__values *values, float *scratch, int64_t panel) {
+/* The gradient of 32 filters of 32 channels. */
+static void finish(const dpr__row *row, const dpr__values *values, float *scratch, int64_t begin,
+                   int64_t end) {
     const dpr__cpu_conv *conv = &row->conv;
     float *taps = scratch + row->tile_at;
-    add_chunks(row, panel);
-    for (int64_t first = 0; first < conv->c; first += conv->channels) {
+    for (int64_t t = begin; t < end; t++) {
+        int64_t panel = t % panels_of(conv), first = t / panels_of(conv) * conv->channels;
         int64_t left = conv->c - first, n = left < conv->channels ? left : conv->channels;
         dpr__points src = {.plane = conv->c * DPR__PANEL}, dst = {.plane = n * DPR__PANEL};
+        add_chunks(row, panel, first, n);
         for (int64_t i = 0; i < n; i++) {
             src.at[0] = sums_of(row, 0, panel) + (first + i) * DPR__PANEL;
             dst.at[0] = taps + i * DPR__PANEL;
@@ -93,9 +98,6 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
             for (int64_t panel = 0; panel < panels_of(conv); panel++)
                 multiply(row, data, diff, unit.tiles, panel, u > begin, sums_of(row, chunk, panel));
         }
-        bool all = dpr__cpu_is_last_part(row, 0, conv->chunks);
-        for (int64_t panel = 0; all && panel < panels_of(conv); panel++)
-            combine(row, values, scratch, panel);
     }
 }
 
@@ -103,6 +105,7 @@ static int64_t chunks_of(const dpr__cpu_conv *conv, int64_t units) {
     int64_t bytes = PLANES * conv->c * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
     int64_t chunks = PARTIAL_BYTES / bytes;
     chunks = chunks < LEAST_CHUNKS ? LEAST_CHUNKS : chunks > CHUNKS ? CHUNKS : chunks;
+    chunks -= chunks % 2; /* as many for each of two threads */
     return chunks < units ? chunks : units;
 }
 
@@ -123,8 +126,10 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     size_t floats = (size_t)(conv->chunks * panels_of(conv) * PLANES * conv->c * DPR__PANEL);
-    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 1));
+    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 0));
     row->run = run;
+    row->finish = finish;
+    row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * panels_of(conv);
     row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
     row->n_tiles = conv->chunks;
     row->flops = row->chain.flops +
