@@ -50,25 +50,113 @@ static void multiply_row(const dpr__row *row, const float *copy, const float *fi
     }
 }
 
+/* ---- back to the data of a convolution with a stride ----
+ * Between the pixels of diff_dst stand spread − 1 zeros, which are not multiplied: of the filters' taps a pixel of the result meets those that fall on pixels, the
+ * same for every spread-th pixel of a row. */
+
+static int64_t floor_divide(int64_t a, int64_t b) {
+    return a / b - (a % b < 0);
+}
+
+/* The first tap that falls on a pixel, seen from place `at` of the spread line. */
+static int64_t first_tap(int64_t at, int64_t spread) {
+    return -at - floor_divide(-at, spread) * spread;
+}
+
+/* Rows y0 … of the map, columns from x0 on, pixel beside pixel: what `rows` rows of the result from oh on read. */
+struct window {
+    dpr__cpu_conv copy;
+    int64_t y0, x0, rows;
+};
+
+static struct window window_of(const dpr__cpu_conv *conv, int64_t oh, int64_t rows) {
+    struct window w = {.copy = *conv};
+    w.y0 = floor_divide(oh - conv->pad_top, conv->spread_h);
+    w.x0 = floor_divide(-conv->pad_left, conv->spread_w);
+    w.rows = floor_divide(oh + rows + conv->kh - 2 - conv->pad_top, conv->spread_h) - w.y0 + 1;
+    w.copy.width =
+        floor_divide(conv->ow + conv->kw - 2 - conv->pad_left, conv->spread_w) - w.x0 + 1;
+    w.copy.pitch = w.copy.width * conv->c;
+    w.copy.kh = w.copy.kw = w.copy.spread_h = w.copy.spread_w = 1;
+    w.copy.pad_top = 0;
+    w.copy.pad_left = -w.x0;
+    return w;
+}
+
+static void multiply_spread_row(const dpr__row *row, const struct window *w, const float *copy,
+                                const float *filters, int64_t panel, int64_t oh, float *dst) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t left = conv->oc - panel * DPR__PANEL, row_of_taps = conv->kw * conv->c * DPR__PANEL;
+    int64_t kh = first_tap(oh - conv->pad_top, conv->spread_h);
+    int64_t y = (oh + kh - conv->pad_top) / conv->spread_h - w->y0;
+    int64_t n_kh = kh < conv->kh ? dpr__ceil_divide(conv->kh - kh, conv->spread_h) : 0;
+    for (int64_t ow = 0; ow < conv->spread_w && ow < conv->ow; ow++) {
+        int64_t first = first_tap(ow - conv->pad_left, conv->spread_w);
+        dpr__tile_call call = {.a_row = conv->c,
+                               .a_chunk = row->chunk,
+                               .parts = n_kh,
+                               .a_part = w->copy.pitch,
+                               .b_part = conv->spread_h * row_of_taps,
+                               .m = dpr__ceil_divide(conv->ow - ow, conv->spread_w),
+                               .columns = left < DPR__PANEL ? left : DPR__PANEL,
+                               .k = conv->c,
+                               .c = dst + ow * DPR__PANEL,
+                               .c_stride = conv->spread_w * DPR__PANEL};
+        if (n_kh == 0 || first >= conv->kw) { /* zeros: a sum over nothing */
+            call.a = copy, call.b = filters, call.k = 0;
+            row->tile->multiply(&call);
+        }
+        for (int64_t kw = first; n_kh > 0 && kw < conv->kw; kw += conv->spread_w) {
+            int64_t x = (ow + kw - conv->pad_left) / conv->spread_w - w->x0;
+            call.a = copy + y * w->copy.pitch + x * conv->c;
+            call.b = filters + kh * row_of_taps + kw * conv->c * DPR__PANEL;
+            call.add = kw > first;
+            row->tile->multiply(&call);
+        }
+    }
+}
+
+static bool is_spread(const dpr__cpu_conv *conv) {
+    return (conv->spread_h > 1 || conv->spread_w > 1) && conv->dilation_h == 1 &&
+           conv->dilation_w == 1;
+}
+
+/* ---- running ---- */
+
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
     const float *src = values->memory[conv->src];
     int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h);
     float *copy = scratch + conv->copy_at, *tile = scratch + row->tile_at;
+    const bool spread = is_spread(conv);
     for (int64_t t = first; t < last; t++) {
         int64_t n = t / down, oh = t % down * conv->tile_h;
         int64_t rows = conv->oh - oh < conv->tile_h ? conv->oh - oh : conv->tile_h;
-        dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, copy);
+        struct window w = window_of(conv, oh, rows);
+        if (spread)
+            dpr__cpu_conv_copy(&w.copy, values->step, src, n, w.y0, w.rows, 0, copy);
+        else
+            dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, copy);
         for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
             const float *filters = filters_of(row, values, panel, scratch);
             for (int64_t r = 0; r < rows; r++)
-                multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
-                             tile + r * conv->ow * DPR__PANEL);
+                if (spread)
+                    multiply_spread_row(row, &w, copy, filters, panel, oh + r,
+                                        tile + r * conv->ow * DPR__PANEL);
+                else
+                    multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
+                                 tile + r * conv->ow * DPR__PANEL);
             dpr__chain_run(&row->chain, values, scratch, tile, (n * conv->oh + oh) * conv->ow,
                            rows * conv->ow, panel);
         }
     }
+}
+
+/* Multiply-adds of a result's pixel and channel, twice: without the zeros between pixels. */
+static uint64_t flops_of(const dpr__cpu_conv *conv) {
+    uint64_t taps = (uint64_t)(conv->kh * conv->kw * conv->c);
+    return is_spread(conv) ? 2 * taps / (uint64_t)(conv->spread_h * conv->spread_w) : 2 * taps;
 }
 
 dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
@@ -89,8 +177,8 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->n_tiles = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
-    row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *
-                                        (uint64_t)(conv->kh * conv->kw * conv->c);
+    row->flops =
+        row->chain.flops + (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;

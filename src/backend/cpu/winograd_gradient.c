@@ -10,7 +10,7 @@ enum {
     PLANES = DPR__WINOGRAD_PLANES,
     TAPS = 9,
     MOST_TILES = 64, /* so many that a block's sums are worth reading and writing */
-    IN_L2 = 1 << 20, /* bytes of both maps of a unit, transformed */
+    NEAR = 4 << 20,  /* bytes of both maps of a unit, transformed */
     LEAST_TILES = 28,
     CHUNKS = 16, /* some for every thread of a small machine */
     LEAST_CHUNKS = 2,
@@ -115,7 +115,7 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     dpr_value value = step->members[group->first];
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
-    int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * (conv->c + conv->oc));
+    int64_t tiles = NEAR / (PLANES * (int64_t)sizeof(float) * (conv->c + conv->oc));
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
     conv->units = dpr__cpu_winograd_cut(conv, tiles);
     conv->chunks = chunks_of(conv, conv->units);
