@@ -17,6 +17,7 @@ static const char *const SCHEDULES[] = {"constant", "step",      "exponential", 
                                         "linear",   "one-cycle", NULL};
 static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
 static const char *const SORTS[] = {"step", "time", NULL};
+static const char *const REDUCTIONS[] = {"mean", "sum", NULL};
 static const char *const HALVES[] = {"train", "validation", "test", NULL};
 
 #define MACHINE_OPTIONS                                                                            \
@@ -101,7 +102,11 @@ static const struct option TRAIN[] = {
          .high_open = true),
     COUNT("swa", training.swa, 0, 1e6, "EPOCH",
           "result in the mean of the weights that end the epochs from this one on; 0: do not"),
-    FLAG("class-weights", training.class_weights, "weigh classes by 1 / their share"),
+    TEXT("class-weights", training.class_weights, "LIST",
+         "weights of classes in the loss: balanced (1 / their share), or NAME=W,...",
+         .otherwise = "all alike"),
+    WORD("loss-reduction", training.loss_reduction, REDUCTIONS, "NAME",
+         "what gradients are of: a step's mean loss, or its sum"),
     WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer"),
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N",
          "of first weights, order of images, dropout, --augment"),

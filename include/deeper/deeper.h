@@ -467,9 +467,11 @@ typedef struct dpr_train_options {
     double step_epochs, decay; /* step: × decay every step_epochs; exponential: × decay an epoch */
     double label_smoothing;    /* 0 */
     double clip_norm;          /* global norm; 0: no clipping */
-    bool class_weights;        /* weigh each class by 1 / its share */
-    uint64_t seed;             /* 1 */
-    unsigned patience;         /* epochs without a better validation accuracy; 0: no early stop */
+    /* NULL or "": all classes alike; "balanced": 1 / share; or "NAME=W,...", where a class that is not named weighs 1. Borrowed */
+    const char *class_weights;
+    const char *loss_reduction; /* what gradients are of: a step's "mean" loss, or its "sum" */
+    uint64_t seed;              /* 1 */
+    unsigned patience;          /* epochs without a better validation accuracy; 0: no early stop */
     const dpr_data *validation; /* borrowed; NULL: none */
     const volatile int *stop;   /* borrowed; non-zero ends an epoch early with DPR_E_INTERRUPTED */
     /* Called between steps, at most some ten times a second; non-zero ends like *stop. */

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
-enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE, TEXT, LIST };
+enum type { COUNT, SEED, REAL, FLAG, OPTIMIZER, SCHEDULE, REDUCTION, TEXT, LIST };
+
+static const char *const reductions[] = {"mean", "sum"};
+enum { N_REDUCTIONS = sizeof reductions / sizeof *reductions };
 
 /* A number lies in [low, high], or (low, …, high) where an end is open. */
 struct option {
@@ -38,7 +41,8 @@ static const struct option table[] = {
     ROW(REAL, decay, .low = 0, .high = 1, .low_open = true),
     ROW(REAL, label_smoothing, .low = 0, .high = 1, .high_open = true),
     ROW(REAL, clip_norm, .low = 0, .high = 1e9),
-    ROW(FLAG, class_weights, .low = 0),
+    ROW(TEXT, class_weights, .low = 0),
+    ROW(REDUCTION, loss_reduction, .low = 0),
     ROW(COUNT, patience, .low = 0, .high = 1000000),
     ROW(TEXT, augment, .low = 0),
     ROW(OPTIMIZER, rest_optimizer, .low = 0),
@@ -68,6 +72,8 @@ dpr_train_options dpr_train_options_default(void) {
         .schedule = dpr__schedule_words[DPR__SCHEDULE_ONE_CYCLE],
         .step_epochs = 3,
         .decay = 0.5,
+        .class_weights = "",
+        .loss_reduction = reductions[0],
         .seed = 1,
         .rest_optimizer = dpr__optimizer_words[DPR__OPTIMIZER_NESTEROV],
         .rest_momentum = 0.9,
@@ -124,9 +130,10 @@ static void write_value(dpr__text *text, const dpr_train_options *options,
     case FLAG:
         dpr__text_add(text, "%s", *(const bool *)place(options, option) ? "true" : "false");
         break;
+    case TEXT:
     case OPTIMIZER:
     case SCHEDULE:
-    case TEXT:
+    case REDUCTION:
         dpr__text_json(text, word(options, option));
         break;
     case LIST:
@@ -184,6 +191,8 @@ static dpr_status check(dpr_context *context, const struct option *option,
         return check_word(context, option, *at, dpr__optimizer_words, DPR__N_OPTIMIZERS, at);
     case SCHEDULE:
         return check_word(context, option, *at, dpr__schedule_words, DPR__N_SCHEDULES, at);
+    case REDUCTION:
+        return check_word(context, option, *at, reductions, N_REDUCTIONS, at);
     case LIST:
         return dpr__groups_check(context, list(options, option));
     case SEED:
@@ -244,6 +253,10 @@ dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *gi
     return DPR_OK;
 }
 
+bool dpr__options_sum(const dpr_train_options *options) {
+    return options->loss_reduction != reductions[0];
+}
+
 dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t updates) {
     dpr__manner manner = {
         .optimizer = {.kind =
@@ -298,6 +311,7 @@ static bool same(dpr_context *context, const dpr_train_options *options,
                    (*(const bool *)place(options, option) ? DPR__JSON_TRUE : DPR__JSON_FALSE);
     case OPTIMIZER:
     case SCHEDULE:
+    case REDUCTION:
         return dpr__json_string(value) != NULL &&
                strcmp(dpr__json_string(value), word(options, option)) == 0;
     case TEXT: { /* runs of versions that knew no such option have none */

@@ -14,6 +14,7 @@ dpr_status dpr__options_settle(dpr_context *context, const dpr_train_options *gi
                                dpr_train_options *out);
 /* Of settled options. */
 dpr__manner dpr__options_manner(const dpr_train_options *options, uint64_t updates);
+bool dpr__options_sum(const dpr_train_options *options); /* whether gradients are of the sum */
 
 /* {"epochs":10,"batch":128,…} */
 void dpr__options_write(const dpr_train_options *options, dpr__text *text);

@@ -13,11 +13,12 @@ struct building {
     dpr_value partners,
         share; /* labels (batch) and parts (batch 1) of what is mixed in; 0: nothing is */
     dpr__net_build net;
-    dpr_value loss;
-    dpr__rates *rates; /* (dpr__n_rates), owned */
+    dpr_value loss; /* the mean over the rows, which is reported: sum / weight */
+    dpr_value sum, weight;
+    dpr_value objective; /* what is differentiated: that mean, or the sum */
+    dpr__rates *rates;   /* (dpr__n_rates), owned */
     dpr__smoothing smoothing;
-    dpr_value sum, weight; /* accumulating: the loss is sum / weight */
-    dpr_value update;      /* accumulating: 1 in a step that updates, else 0 */
+    dpr_value update; /* accumulating: 1 in a step that updates, else 0 */
 };
 
 /* Which images this step takes, and how many of the rows are images. */
@@ -75,34 +76,34 @@ static dpr_value append_row_weights(struct building *b, int64_t k) {
     return mixed(b, own, dpr_gather(b->graph, weights, b->partners), b->share);
 }
 
-/* Cross entropy against targets that are smoothed to t(1 − ε) + ε/k. With class weights each row
- * counts w of its class, and the sum of weights divides, not the number of rows. */
-static void append_loss(struct building *b) {
+/* Cross entropy of each row against targets that are smoothed to t(1 − ε) + ε/k. */
+static dpr_value row_losses(struct building *b) {
     dpr_graph *graph = b->graph;
     int64_t k = b->model->info.n_classes;
     double smooth = b->plan->label_smoothing;
-    dpr_graph_scope(graph, "loss");
     dpr_value targets = append_targets(b, k);
     if (smooth > 0) {
         dpr_value share = dpr_constant(graph, smooth / (double)k, dpr_scalar_shape());
         targets = dpr_add(graph, dpr_scale(graph, targets, 1 - smooth), share);
     }
-    dpr_value per_row = dpr_softmax_cross_entropy(graph, b->net.logits, targets);
+    return dpr_softmax_cross_entropy(graph, b->net.logits, targets);
+}
+
+/* Σ l, or with class weights Σ w·l; and its mean, which the number of rows or Σ w divides. */
+static void append_loss(struct building *b) {
+    dpr_graph *graph = b->graph;
+    dpr_graph_scope(graph, "loss");
+    dpr_value per_row = row_losses(b);
     if (b->plan->class_weights) {
-        dpr_value of_row = append_row_weights(b, k);
+        dpr_value of_row = append_row_weights(b, b->model->info.n_classes);
         per_row = dpr_multiply(graph, per_row, of_row);
-        dpr_value total = dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false);
-        dpr_value sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
-        b->loss = dpr_divide(graph, sum, total);
-        b->sum = sum;
-        b->weight = total;
-    } else {
-        b->loss = dpr_batch_mean(graph, per_row, b->rows);
-        if (b->plan->accumulate) {
-            b->sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
-            b->weight = dpr_cast(graph, b->rows, DPR_F32);
-        }
+        b->weight = dpr_sum(graph, dpr_prefix(graph, of_row, b->rows), 1, false);
     }
+    b->sum = dpr_sum(graph, dpr_prefix(graph, per_row, b->rows), 1, false);
+    if (!b->plan->class_weights)
+        b->weight = dpr_cast(graph, b->rows, DPR_F32);
+    b->loss = dpr_divide(graph, b->sum, b->weight);
+    b->objective = b->plan->sum || b->plan->accumulate ? b->sum : b->loss;
     dpr_graph_scope(graph, NULL);
 }
 
@@ -234,8 +235,7 @@ static dpr_status append_gradients(struct building *b, const dpr_value *paramete
     for (size_t i = 0; i < n; i++)
         if (groups == NULL || !groups->group[i].frozen)
             trained[n_trained++] = parameters[i];
-    dpr_value target = b->plan->accumulate ? b->sum : b->loss;
-    dpr_status status = dpr_gradients(b->graph, target, trained, n_trained, gradients);
+    dpr_status status = dpr_gradients(b->graph, b->objective, trained, n_trained, gradients);
     for (size_t i = n; status == DPR_OK && i-- > 0;) /* from the last, into their places */
         gradients[i] = groups == NULL || !groups->group[i].frozen ? gradients[--n_trained] : 0;
     dpr__free(b->graph->context, trained);
@@ -253,20 +253,25 @@ static dpr_value add_up(struct building *b, dpr_value leaf, dpr_value value, dpr
 }
 
 /* Of several batches the gradient is Σ over their rows w·∂loss/∂θ divided by Σ w: as one batch of all rows would have it, whatever
- * class weights the rows have and however many the last batch of an epoch lacks. */
+ * class weights the rows have and however many the last batch of an epoch lacks. With the loss reduced to its sum nothing divides. */
 static void accumulate(struct building *b, const dpr_value *parameters, size_t n,
                        dpr_value *gradients, dpr__step_graph *out) {
     dpr_graph *graph = b->graph;
     graph->role = DPR__UPDATE;
     dpr_graph_scope(graph, "accumulate");
-    dpr_value leaf = dpr_state(graph, "accumulated_weight", DPR_F32, dpr_scalar_shape());
-    dpr_value weight = add_up(b, leaf, b->weight, out);
+    dpr_value leaf, weight = 0;
+    if (!b->plan->sum) {
+        leaf = dpr_state(graph, "accumulated_weight", DPR_F32, dpr_scalar_shape());
+        weight = add_up(b, leaf, b->weight, out);
+    }
     for (size_t i = 0; i < n; i++) {
         if (gradients[i] == 0)
             continue;
         dpr_graph_scope(graph, dpr__node_of(graph, parameters[i])->name);
         leaf = dpr__state_beside(graph, "accumulated/", parameters[i]);
-        gradients[i] = dpr_divide(graph, add_up(b, leaf, gradients[i], out), weight);
+        gradients[i] = add_up(b, leaf, gradients[i], out);
+        if (!b->plan->sum)
+            gradients[i] = dpr_divide(graph, gradients[i], weight);
     }
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;

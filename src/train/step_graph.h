@@ -20,6 +20,7 @@ typedef struct dpr__step_plan {
     int64_t steps; /* per epoch */
     double label_smoothing;
     bool class_weights;
+    bool sum; /* gradients are of the rows' sum */
     dpr__optimizer optimizer;
     const dpr__augment_param *augment; /* NULL: images are taken as they are */
     const dpr__groups *groups;         /* borrowed; NULL: all parameters follow `optimizer` */
@@ -57,7 +58,7 @@ size_t dpr__n_rates(const dpr__step_plan *plan);
 
 typedef struct dpr__step_graph {
     dpr_graph *graph;
-    dpr_value loss; /* f32 scalar, a root */
+    dpr_value loss; /* f32 scalar, a root: the mean, whatever is differentiated */
     dpr_value *roots;
     size_t n_roots;
 } dpr__step_graph;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "ir/shape.h"
+#include "train/class_weights.h"
 #include "train/copies.h"
 #include <math.h>
 #include <string.h>
@@ -52,23 +53,6 @@ static dpr_status bind_data(const dpr_trainer *trainer) {
                           data->n * sizeof *data->labels);
 }
 
-/* 1/share of each class, scaled so that a balanced set has weights 1: n/(k·n_c). */
-static dpr_status write_class_weights(const dpr_trainer *trainer) {
-    const dpr_data *data = trainer->data;
-    size_t k = data->info.n_classes;
-    float *weights;
-    DPR_TRY(dpr__allocate(trainer->context, k, sizeof *weights, &weights));
-    for (size_t i = 0; i < data->n; i++)
-        weights[data->labels[i]] += 1;
-    for (size_t c = 0; c < k; c++)
-        if (weights[c] > 0)
-            weights[c] = (float)((double)data->n / ((double)k * (double)weights[c]));
-    dpr_status status =
-        dpr_store_write(store_of(trainer), "class_weights", weights, k * sizeof *weights);
-    dpr__free(trainer->context, weights);
-    return status;
-}
-
 /* The only program of a run: first, last and all steps between are the same. */
 static dpr_status compile(dpr_trainer *trainer) {
     dpr__step_graph step;
@@ -93,6 +77,20 @@ static dpr_status prepare_augment(dpr_trainer *trainer) {
     return dpr__augment_fit(trainer->context, &trainer->model->info, trainer->data->n, param);
 }
 
+static dpr_status prepare_class_weights(dpr_trainer *trainer) {
+    dpr_context *context = trainer->context;
+    dpr_train_options *options = &trainer->options;
+    const char *text = options->class_weights != NULL ? options->class_weights : "";
+    DPR_TRY(dpr__duplicate(context, text, &trainer->class_weights_text));
+    options->class_weights = trainer->class_weights_text;
+    if (options->class_weights[0] == 0)
+        return DPR_OK;
+    DPR_TRY(dpr__allocate(context, trainer->data->info.n_classes, sizeof *trainer->class_weights,
+                          &trainer->class_weights));
+    return dpr__class_weights(&trainer->model->info, trainer->data, options->class_weights,
+                              trainer->class_weights);
+}
+
 /* Everything that can be refused before the store is touched. */
 static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) {
     const dpr_data *data = trainer->data;
@@ -110,6 +108,7 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
         dpr__data_sha256(options->validation, trainer->validation_sha256);
     }
     dpr__data_sha256(data, trainer->data_sha256);
+    DPR_TRY(prepare_class_weights(trainer));
     DPR_TRY(dpr__duplicate(trainer->context, options->data_name ? options->data_name : "",
                            &trainer->data_name));
     trainer->batch = options->batch < data->n ? options->batch : data->n;
@@ -120,7 +119,8 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
     trainer->plan = (dpr__step_plan){.n = (int64_t)data->n,
                                      .steps = (int64_t)trainer->steps,
                                      .label_smoothing = options->label_smoothing,
-                                     .class_weights = options->class_weights,
+                                     .class_weights = trainer->class_weights != NULL,
+                                     .sum = dpr__options_sum(options),
                                      .optimizer = manner.optimizer,
                                      .augment = options->augment ? &trainer->augment : NULL,
                                      .groups = &trainer->groups,
@@ -139,8 +139,9 @@ static dpr_status begin(dpr_trainer *trainer) {
     DPR_TRY(compile(trainer));
     DPR_TRY(bind_data(trainer));
     DPR_TRY(dpr__model_write_normalisation(trainer->model));
-    if (trainer->options.class_weights)
-        DPR_TRY(write_class_weights(trainer));
+    if (trainer->class_weights != NULL)
+        DPR_TRY(dpr_store_write(store, "class_weights", trainer->class_weights,
+                                trainer->data->info.n_classes * sizeof *trainer->class_weights));
     if (trainer->options.patience > 0) {
         DPR_TRY(dpr__copies_make(store, "best/", DPR_PARAMETER));
         DPR_TRY(dpr__copies_make(store, "best/", DPR_STATISTIC));
@@ -177,6 +178,8 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     dpr_program_destroy(trainer->statistics);
     dpr__groups_release(trainer->context, &trainer->groups);
     dpr__free(trainer->context, trainer->table);
+    dpr__free(trainer->context, trainer->class_weights);
+    dpr__free(trainer->context, trainer->class_weights_text);
     dpr__free(trainer->context, trainer->data_name);
     dpr__free(trainer->context, trainer->augment_text);
     dpr__free(trainer->context, trainer->history);

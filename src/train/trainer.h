@@ -14,7 +14,7 @@ struct dpr_trainer {
     dpr_model *model;
     const dpr_data *data;
     dpr_train_options options; /* settled */
-    char *data_name;
+    char *data_name, *class_weights_text;
     char *augment_text; /* options.augment in its one spelling; "" without */
     dpr__augment_param augment;
     char data_sha256[65], validation_sha256[65]; /* the latter "" without a validation set */
@@ -28,6 +28,7 @@ struct dpr_trainer {
     uint64_t steps;          /* per epoch */
     uint64_t batch;          /* images in a step but the last */
     float *table;            /* (steps) */
+    float *class_weights;    /* (classes); NULL: all alike */
 
     uint64_t position, tick; /* leaves "batch" and "tick", as last read */
     unsigned epochs_done;    /* kept */

@@ -115,8 +115,24 @@ class Train(Case):
             with self.subTest(option):
                 other = self.train("--json", *option).lines()[-1]["weights_sha256"]
                 self.assertNotEqual(plain, other)
-        self.assertEqual(plain, self.train("--json", "--class-weights").lines()[-1]
+        self.assertEqual(plain, self.train("--json", "--class-weights", "balanced").lines()[-1]
                          ["weights_sha256"]) # the set is balanced
+        for option in (["--class-weights", "2=3"], ["--loss-reduction", "sum"]):
+            self.assertNotEqual(plain, self.train("--json", *option).lines()[-1]["weights_sha256"])
+
+    def test_class_weights_by_name(self):
+        write_idx(self.path("named"), names=["ant", "bee", "cat", "dog"])
+        def hash_of(weights):
+            return self.ok("train", "named", *FEW, "--class-weights", weights,
+                           "--json").lines()[-1]["weights_sha256"]
+        self.assertEqual(hash_of("cat=2,ant=0.5"), hash_of("ant=0.5,bee=1,cat=2"))
+        self.assertNotEqual(hash_of("cat=2"), hash_of("ant=2"))
+        self.says(self.fails("train", "named", *FEW, "--class-weights", "ctt=2"),
+                  "class_weights", "no class 'ctt'; did you mean 'cat'?")
+        self.says(self.fails("train", "named", *FEW, "--class-weights", "balnced"),
+                  "did you mean 'balanced'?")
+        self.says(self.usage("train", "named", "--class-weights"), "--class-weights needs a value")
+        self.says(self.usage("train", "named", "--loss-reduction", "smu"), "did you mean 'sum'?")
 
     def test_muon(self):
         muon = ["--optimizer", "muon"]

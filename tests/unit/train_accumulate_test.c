@@ -25,7 +25,7 @@ static void by_hand(void **state) {
     double v[N_BY_HAND] = {0}, counts[CLASSES] = {0};
     begin();
     h.options.optimizer = "momentum";
-    h.options.class_weights = true;
+    h.options.class_weights = "balanced";
     start_by_hand(&h);
     for (int i = 0; i < IMAGES; i++)
         counts[h.sample->labels[i]]++;

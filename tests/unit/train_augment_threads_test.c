@@ -247,7 +247,7 @@ static void check_labels(const char *augment, const dpr__augment_param *param, b
     options.schedule = "constant";
     options.learning_rate = 1;
     options.seed = 9;
-    options.class_weights = weigh;
+    options.class_weights = weigh ? "balanced" : NULL;
     options.label_smoothing = smoothing;
     OK(context, dpr_trainer_create(model, data, &options, &trainer));
     OK(context,

@@ -59,7 +59,7 @@ static dpr_status do_work(struct work *w) {
     options.epochs = 2;
     options.batch = 8;
     options.optimizer = "adamw";
-    options.class_weights = true;
+    options.class_weights = "balanced";
     options.patience = 5;
     options.validation = w->data;
     options.data_name = "sample";

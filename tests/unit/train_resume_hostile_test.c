@@ -136,7 +136,7 @@ static void same_bits_with_patience(void **state) {
     options.validation = validation;
     options.patience = 2;
     options.epochs = 8;
-    options.class_weights = true;
+    options.class_weights = "balanced";
     options.label_smoothing = 0.05;
     struct run alone = start(&options);
     char *wanted = result(&alone);
@@ -326,7 +326,6 @@ static void names_the_option_that_differs(void **state) {
     OTHER(decay, 0.125, "decay");
     OTHER(label_smoothing, 0.5, "label_smoothing");
     OTHER(clip_norm, 0.5, "clip_norm");
-    OTHER(class_weights, true, "class_weights is true here, but false");
     OTHER(rest_optimizer, "sgd", "rest_optimizer is \"sgd\" here, but nesterov");
     OTHER(rest_learning_rate, 0.5, "rest_learning_rate is 0.5 here, but 0.05");
     OTHER(rest_momentum, 0.5, "rest_momentum is 0.5 here, but 0.9");
@@ -339,6 +338,8 @@ static void names_the_option_that_differs(void **state) {
     OTHER(swa, 2, "swa is 2 here, but 0 in");
     static const char *const groups[] = {"*:lr=1", NULL};
     OTHER(groups, groups, "groups is [\"*:lr=1\"] here, but an empty list");
+    OTHER(class_weights, "balanced", "class_weights is \"balanced\" here, but  in");
+    OTHER(loss_reduction, "sum", "loss_reduction is \"sum\" here, but mean");
     other = options;
     other.validation = validation;
     other.patience = 4;

@@ -40,7 +40,7 @@ static void train(unsigned threads, const char *precision, const char *isa, cons
         options.accumulate = way->accumulate;
     options.clip_norm = 1;
     options.label_smoothing = 0.1;
-    options.class_weights = true;
+    options.class_weights = "balanced";
     OK(context, dpr_trainer_create(model, data, &options, &trainer));
     while (!dpr_trainer_finished(trainer))
         OK(context, dpr_trainer_epoch(trainer, NULL));

@@ -121,8 +121,8 @@ static void weighs_and_smooths(void **state) {
             counts[s.train_sample->labels[i]]++;
         s.options.batch = 20;
         s.options.label_smoothing = variant & 1 ? 0.1 : 0;
-        s.options.class_weights = (variant & 2) != 0;
-        for (int c = 0; c < CLASSES && s.options.class_weights; c++)
+        s.options.class_weights = variant & 2 ? "balanced" : "";
+        for (int c = 0; c < CLASSES && variant & 2; c++)
             weights[c] = 50 / (CLASSES * counts[c]);
         start(&s);
         double wanted = loss_by_hand(&s, weights);
@@ -131,6 +131,83 @@ static void weighs_and_smooths(void **state) {
             fail_msg("variant %d: %.9g instead of %.9g", variant, loss, wanted);
         drop(&s);
     }
+}
+
+/* Named weights count in the loss as they stand; a class that is not named weighs 1. */
+static void weighs_named_classes(void **state) {
+    (void)state;
+    const double weights[CLASSES] = {2.5, 1, 0.25};
+    struct setup s;
+    double loss;
+    make(&s, linear_net, 50);
+    s.options.batch = 20;
+    char text[] = "2=0.25,0=2.5";
+    s.options.class_weights = text;
+    start(&s);
+    memset(text, 'x', sizeof text - 1); /* the trainer has its own copy */
+    double wanted = loss_by_hand(&s, weights);
+    OK(s.context, dpr_trainer_step(s.trainer, &loss));
+    assert_true(fabs(loss - wanted) < 1e-5);
+    drop(&s);
+}
+
+static void refuses_class_weights(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } cases[] = {{"balance", "did you mean 'balanced'?"},
+                 {"nothing of it", "'nothing of it' is neither"},
+                 {"3=1", "no class '3'; the classes are '0' to '2'"},
+                 {"0=1,0=2", "class '0' is given twice"},
+                 {"0=1,", "'' is neither"},
+                 {"0=0", "'0' of class '0' is no number from 1e-06"},
+                 {"1=nan", "'nan' of class '1'"},
+                 {"1=-2", "'-2' of class '1'"},
+                 {"1=", "'' of class '1'"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct setup s;
+        make(&s, linear_net, 50);
+        s.options.class_weights = cases[i].text;
+        FAILS(s.context, dpr_trainer_create(s.model, s.train, &s.options, &s.trainer),
+              DPR_E_ARGUMENT, cases[i].says);
+        drop(&s);
+    }
+}
+
+/* The weights of one class's biases after an epoch of plain gradient descent. */
+static void biases_after(const char *reduction, double rate, const char *weights, float *biases,
+                         double *loss) {
+    struct setup s;
+    dpr_epoch_report report;
+    make(&s, linear_net, 64);
+    s.options.optimizer = "sgd";
+    s.options.schedule = "constant";
+    s.options.learning_rate = rate;
+    s.options.loss_reduction = reduction;
+    s.options.class_weights = weights;
+    start(&s);
+    OK(s.context, dpr_trainer_epoch(s.trainer, &report));
+    OK(s.context,
+       dpr_store_read(s.model->store, "linear_1.bias", biases, CLASSES * sizeof *biases));
+    *loss = report.loss;
+    drop(&s);
+}
+
+/* The sum's gradient is 32 times the mean's in steps of 32 rows; what is reported is the mean with both. */
+static void sums_and_means(void **state) {
+    (void)state;
+    float mean[CLASSES], sum[CLASSES], weighed[CLASSES];
+    double loss_of_mean, loss_of_sum, loss_of_weighed;
+    biases_after("mean", 0.32, "", mean, &loss_of_mean);
+    biases_after("sum", 0.01, "", sum, &loss_of_sum);
+    biases_after("sum", 0.005, "0=2,1=2,2=2", weighed, &loss_of_weighed);
+    for (int c = 0; c < CLASSES; c++) {
+        assert_true(fabs((double)mean[c]) > 1e-3);
+        assert_true(fabs((double)(mean[c] - sum[c])) < 1e-5);
+        assert_true(fabs((double)(mean[c] - weighed[c])) < 1e-5);
+    }
+    assert_true(fabs(loss_of_mean - loss_of_sum) < 1e-5);
+    assert_true(fabs(loss_of_mean - loss_of_weighed) < 1e-5);
 }
 
 /* Every step of three epochs applies the schedule's rate and AdamW's corrections of just that step:
@@ -424,6 +501,9 @@ int main(void) {
         cmocka_unit_test(learns),
         cmocka_unit_test(counts_every_image_once),
         cmocka_unit_test(weighs_and_smooths),
+        cmocka_unit_test(weighs_named_classes),
+        cmocka_unit_test(refuses_class_weights),
+        cmocka_unit_test(sums_and_means),
         cmocka_unit_test(every_step_has_its_rate),
         cmocka_unit_test(steps_make_an_epoch),
         cmocka_unit_test(patience_brings_the_best_back),
