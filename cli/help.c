@@ -1,5 +1,6 @@
 /* Help, man pages and shell completion, all from the command and option tables. */
 #include "cli.h"
+#include "recipes.h"
 #include <string.h>
 
 static const char ABOUT[] = "trains deep image classifiers on the CPU, reproducible bit for bit";
@@ -10,7 +11,8 @@ static const char NOTES[] =
     "MODEL is a .safetensors file that train has made. "
     "DATA is a directory of IDX files, of CIFAR-10 binary files, or of pictures, one folder a "
     "class.\n"
-    "@FILE among the arguments stands for those that FILE holds; # begins a comment there.\n";
+    "@FILE among the arguments stands for those that FILE holds; # begins a comment there. "
+    "@recipe:NAME is a file that ships; see deeper train --help.\n";
 static const char ENVIRONMENT[] =
     "DEEPER_LOG=TOPIC:LEVEL,... prints on stderr what goes on inside. Topics: general, data, pass, "
     "dispatch, team, train, all. Levels: warning, info, debug (where none is given).\n";
@@ -91,6 +93,26 @@ static void describe(const struct option *o, char out[512]) {
         snprintf(out + n, 512 - n, ")");
 }
 
+/* Length of the first line of a recipe without "# ": what it is for. */
+static int recipe_about(const char *text, const char **about) {
+    *about = text + strspn(text, "# ");
+    return (int)strcspn(*about, "\n");
+}
+
+static void help_recipes(FILE *to) {
+    enum { INDENT = 27 };
+    char spelling[80], about[256];
+    const char *text;
+    fprintf(to, "\nRecipes, files of options that ship (deeper help @recipe:NAME prints one):\n");
+    for (size_t i = 0; i < n_recipes; i++) {
+        int n = recipe_about(recipe_texts[i], &text);
+        snprintf(spelling, sizeof spelling, "@recipe:%.60s", recipe_names[i]);
+        snprintf(about, sizeof about, "%.*s", n, text);
+        fprintf(to, "  %-*s", INDENT - 2, spelling);
+        wrap(to, about, INDENT, INDENT);
+    }
+}
+
 void help_command(const struct command *c, FILE *to) {
     enum { INDENT = 27 };
     char spelling[64], text[512];
@@ -110,6 +132,8 @@ void help_command(const struct command *c, FILE *to) {
         wrap(to, text, INDENT, INDENT);
     }
     fprintf(to, "  %-*s%s\n", INDENT - 2, "-h, --help", "this text");
+    if (c->run == command_train)
+        help_recipes(to);
 }
 
 /* ---- man pages ---- */
@@ -161,6 +185,18 @@ static void man_main(FILE *to) {
     roff(to, STATUS);
 }
 
+static void man_recipes(FILE *to) {
+    char about[256];
+    const char *text;
+    fprintf(to, ".SH RECIPES\n");
+    for (size_t i = 0; i < n_recipes; i++) {
+        int n = recipe_about(recipe_texts[i], &text);
+        snprintf(about, sizeof about, "%.*s", n, text);
+        fprintf(to, ".TP\n.B @recipe:%s\n", recipe_names[i]);
+        roff(to, about);
+    }
+}
+
 void help_man(const struct command *c, FILE *to) {
     char name[64], text[512];
     if (c == NULL) {
@@ -186,6 +222,8 @@ void help_man(const struct command *c, FILE *to) {
         describe(o, text);
         roff(to, text);
     }
+    if (c->run == command_train)
+        man_recipes(to);
     fprintf(to, ".SH SEE ALSO\n.BR deeper (1)\n");
 }
 

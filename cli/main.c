@@ -1,6 +1,7 @@
 /* The command: the tables of options and sub-commands; which of these runs. */
 #include "cli.h"
 #include "json.h"
+#include "recipes.h"
 #include <signal.h>
 #include <string.h>
 
@@ -195,6 +196,7 @@ const struct command COMMANDS[] = {
      "ends at once. The model is written when the run is complete. The test half is looked at "
      "once, "
      "at the end.\n"
+     "@recipe:NAME stands for options that go well together; what is given beside it wins.\n"
      "Without --net it is the two-layer network: linear 1024, relu, linear classes.",
      1, 1, TRAIN, command_train},
     {"eval", "MODEL DATA", "Tells how well a model does on a set",
@@ -317,6 +319,12 @@ static const struct command *find_command(char **words, int n, int *used) {
 /* Help or man page of what the words name; of all commands of a group. */
 static int help_of(char **words, int n, void (*print)(const struct command *, FILE *)) {
     int used;
+    if (n == 1 && strncmp(words[0], "@recipe:", 8) == 0) {
+        const char *text = recipe_text("", words[0] + 8);
+        if (text != NULL)
+            fputs(text, stdout);
+        return text != NULL ? EXIT_DONE : EXIT_USAGE;
+    }
     if (n == 1 && is_group(words[0])) {
         for (size_t i = 0, shown = 0; COMMANDS[i].name != NULL; i++)
             if (in_group(&COMMANDS[i], words[0])) {

@@ -3,6 +3,7 @@
  * everywhere. */
 #include "options.h"
 #include "cli.h"
+#include "recipes.h"
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -44,7 +45,9 @@ struct items {
 struct parser {
     const struct command *command;
     struct settings *settings;
-    bool seen[MOST_OPTIONS], only_words;
+    bool only_words;
+    int set_at
+        [MOST_OPTIONS]; /* 1 + the depth of the place that gave the value that counts; 0: none yet */
     size_t n_items;
     int depth;
     const struct items *items; /* what is being read, for messages */
@@ -211,6 +214,24 @@ static const struct option *find_option(const struct command *command, const cha
     return NULL;
 }
 
+/* What is nearer to the command line wins, wherever it stands: an option given there over the one in a file, and a file's own over those
+ * of the files in it. A value that does not count must be valid, too. */
+static int take_value(struct parser *p, const struct option *o, const char *value) {
+    int *set_at = &p->set_at[o - p->command->options], here = 1 + p->depth;
+    char at[512];
+    if (*set_at == here && o->kind != OPTION_LIST)
+        return complain(EXIT_USAGE, "%s--%s is given twice", place(p, at), o->name);
+    if (*set_at != 0 && *set_at < here && o->kind != OPTION_LIST) {
+        struct settings unused = *p->settings, *kept = p->settings;
+        p->settings = &unused;
+        int status = set_value(p, o, value);
+        p->settings = kept;
+        return status;
+    }
+    *set_at = here;
+    return set_value(p, o, value);
+}
+
 /* The item at p->at, which begins with '-', and its value, if that is the next item. */
 static int parse_option(struct parser *p) {
     const char *word = p->items->word[p->at], *equals = strchr(word, '=');
@@ -219,14 +240,10 @@ static int parse_option(struct parser *p) {
     char at[512];
     if (o == NULL)
         return unknown_option(p, word, length);
-    size_t index = (size_t)(o - p->command->options);
-    if (p->seen[index] && o->kind != OPTION_LIST)
-        return complain(EXIT_USAGE, "%s--%s is given twice", place(p, at), o->name);
-    p->seen[index] = true;
     if (o->kind == OPTION_FLAG && equals != NULL)
         return complain(EXIT_USAGE, "%s--%s takes no value", place(p, at), o->name);
     if (o->kind == OPTION_FLAG)
-        return set_value(p, o, "");
+        return take_value(p, o, "");
     const char *value = equals != NULL ? equals + 1 : NULL;
     if (value == NULL && p->at + 1 < p->items->n &&
         strncmp(p->items->word[p->at + 1], "--", 2) != 0)
@@ -234,7 +251,7 @@ static int parse_option(struct parser *p) {
     if (value == NULL)
         return complain(EXIT_USAGE, "%s--%s needs a value: --%s %s", place(p, at), o->name, o->name,
                         o->value);
-    return set_value(p, o, value);
+    return take_value(p, o, value);
 }
 
 static int parse_file(struct parser *p, const char *path);
@@ -264,12 +281,32 @@ static int parse_items(struct parser *p, const struct items *items) {
 
 /* ---- @FILE ---- */
 
-/* The file's text, kept for the rest of the process; NULL after a message. */
-static char *read_option_file(const struct parser *p, const char *path) {
+/* Room for a text that stays for the rest of the process; NULL: memory is out. */
+static struct kept *keep(size_t most) {
     static struct kept *all;
+    struct kept *one = malloc(sizeof *one + most + 1);
+    if (one != NULL) {
+        one->next = all;
+        all = one;
+    }
+    return one;
+}
+
+/* A recipe's text, of which arguments are cut; NULL after a message. */
+static char *read_recipe(const struct parser *p, const char *name) {
+    char at[512];
+    const char *text = recipe_text(place(p, at), name);
+    struct kept *one = text != NULL ? keep(strlen(text)) : NULL;
+    if (text != NULL && one == NULL)
+        fail(NULL);
+    return one != NULL ? strcpy(one->text, text) : NULL;
+}
+
+/* The file's text; NULL after a message. */
+static char *read_option_file(const struct parser *p, const char *path) {
     char at[512];
     FILE *file = fopen(path, "rbe");
-    struct kept *one = file != NULL ? malloc(sizeof *one + MOST_FILE + 1) : NULL;
+    struct kept *one = file != NULL ? keep(MOST_FILE + 1) : NULL;
     size_t n = one != NULL ? fread(one->text, 1, MOST_FILE + 1, file) : 0;
     if (file == NULL)
         complain(EXIT_USAGE, "%scannot open option file '%s': %s", place(p, at), path,
@@ -279,13 +316,9 @@ static char *read_option_file(const struct parser *p, const char *path) {
     bool good = one != NULL && !ferror(file) && n <= MOST_FILE && !memchr(one->text, '\0', n);
     if (file != NULL)
         fclose(file);
-    if (!good) {
-        free(one);
+    if (!good)
         return NULL;
-    }
     one->text[n] = '\0';
-    one->next = all;
-    all = one;
     return one->text;
 }
 
@@ -321,6 +354,8 @@ static char *next_argument(char **text, unsigned *line, bool *unclosed) {
     return word;
 }
 
+static const char RECIPE[] = "recipe:";
+
 static int cut_items(const char *path, char *text, struct items *out) {
     unsigned line = 1, first;
     bool unclosed = false;
@@ -349,7 +384,8 @@ static int parse_file(struct parser *p, const char *path) {
     if (p->depth == MOST_NESTING)
         return complain(EXIT_USAGE, "%soption files are nested too deeply at '@%s'", place(p, at),
                         path);
-    char *text = read_option_file(p, path);
+    bool recipe = strncmp(path, RECIPE, sizeof RECIPE - 1) == 0;
+    char *text = recipe ? read_recipe(p, path + sizeof RECIPE - 1) : read_option_file(p, path);
     if (text == NULL)
         return EXIT_USAGE;
     const struct items *outer = p->items;

@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from support import Case, DEEPER, environment, has_json, main
+from support import Case, DEEPER, environment, has_json, main, write_idx
 
 COMMANDS = ["train", "eval", "predict", "summary", "graph", "data info", "data preview",
             "data letters"]
@@ -284,12 +284,67 @@ class Files(Case):
             file.write(b"#" * ((1 << 20) + 1))
         self.says(self.usage("train", "@huge"), "'huge'")
 
+    def test_nearer_options_win(self):
+        write_idx(self.path("set"))
+        self.write("a", "set --epochs 3\n--net 'input 4 4 1, linear classes'\n--quiet\n")
+        self.write("b", "@a --epochs 2\n")
+        for arguments, wanted in ((["@a"], 3), (["@a", "--epochs", "4"], 4), (["@b"], 2),
+                                  (["--epochs=4", "@a"], 4), (["--epochs", "1", "@b"], 1)):
+            with self.subTest(arguments):
+                lines = self.ok("train", *arguments, "--json").lines()
+                self.assertEqual(len(lines), wanted + 1)
+        self.write("c", "--epochs 0\n")
+        self.says(self.usage("train", "x", "--epochs", "4", "@c"), "c:1: --epochs is '0'")
+        self.says(self.usage("train", "@a", "@a"), "a:1: --epochs", "twice")
+        self.write("d", "--epochs 3\n@a\n--epochs 4\n")
+        self.says(self.usage("train", "@d"), "d:3: --epochs", "twice")
+
     def test_nesting_ends(self):
         self.write("self", "@self")
         self.says(self.usage("train", "@self"), "nested too deeply")
         self.write("many", "@many2 " * 1000)
         self.write("many2", "x " * 1000)
         self.says(self.usage("predict", "@many"), "more than")
+
+
+class Recipes(Case):
+    def names(self):
+        return re.findall(r"^  @recipe:(\S+)", self.ok("train", "--help").out, re.M)
+
+    def test_listed_and_printed(self):
+        self.assertLessEqual({"mnist-fast", "letters", "resnet20"}, set(self.names()))
+        self.assertNotIn("@recipe:letters", self.ok("eval", "--help").out)
+        self.assertIn("@recipe:letters", self.ok("help", "--man", "train").out)
+        for name in self.names():
+            text = self.ok("help", "@recipe:" + name).out
+            self.assertRegex(text, r"^# .+\n")
+            self.assertIn("--net preset:", text)
+
+    def test_every_one_is_valid(self):
+        """All of its options are taken: only the data is missing."""
+        for name in self.names():
+            with self.subTest(name):
+                self.says(self.fails("train", "nodata", "@recipe:" + name), "nodata")
+
+    def test_options_win(self):
+        write_idx(self.path("set"))
+        net = ["--net", "input 4 4 1, linear classes"]
+        lines = self.ok("train", "set", "@recipe:letters", *net, "--epochs", "1", "--json").lines()
+        self.assertEqual((len(lines), lines[-1]["parameters"]), (2, 17 * 4))
+        smooth = self.ok("train", "set", *net, "--epochs", "1", "--label-smoothing", "0.1", "--json")
+        self.assertEqual(lines[-1]["weights_sha256"], smooth.lines()[-1]["weights_sha256"])
+
+    def test_in_a_file(self):
+        self.write("mine", "# better\n@recipe:letters --epochs 99\n--lr nan\n")
+        self.says(self.usage("train", "x", "@mine"), "mine:3: --lr")
+
+    def test_unknown(self):
+        self.says(self.usage("train", "x", "@recipe:leters"), "'leters'", "did you mean 'letters'?")
+        self.says(self.usage("train", "x", "@recipe:"), "''", "letters, mnist-fast")
+        self.says(self.usage("help", "@recipe:zzzzzzzzzz"), "zzzz", "mnist-fast")
+        self.write("mine", "\n\n@recipe:leters\n")
+        self.says(self.usage("train", "x", "@mine"), "mine:3: ", "'leters'")
+        self.says(self.usage("eval", "x", "y", "@recipe:letters"), "recipe:letters:2: ", "'--net'")
 
 
 class Output(Case):
