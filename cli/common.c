@@ -172,6 +172,13 @@ dpr_status open_training_half(dpr_context *context, const struct settings *s,
     return dpr_data_open(context, s->words[0], DPR_TRAIN, options, out);
 }
 
+int load_model(dpr_context *context, const struct settings *settings, dpr_model **out) {
+    dpr_status status = dpr_model_load(context, settings->words[0], out);
+    if (status == DPR_OK && settings->tta != NULL)
+        status = dpr_model_set_tta(*out, settings->tta);
+    return status == DPR_OK ? EXIT_DONE : fail(context);
+}
+
 dpr_open_options options_for_model(const dpr_model *model) {
     const dpr_data_info *info = dpr_model_describe(model);
     dpr_open_options options = dpr_open_options_default();

@@ -84,7 +84,7 @@ static void print_pairs(const dpr_evaluation *e, const dpr_data_info *info) {
 }
 
 static void print_text(const dpr_evaluation *e, const dpr_data_info *info,
-                       const struct settings *settings) {
+                       const struct settings *settings, bool tta) {
     enum { COLUMNS = 120 };
     int width = widest_name(info, e->n_classes);
     char right[32], all[32];
@@ -92,6 +92,9 @@ static void print_text(const dpr_evaluation *e, const dpr_data_info *info,
     printf("accuracy %.2f %% (%.2f to %.2f, 95 %% interval), %s of %s right\nloss %.4f\n",
            100 * e->accuracy, 100 * e->accuracy_low, 100 * e->accuracy_high,
            grouped(e->correct, right), grouped(e->n, all), e->loss);
+    if (tta)
+        printf("without test-time augmentation %.2f %%, %s right, loss %.4f\n",
+               100 * e->accuracy_plain, grouped(e->correct_plain, right), e->loss_plain);
     print_classes(e, info, width);
     if ((width + 1) * ((int)e->n_classes + 1) <= COLUMNS || e->n_classes <= 10)
         print_matrix(e, info, width);
@@ -108,7 +111,8 @@ static out_value *shares(const double *share, uint32_t n) {
     return array;
 }
 
-static void print_json(const dpr_evaluation *e, const dpr_data_info *info, const char *half) {
+static void print_json(const dpr_evaluation *e, const dpr_data_info *info, const char *half,
+                       const char *tta) {
     out_value *all = out_object(), *classes = out_array(), *confusion = out_array();
     char scratch[16];
     for (uint32_t i = 0; i < e->n_classes; i++) {
@@ -125,6 +129,9 @@ static void print_json(const dpr_evaluation *e, const dpr_data_info *info, const
     out_set(all, "accuracy_low", out_real(e->accuracy_low));
     out_set(all, "accuracy_high", out_real(e->accuracy_high));
     out_set(all, "loss", out_real(e->loss));
+    out_set(all, "tta", out_text(tta));
+    out_set(all, "accuracy_plain", out_real(e->accuracy_plain));
+    out_set(all, "loss_plain", out_real(e->loss_plain));
     out_set(all, "classes", classes);
     out_set(all, "confusion", confusion);
     out_set(all, "precision", shares(e->precision, e->n_classes));
@@ -146,9 +153,10 @@ static int evaluate(dpr_context *context, dpr_model *model, const dpr_data *data
     if (dpr_evaluate(model, data, &found) != DPR_OK)
         return fail(context);
     if (settings->json)
-        print_json(&found, dpr_model_describe(model), settings->half);
+        print_json(&found, dpr_model_describe(model), settings->half, dpr_model_tta(model));
     else
-        print_text(&found, dpr_model_describe(model), settings);
+        print_text(&found, dpr_model_describe(model), settings,
+                   strcmp(dpr_model_tta(model), "none") != 0);
     return EXIT_DONE;
 }
 
@@ -158,8 +166,8 @@ int command_eval(const struct settings *settings) {
     dpr_data *data = NULL;
     dpr_open_options options;
     int status = open_context(settings, NULL, &context);
-    if (status == EXIT_DONE && dpr_model_load(context, settings->words[0], &model) != DPR_OK)
-        status = fail(context);
+    if (status == EXIT_DONE)
+        status = load_model(context, settings, &model);
     if (status == EXIT_DONE) {
         options = options_for_model(model);
         options.validation = settings->data.validation;

@@ -19,6 +19,7 @@ static const char *const SCHEDULES[] = {"constant", "step",      "exponential", 
 static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
 static const char *const SORTS[] = {"step", "time", NULL};
 static const char *const REDUCTIONS[] = {"mean", "sum", NULL};
+static const char *const VIEWS[] = {"none", "flip", "translate", "flip,translate", NULL};
 static const char *const HALVES[] = {"train", "validation", "test", NULL};
 
 #define MACHINE_OPTIONS                                                                            \
@@ -30,6 +31,11 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
              .otherwise = "all that the machine has"),                                             \
         WORD("precision", machine.precision, PRECISIONS, "NAME",                                   \
              "of what matrix products multiply; sums and weights stay float32")
+#define TTA_OPTION(otherwise_)                                                                     \
+    WORD("tta", tta, VIEWS, "VIEWS",                                                               \
+         "test-time augmentation: predictions average each image with its mirror image, with "     \
+         "shifts by one pixel, or both",                                                           \
+         .otherwise = (otherwise_))
 #define JSON_OPTION FLAG("json", json, "print JSON, and nothing else, on standard output")
 #define NET_OPTION TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text")
 #define CLASSES_OPTION                                                                             \
@@ -116,6 +122,7 @@ static const struct option TRAIN[] = {
           "stop after so many epochs without a better validation accuracy; 0: never"),
     AUGMENT_OPTION,
     FIT_OPTION,
+    TTA_OPTION("none"),
     TEXT("out", out, "FILE", "the model", .letter = 'o',
          .otherwise = "DATA's name with .safetensors, here"),
     FLAG("resume", resume, "go on with the run of --out where there is one"),
@@ -128,11 +135,15 @@ static const struct option TRAIN[] = {
     END};
 
 static const struct option EVAL[] = {WORD("half", half, HALVES, "HALF", "which images"),
-                                     VAL_OPTION(NULL), MACHINE_OPTIONS, JSON_OPTION, END};
+                                     VAL_OPTION(NULL),
+                                     TTA_OPTION("the model's"),
+                                     MACHINE_OPTIONS,
+                                     JSON_OPTION,
+                                     END};
 
 static const struct option PREDICT[] = {
-    COUNT("top", top, 1, 1e6, "N", "classes to print, likeliest first"), MACHINE_OPTIONS,
-    JSON_OPTION, END};
+    COUNT("top", top, 1, 1e6, "N", "classes to print, likeliest first"), TTA_OPTION("the model's"),
+    MACHINE_OPTIONS, JSON_OPTION, END};
 
 static const struct option SUMMARY[] = {NET_OPTION, CLASSES_OPTION, JSON_OPTION, END};
 

@@ -16,7 +16,7 @@ struct settings {
     dpr_open_options data;
     dpr_letters_options letters;
     dpr_graph_view view;
-    const char *net, *init, *out, *log, *fit, *half;
+    const char *net, *init, *out, *log, *fit, *half, *tta;
     unsigned classes, top, bench_batch; /* classes, bench_batch 0: not given */
     const char *plan_net, *sort;
     double bench_seconds;

@@ -76,8 +76,8 @@ int command_predict(const struct settings *settings) {
     dpr_context *context;
     dpr_model *model = NULL;
     int status = open_context(settings, NULL, &context);
-    if (status == EXIT_DONE && dpr_model_load(context, settings->words[0], &model) != DPR_OK)
-        status = fail(context);
+    if (status == EXIT_DONE)
+        status = load_model(context, settings, &model);
     if (status == EXIT_DONE)
         status = predict_all(context, model, settings);
     dpr_model_destroy(model);

@@ -164,6 +164,8 @@ static int make_model(struct run *run) {
                            &model) != DPR_OK)
         return fail(run->context);
     run->model = model;
+    if (s->tta != NULL && dpr_model_set_tta(model, s->tta) != DPR_OK)
+        return fail(run->context);
     return EXIT_DONE;
 }
 
@@ -405,7 +407,8 @@ static out_value *result_json(const struct run *run, const struct result *result
     out_set(line, "done", out_flag(true));
     out_set(line, "model", out_text(run->out));
     out_set(line, "test_accuracy", out_real(accuracy)); /* null where there is no test half */
-    out_set(line, "test_accuracy_plain", out_real(accuracy));
+    out_set(line, "test_accuracy_plain",
+            out_real(result->test.n > 0 ? result->test.accuracy_plain : (double)NAN));
     out_set(line, "weights_sha256", out_text(result->sha256));
     out_set(line, "parameters", out_count(dpr_model_parameters(run->model)));
     out_set(line, "seconds", out_real(result->seconds));
@@ -420,6 +423,8 @@ static void print_result(const struct run *run, const struct result *result) {
         printf("test accuracy %.2f %% (%.2f to %.2f, 95 %% interval, %s images)\n",
                100 * test->accuracy, 100 * test->accuracy_low, 100 * test->accuracy_high,
                grouped(test->n, count));
+    if (test->n > 0 && strcmp(dpr_model_tta(run->model), "none") != 0)
+        printf("without test-time augmentation %.2f %%\n", 100 * test->accuracy_plain);
     printf("model %s: %s parameters, SHA-256 of the weights %.16s...\n", run->out,
            grouped(dpr_model_parameters(run->model), count), result->sha256);
 }

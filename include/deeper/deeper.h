@@ -403,6 +403,11 @@ void dpr_model_destroy(dpr_model *model);
 const dpr_data_info *dpr_model_describe(const dpr_model *model);
 const char *dpr_model_net(const dpr_model *model); /* its text */
 uint64_t dpr_model_parameters(const dpr_model *model);
+/* Test-time augmentation, which the model's file keeps: dpr_evaluate and dpr_predict average the logits of several views of each image.
+ * "none"; "flip": the image and its mirror image; "translate": the image, counted twice, and both shifts by one pixel down-right and
+ * up-left; "flip,translate": each of these three and its mirror image. Errors: DPR_E_ARGUMENT. */
+dpr_status dpr_model_set_tta(dpr_model *model, const char *views);
+const char *dpr_model_tta(const dpr_model *model);
 /* SHA-256 over the parameter tensors' bytes in the model file's order, as 64 hex digits. */
 dpr_status dpr_model_weights_sha256(const dpr_model *model, char hex[65]);
 /* Model's metadata of the training run ("" where there is none), a JSON object. */
@@ -439,6 +444,8 @@ typedef struct dpr_evaluation {
     uint32_t n_classes;
     const uint64_t *confusion;        /* (true class × predicted class) */
     const double *precision, *recall; /* per class; NaN where undefined */
+    uint64_t correct_plain;           /* without test-time augmentation, as the two below */
+    double accuracy_plain, loss_plain;
 } dpr_evaluation;
 
 /* The model on a set. The arrays in *out belong to the model and are valid until its next

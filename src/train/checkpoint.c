@@ -185,6 +185,8 @@ static dpr_status compare_network(const struct resuming *r) {
     DPR_TRY(dpr__model_metadata(r->trainer->model, &r->file->arena, here));
     for (size_t i = 0; i < DPR__MODEL_KEYS; i++) {
         const char *there = dpr__safetensors_metadata(r->file, here[i].key);
+        if (there == NULL && strcmp(here[i].key, "tta") == 0)
+            there = dpr__tta_words[0]; /* of a run that knew no other */
         if (there == NULL || strcmp(here[i].value, there) != 0)
             return differs(r, here[i].key, here[i].value, there);
     }

@@ -261,6 +261,23 @@ const char *dpr_model_net(const dpr_model *model) {
     return model->text;
 }
 
+dpr_status dpr_model_set_tta(dpr_model *model, const char *views) {
+    for (unsigned i = 0; i < DPR__N_TTA; i++)
+        if (strcmp(views, dpr__tta_words[i]) == 0) {
+            model->tta = i;
+            dpr__forward_release(model); /* buffers are made for what is wanted */
+            return DPR_OK;
+        }
+    const char *near = dpr_nearest_word(views, dpr__tta_words, DPR__N_TTA);
+    return DPR_FAIL(model->context, DPR_E_ARGUMENT,
+                    "tta '%.64s' is neither none, flip, translate nor flip,translate%s%s%s", views,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+const char *dpr_model_tta(const dpr_model *model) {
+    return dpr__tta_words[model->tta];
+}
+
 uint64_t dpr_model_parameters(const dpr_model *model) {
     return model->n_parameters;
 }

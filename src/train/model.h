@@ -7,14 +7,17 @@
 #include "nn/net.h"
 #include "train/data.h"
 #include "train/safetensors.h"
+#include "train/views.h"
 
 /* A compiled forward pass over up to `batch` images (evaluate.c). */
 typedef struct dpr__forward {
     dpr_program *program; /* NULL until it is first wanted */
     int64_t batch;
-    dpr_value loss, predicted, probabilities; /* roots */
-    int32_t *classes;                         /* (batch) predicted */
-    float *rows;                              /* (batch × classes) probabilities */
+    dpr_value loss, predicted, probabilities, logits; /* roots */
+    int32_t *classes;                                 /* (batch) predicted */
+    float *rows;   /* (batch × classes) probabilities, or logits of a view */
+    double *sum;   /* (batch × classes) of the views' weighed logits; NULL without views */
+    uint8_t *view; /* (batch) images; likewise */
 } dpr__forward;
 
 /* One image at a time, and many: the same nodes. */
@@ -32,6 +35,7 @@ struct dpr_model {
     dpr_store *store;
     uint64_t n_parameters;
 
+    unsigned tta; /* of its predictions (views.h) */
     dpr__forward forward[DPR__N_FORWARDS];
     uint64_t *confusion; /* the last evaluation's; (classes × classes) */
     double *precision, *recall;
@@ -65,10 +69,12 @@ dpr_status dpr__parameters_of(const dpr_graph *graph, dpr_value **out, size_t *n
 dpr_leaf_kind dpr__kind_of(const dpr_graph *graph, dpr_value value);
 
 void dpr__forward_release(dpr_model *model); /* evaluate.c */
+/* As dpr_evaluate, with the views `tta` instead of the model's. */
+dpr_status dpr__evaluate(dpr_model *model, const dpr_data *data, unsigned tta, dpr_evaluation *out);
 
 /* ---- the file (model_file.c) ---- */
 
-enum { DPR__MODEL_KEYS = 8 }; /* metadata that describes the network; then comes "run" */
+enum { DPR__MODEL_KEYS = 9 }; /* metadata that describes the network; then comes "run" */
 
 /* What model and file must agree on, as text in the arena; items has room for DPR__MODEL_KEYS. */
 dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__metadata *items);

@@ -40,8 +40,8 @@ static dpr_status keep(dpr__arena *arena, dpr__text *text, const char **out) {
 }
 
 dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__metadata *items) {
-    static const char *const keys[DPR__MODEL_KEYS] = {"deeper",  "net", "image", "n_classes",
-                                                      "classes", "fit", "mean",  "deviation"};
+    static const char *const keys[DPR__MODEL_KEYS] = {
+        "deeper", "net", "image", "n_classes", "classes", "fit", "mean", "deviation", "tta"};
     const dpr_data_info *info = &model->info;
     const int64_t *dim = info->image.dim;
     for (size_t i = 0; i < DPR__MODEL_KEYS; i++) {
@@ -72,6 +72,9 @@ dpr_status dpr__model_metadata(const dpr_model *model, dpr__arena *arena, dpr__m
             break;
         case 7:
             add_doubles(&text, info->deviation, dim[2]);
+            break;
+        case 8:
+            dpr__text_add(&text, "%s", dpr__tta_words[model->tta]);
             break;
         default:
             break;
@@ -277,6 +280,15 @@ dpr_status dpr__model_copy_leaves(dpr_model *model, const char *name,
     return DPR_OK;
 }
 
+/* A file without the key is of a model without views. */
+static dpr_status read_tta(const struct loading *loading, unsigned *out) {
+    const char *there = dpr__safetensors_metadata(loading->file, "tta");
+    for (*out = 0; there != NULL && *out < DPR__N_TTA; (*out)++)
+        if (strcmp(there, dpr__tta_words[*out]) == 0)
+            return DPR_OK;
+    return there == NULL ? DPR_OK : bad_key(loading, "tta");
+}
+
 /* Before memory is taken for a leaf of the model, its tensor must be there; so the file's size
  * bounds it. */
 static dpr_status check_leaves(const struct loading *loading, const dpr_graph *graph) {
@@ -317,10 +329,13 @@ static dpr_status load(const struct loading *loading, dpr_model **out) {
                         "%s: model format %.16s; this version reads format %s", loading->name,
                         version, format);
     dpr_data_info info;
+    unsigned tta;
     DPR_TRY(read_info(loading, &info));
+    DPR_TRY(read_tta(loading, &tta));
     dpr_model *model;
     dpr_graph *graph;
     DPR_TRY(dpr__model_begin(loading->context, loading->name, net, &info, NULL, &model, &graph));
+    model->tta = tta;
     dpr_status status = read_weights(loading, model, graph);
     dpr_graph_destroy(graph);
     if (status != DPR_OK)

@@ -302,7 +302,7 @@ static dpr_status validate(dpr_trainer *trainer, dpr_epoch_report *report) {
     dpr_evaluation found;
     if (trainer->options.validation == NULL)
         return DPR_OK;
-    DPR_TRY(dpr_evaluate(trainer->model, trainer->options.validation, &found));
+    DPR_TRY(dpr__evaluate(trainer->model, trainer->options.validation, 0, &found));
     report->has_validation = true;
     report->validation_loss = found.loss;
     report->validation_accuracy = found.accuracy;

@@ -59,6 +59,21 @@ class Eval(Model):
         self.assertAlmostEqual(told["accuracy_low"], middle - half, places=6)
         self.assertAlmostEqual(told["accuracy_high"], middle + half, places=6)
 
+    def test_views(self):
+        plain = self.ok("eval", "m", "set", "--json").lines()[0]
+        self.assertEqual((plain["tta"], plain["accuracy_plain"], plain["loss_plain"]),
+                         ("none", plain["accuracy"], plain["loss"]))
+        both = self.ok("eval", "m", "set", "--tta", "flip,translate", "--json").lines()[0]
+        self.assertEqual((both["tta"], both["accuracy_plain"], both["loss_plain"]),
+                         ("flip,translate", plain["accuracy"], plain["loss"]))
+        self.assertNotEqual(both["loss"], plain["loss"])
+        lines = self.ok("eval", "m", "set", "--tta", "flip").out.splitlines()
+        self.assertEqual(lines[3], "without test-time augmentation %.2f %%, %d right, loss %.4f" % (
+            100 * plain["accuracy"], plain["correct"], plain["loss"]))
+        self.assertNotIn("without", self.ok("eval", "m", "set").out)
+        self.says(self.usage("eval", "m", "set", "--tta", "flop"), "did you mean 'flip'?")
+        self.says(self.usage("eval", "m", "set", "--tta="), "--tta", "none, flip, translate")
+
     def test_halves(self):
         self.assertEqual(self.ok("eval", "m", "set", "--half", "train", "--json").lines()[0]["n"],
                          300)
@@ -129,6 +144,13 @@ class Predict(Model):
         self.assertEqual(values, sorted(values, reverse=True))
         every = self.ok("predict", "m", "one.png", "--json", "--top", "99").lines()[0]["top"]
         self.assertAlmostEqual(sum(entry["probability"] for entry in every), 1, places=5)
+
+    def test_views(self):
+        def probability(*options):
+            return self.ok("predict", "m", "one.png", "--json", *options).lines()[0]["probability"]
+        self.assertEqual(probability(), probability("--tta", "none"))
+        self.assertEqual(len({probability("--tta", tta) for tta in
+                              ("none", "flip", "translate", "flip,translate")}), 4)
 
     def test_agrees_with_eval(self):
         """Image by image, predict says what eval counts."""

@@ -195,6 +195,22 @@ class Train(Case):
                        "--json").lines()[0]
         self.assertEqual(told["accuracy"], best)
 
+    def test_views_are_kept(self):
+        plain = self.train("--json").lines()[-1]
+        done = self.train("--json", "--tta", "flip").lines()[-1]
+        self.assertEqual(done["test_accuracy_plain"], plain["test_accuracy"])
+        self.assertEqual(done["weights_sha256"], plain["weights_sha256"])
+        told = self.ok("eval", "set.safetensors", "set", "--json").lines()[0]
+        self.assertEqual((told["tta"], told["accuracy"], told["accuracy_plain"]),
+                         ("flip", done["test_accuracy"], done["test_accuracy_plain"]))
+        self.assertEqual(self.ok("eval", "set.safetensors", "set", "--tta", "none",
+                                 "--json").lines()[0]["accuracy"], plain["test_accuracy"])
+        lines = self.train("--tta", "flip").out.splitlines()
+        self.assertEqual(lines[-2], "without test-time augmentation %.2f %%" % (
+            100 * plain["test_accuracy"]))
+        self.says(self.fails("train", "set", *FEW, "--resume"), "tta is 'none' here, but 'flip'")
+        self.says(self.usage("train", "set", "--tta", "flip,flip"), "--tta", "flip,translate")
+
     def test_split_is_said(self):
         """Without a test half a part of each class becomes one."""
         write_idx(self.path("half"), test=0)

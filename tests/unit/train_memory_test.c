@@ -71,6 +71,7 @@ static dpr_status do_work(struct work *w) {
     THEN(dpr_trainer_epoch(w->trainer, NULL));
     THEN(dpr_trainer_save(w->trainer, w->path));
     THEN(dpr_model_load(w->context, w->path, &w->loaded));
+    THEN(dpr_model_set_tta(w->loaded, "flip,translate"));
     THEN(dpr_predict(w->loaded, w->sample->images, 20, rows));
     THEN(dpr_predict(w->loaded, w->sample->images, 1, rows));
     THEN(dpr_evaluate(w->loaded, w->data, &found));

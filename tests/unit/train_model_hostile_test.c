@@ -292,6 +292,18 @@ static void refuses_bad_metadata(void **state) {
     refuse("deviation", "0", DPR_E_FORMAT, "deviation");
     refuse("deviation", "-1", DPR_E_FORMAT, "deviation");
     refuse("deviation", "1e-300", DPR_E_FORMAT, "deviation");
+    refuse("tta", "flop", DPR_E_FORMAT, "tta");
+    refuse("tta", "", DPR_E_FORMAT, "tta");
+}
+
+/* Files of versions that knew no views. */
+static void takes_files_without_views(void **state) {
+    (void)state;
+    dpr_model *model;
+    write_variant("tta", NULL, NULL);
+    OK(context, dpr_model_load(context, path, &model));
+    assert_string_equal(dpr_model_tta(model), "none");
+    dpr_model_destroy(model);
 }
 
 /* A network that would take gigabytes must be refused before anything is taken for it. */
@@ -379,6 +391,7 @@ int main(void) {
         cmocka_unit_test(evaluation_needs_the_same_classes),
         cmocka_unit_test(draws_graphs),
         cmocka_unit_test(refuses_bad_metadata),
+        cmocka_unit_test(takes_files_without_views),
         cmocka_unit_test(refuses_networks_beyond_the_file),
         cmocka_unit_test(refuses_bad_tensors),
         cmocka_unit_test(refuses_other_files),
