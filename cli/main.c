@@ -60,7 +60,10 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
 
 static const struct option TRAIN[] = {
     TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",
-         .otherwise = "the two-layer one"),
+         .otherwise = "by the pictures of a folder; else the two-layer one"),
+    COUNT("input-size", input_size, 1, 4096, "PIXELS",
+          "side of the squares to which images are brought where the network leaves it open",
+          .otherwise = "the images' size, or 32, 64 or 128"),
     COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half"),
     COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step"),
     COUNT("accumulate", training.accumulate, 1, 1e6, "N",
@@ -208,7 +211,9 @@ const struct command COMMANDS[] = {
      "once, "
      "at the end.\n"
      "@recipe:NAME stands for options that go well together; what is given beside it wins.\n"
-     "Without --net it is the two-layer network: linear 1024, relu, linear classes.",
+     "Without --net the size and number of the pictures of a folder decide on network, input size, "
+     "epochs and batch, and it is said how. Other sets get the two-layer network: linear 1024, "
+     "relu, linear classes.",
      1, 1, TRAIN, command_train},
     {"eval", "MODEL DATA", "Tells how well a model does on a set",
      "Accuracy with its 95 % interval, loss, precision and recall of each class, and which classes "

@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ITEMS = 65536, MOST_NESTING = 8, MOST_OPTIONS = 64, MOST_FILE = 1 << 20 };
+enum {
+    MOST_ITEMS = 65536,
+    MOST_NESTING = 8,
+    MOST_OPTIONS = sizeof((struct settings *)0)->was_given,
+    MOST_FILE = 1 << 20
+};
 
 struct settings settings_default(void) {
     return (struct settings){
@@ -420,5 +425,16 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     struct items items = {.n = (size_t)argc, .word = (const char **)argv};
     settings->words = words;
     int status = parse_items(&parser, &items);
+    settings->command = command;
+    for (int i = 0; i < MOST_OPTIONS; i++)
+        settings->was_given[i] = parser.set_at[i] != 0;
     return status == EXIT_DONE ? check_words(command, settings) : status;
+}
+
+bool option_given(const struct settings *settings, const char *name) {
+    const struct option *rows = settings->command->options;
+    for (size_t i = 0; rows[i].name != NULL; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return settings->was_given[i];
+    return false;
 }

@@ -11,13 +11,15 @@ enum { LIST_ROOM = 65 }; /* of an option that may be given again, with the NULL 
 
 /* Every setting of every command; a row says which one it sets. */
 struct settings {
+    const struct command *command; /* whose options they are */
+    bool was_given[64];            /* its rows */
     dpr_context_options machine;
     dpr_train_options training;
     dpr_open_options data;
     dpr_letters_options letters;
     dpr_graph_view view;
     const char *net, *init, *out, *log, *fit, *half, *tta;
-    unsigned classes, top, bench_batch; /* classes, bench_batch 0: not given */
+    unsigned classes, top, bench_batch, input_size; /* 0, but top: not given */
     const char *plan_net, *sort;
     double bench_seconds;
     bool json, quiet, resume, plan, step_only;
@@ -85,6 +87,9 @@ extern const struct command COMMANDS[]; /* ends with a row without name */
  * the file holds: quotes '…' and "…", comments from # on. Returns EXIT_DONE, or EXIT_USAGE or
  * EXIT_FAILED after a message on stderr. What settings point to lives as long as the process. */
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings);
+
+/* Whether the option `name` of the command was given, in a file or beside it. */
+bool option_given(const struct settings *settings, const char *name);
 
 /* A row's default as text; "" where there is none. */
 const char *option_default(const struct option *option, const struct settings *defaults,

@@ -2,6 +2,7 @@
  * place of the model; then data is read. The trainer does the training; here are checkpoints,
  * signals and what people see.
  * Invariant: from the first step on, a file holds the run: the checkpoint until OUT is written. */
+#include "choose.h"
 #include "json.h"
 #include "progress.h"
 #include <errno.h>
@@ -28,6 +29,7 @@ static void on_signal(int number) {
 struct run {
     const struct settings *settings;
     const char *data, *net_name;
+    dpr_train_options training; /* as given, or as chosen with the network */
     char *net, *out, *checkpoint;
     dpr_context *context;
     dpr_data *train, *validation, *test;
@@ -35,6 +37,7 @@ struct run {
     dpr_trainer *trainer;
     struct progress progress;
     struct net_input input;              /* of --net */
+    dpr_shape image;                     /* that was chosen; rank 0: the network's or the data's */
     double began, saved, decode_seconds; /* now_seconds() of the process and the last checkpoint */
     bool complete;                       /* resumed from OUT, and nothing is left to do */
 };
@@ -124,8 +127,10 @@ static void tell_of_size(const struct run *run) {
 static int open_data(struct run *run) {
     double began = now_seconds();
     dpr_open_options options;
+    const struct net_input chosen = {.image = run->image};
     dpr_status status =
-        open_training_half(run->context, run->settings, &run->input, &options, &run->train);
+        open_training_half(run->context, run->settings,
+                           run->image.rank != 0 ? &chosen : &run->input, &options, &run->train);
     if (status == DPR_OK) {
         options.image = dpr_data_describe(run->train)->image;
         status = dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
@@ -177,7 +182,7 @@ static int on_progress(void *user, const dpr_progress *now) {
 }
 
 static dpr_train_options train_options(const struct run *run) {
-    dpr_train_options options = run->settings->training;
+    dpr_train_options options = run->training;
     options.groups = run->settings->groups;
     return options;
 }
@@ -246,6 +251,45 @@ static int read_own_net(struct run *run) {
     return EXIT_DONE;
 }
 
+/* A network that fixes its own size leaves nothing to say. */
+static int take_input_size(struct run *run) {
+    unsigned side = run->settings->input_size;
+    if (side != 0 && run->net != NULL && !run->input.of_data)
+        return complain(EXIT_USAGE, "--input-size is for networks that begin with 'input data'; "
+                                    "this one says its size itself");
+    if (side != 0)
+        run->image = dpr_shape_of(side, side, 0);
+    return EXIT_DONE;
+}
+
+/* Without --net pictures decide on the network, their size and the length of the training (choose.h). */
+static int choose(struct run *run) {
+    const struct settings *s = run->settings;
+    dpr_sizes sizes;
+    if (run->net != NULL)
+        return EXIT_DONE;
+    if (dpr_data_sizes(run->context, run->data, &sizes) != DPR_OK)
+        return fail(run->context);
+    struct choice choice = choose_net(&sizes, s->input_size);
+    if (choice.net == NULL)
+        return EXIT_DONE;
+    run->net = strdup(choice.net);
+    run->net_name = choice.net;
+    run->image = choice.image;
+    if (!option_given(s, "epochs"))
+        run->training.epochs = choice.epochs;
+    if (!option_given(s, "batch"))
+        run->training.batch = choice.batch;
+    note(
+        s,
+        "%zu %s pictures to train on, median side %u: --net %s at %lld × %lld, --epochs %u --batch "
+        "%u; what is given wins",
+        sizes.n, sizes.channels == 1 ? "grey" : "colour", sizes.median_side, choice.net,
+        (long long)choice.image.dim[0], (long long)choice.image.dim[1], run->training.epochs,
+        run->training.batch);
+    return run->net != NULL ? EXIT_DONE : fail(NULL);
+}
+
 static int prepare(struct run *run) {
     int status = set_names(run);
     if (status == EXIT_DONE)
@@ -257,7 +301,11 @@ static int prepare(struct run *run) {
     if (status == EXIT_DONE)
         status = read_own_net(run);
     if (status == EXIT_DONE)
+        status = take_input_size(run);
+    if (status == EXIT_DONE)
         status = try_log(run);
+    if (status == EXIT_DONE)
+        status = choose(run);
     if (status == EXIT_DONE)
         status = open_data(run);
     if (status == EXIT_DONE)
@@ -463,6 +511,7 @@ static int close_log(struct run *run, int status) {
 int command_train(const struct settings *settings) {
     struct run run = {.settings = settings,
                       .data = settings->words[0],
+                      .training = settings->training,
                       .began = now_seconds(),
                       .progress = {.json = settings->json,
                                    .quiet = settings->quiet,

@@ -37,6 +37,18 @@ dpr_open_options dpr_open_options_default(void);
 dpr_status dpr_data_open(dpr_context *context, const char *path, dpr_half half,
                          const dpr_open_options *options, dpr_data **out);
 
+/* Sizes of the images of a folder, from the heads of their files: nothing is decoded, and of many images 512 are looked at. */
+typedef struct dpr_sizes {
+    size_t size;
+    bool folder; /* false: a packed set, of which only n is told */
+    size_t n;    /* training images; of a set without a test half, what a fifth for that leaves */
+    dpr_shape image;      /* of all that were looked at; rank 0 where they differ */
+    uint32_t median_side; /* of the shorter sides; 0: no image could be read */
+    uint32_t channels;    /* 3 where one has colours, else 1 */
+} dpr_sizes;
+/* Errors: as dpr_data_open, but images that cannot be read are left out. */
+dpr_status dpr_data_sizes(dpr_context *context, const char *path, dpr_sizes *out);
+
 /* What one look at a set shows, both halves. Unreadable files and empty classes are counted and
  * listed, not errors. Strings belong to the survey. */
 typedef struct dpr_survey {

@@ -227,6 +227,63 @@ class Train(Case):
         self.ok("train", "pictures", "--epochs", "1", "--net", "input 8 8 1, linear classes",
                 "--fit", "crop")
 
+    def choice(self, folder, *options):
+        """What train says that it chose: (pictures, grey or colour, net, size, epochs, batch)."""
+        result = self.ok("train", folder, *options)
+        found = re.search(r"deeper: (\d+) (grey|colour) pictures to train on, median side \d+: --net "
+                          r"preset:(\S+) at (\d+ × \d+), --epochs (\d+) --batch (\d+); what is given "
+                          r"wins\n", result.err)
+        return found.groups() if found else None
+
+    def test_pictures_choose_the_network(self):
+        write_pictures(self.path("grey"), ["a", "b"], 5, side=28)
+        self.assertEqual(self.choice("grey", "--epochs", "1"),
+                         ("10", "grey", "small-cnn", "28 × 28", "1", "16"))
+        write_pictures(self.path("colour"), ["a", "b"], 5, side=12, channels=3)
+        self.assertEqual(self.choice("colour", "--batch", "5"),
+                         ("10", "colour", "small-cnn", "12 × 12", "80", "5"))
+        write_pictures(self.path("many"), ["a", "b", "c"], 167, side=8, halves=["train"], channels=3)
+        write_pictures(self.path("many"), ["a", "b", "c"], 1, side=8, halves=["test"], channels=3)
+        self.assertEqual(self.choice("many", "--epochs", "1")[2:],
+                         ("small-cnn", "8 × 8", "1", "32"))
+        write_pictures(self.path("middle"), ["a", "b"], 3, side=48)
+        self.assertEqual(self.choice("middle", "--epochs", "1")[2:],
+                         ("photo-cnn", "48 × 48", "1", "16"))
+        write_pictures(self.path("large"), ["a", "b"], 2, side=150)
+        self.assertEqual(self.choice("large", "--epochs", "1")[2:4], ("photo-cnn", "128 × 128"))
+        write_pictures(self.path("large"), ["a", "b"], 4, side=40)
+        self.assertEqual(self.choice("large", "--epochs", "1")[2:4], ("photo-cnn", "64 × 64"))
+        self.assertEqual(self.choice("large", "--epochs", "1", "--input-size", "16")[2:4],
+                         ("small-cnn", "16 × 16"))
+
+    def test_pictures_that_leave_no_choice(self):
+        write_pictures(self.path("tiny"), ["a", "b"], 4, side=6)
+        self.assertIsNone(self.choice("tiny", "--epochs", "1"))
+        self.assertIsNone(self.choice("set", "--epochs", "1"))
+        write_pictures(self.path("pictures"), ["a", "b"], 4, side=12)
+        self.assertIsNone(self.choice("pictures", "--epochs", "1", "--net", "preset:mlp"))
+        self.says(self.fails("train", "nowhere"), "does not exist")
+
+    def test_chosen_network_is_learnt_and_resumed(self):
+        write_pictures(self.path("pictures"), ["a", "b", "c"], 12, side=12)
+        one = self.ok("train", "pictures", "--json").lines()
+        self.assertEqual(len(one), 81)
+        self.assertGreater(one[-1]["test_accuracy"], 0.9)
+        again = self.ok("train", "pictures", "--json", "--resume").lines()
+        self.assertEqual(again[-1]["weights_sha256"], one[-1]["weights_sha256"])
+        self.assertEqual(self.ok("eval", "pictures.safetensors", "pictures",
+                                 "--json").lines()[0]["accuracy"], one[-1]["test_accuracy"])
+
+    def test_input_size(self):
+        write_pictures(self.path("pictures"), ["a", "b"], 3, side=9)
+        self.ok("train", "pictures", "--net", "input data, linear classes", "--input-size", "5",
+                "--epochs", "1")
+        shown = self.ok("summary", "pictures.safetensors", "--json").lines()[0]
+        self.assertEqual(shown["parameters"], 26 * 2)
+        self.says(self.usage("train", "pictures", "--net", "input 9 9 1, linear classes",
+                             "--input-size", "5"), "--input-size", "'input data'")
+        self.says(self.usage("train", "pictures", "--input-size", "0"), "--input-size")
+
     def test_log(self):
         result = self.train("--log", "log.jsonl", "--json")
         with open(self.path("log.jsonl"), encoding="utf-8") as file:

@@ -1,0 +1,48 @@
+/* The rule by which train chooses (choose.h); docs/training.md shows this table. */
+#include "choose.h"
+
+enum { ANY = 1 << 30, KEPT_SIDE = 128, LEAST_SIDE = 8 };
+
+/* The first row that fits counts: sides of the input and pictures to train on at most, 1 channel: grey only. Few pictures are seen
+ * often, in small steps; small grey pictures need the least of a network, photos begin with a wide stride. */
+static const struct rule {
+    int side;
+    uint32_t channels;
+    size_t pictures;
+    const char *net;
+    unsigned epochs, batch;
+} RULES[] = {
+    {40, 3, 500, "preset:small-cnn", 80, 16},   {40, 1, 5000, "preset:small-cnn", 30, 32},
+    {40, 1, ANY, "preset:lenet5", 10, 64},      {40, 3, 10000, "preset:small-cnn", 40, 32},
+    {40, 3, ANY, "preset:resnet8", 15, 128},    {ANY, 3, 500, "preset:photo-cnn", 80, 16},
+    {ANY, 3, 5000, "preset:photo-cnn", 30, 32}, {ANY, 3, ANY, "preset:photo-cnn", 15, 64},
+};
+
+/* Pictures of one size up to 128 stay as they are; else the smallest of 32, 64 and 128 that is no less than their median, the largest at
+ * most. */
+static dpr_shape choose_size(const dpr_sizes *sizes, unsigned input_size) {
+    const dpr_shape *image = &sizes->image;
+    if (input_size != 0)
+        return dpr_shape_of(input_size, input_size, 0);
+    if (image->rank == 3 && image->dim[0] <= KEPT_SIDE && image->dim[1] <= KEPT_SIDE)
+        return dpr_shape_of(image->dim[0], image->dim[1], 0);
+    int side = sizes->median_side <= 32 ? 32 : sizes->median_side <= 64 ? 64 : 128;
+    return dpr_shape_of(side, side, 0);
+}
+
+struct choice choose_net(const dpr_sizes *sizes, unsigned input_size) {
+    const struct rule *rule = RULES;
+    if (!sizes->folder || sizes->median_side == 0)
+        return (struct choice){0};
+    struct choice choice = {.image = choose_size(sizes, input_size)};
+    int64_t height = choice.image.dim[0], width = choice.image.dim[1];
+    if (height < LEAST_SIDE || width < LEAST_SIDE) /* nothing to pool */
+        return (struct choice){0};
+    int64_t side = height > width ? height : width;
+    while (side > rule->side || sizes->channels > rule->channels || sizes->n > rule->pictures)
+        rule++;
+    choice.net = rule->net;
+    choice.epochs = rule->epochs;
+    choice.batch = rule->batch;
+    return choice;
+}

@@ -1,0 +1,16 @@
+/* What train does with a folder of pictures where --net says nothing. */
+#ifndef DEEPER_CLI_CHOOSE_H
+#define DEEPER_CLI_CHOOSE_H
+
+#include "cli.h"
+
+struct choice {
+    const char *net;        /* "preset:NAME"; NULL: the rule has nothing to say */
+    dpr_shape image;        /* height, width, 0: as many channels as the pictures have */
+    unsigned epochs, batch; /* where the options do not say */
+};
+
+/* By sizes, colours and number of the pictures; input_size 0: by their sizes too. */
+struct choice choose_net(const dpr_sizes *sizes, unsigned input_size);
+
+#endif
