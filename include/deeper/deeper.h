@@ -138,7 +138,14 @@ typedef enum dpr_leaf_kind {
     DPR_STATISTIC, /* written by training, read by predictions; in the model file, but not trained */
 } dpr_leaf_kind;
 
-typedef enum dpr_init { DPR_INIT_ZERO, DPR_INIT_ONE, DPR_INIT_HE, DPR_INIT_XAVIER } dpr_init;
+typedef enum dpr_init {
+    DPR_INIT_ZERO,
+    DPR_INIT_ONE,
+    DPR_INIT_HE,
+    DPR_INIT_XAVIER,
+    DPR_INIT_DIRAC, /* a kernel whose first outputs are its inputs; the others uniform, variance 1/(3·inputs) */
+    DPR_INIT_WHITENING, /* zero until training computes it from its images (docs/net.md); of statistics */
+} dpr_init;
 
 dpr_graph *dpr_graph_create(dpr_context *context); /* NULL when memory is out */
 void dpr_graph_destroy(dpr_graph *graph);

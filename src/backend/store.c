@@ -54,6 +54,16 @@ static void put_real(const dpr__slot *slot, int64_t i, double value) {
         ((float *)slot->data)[i] = (float)value;
 }
 
+/* Where output o takes the pixel of its own place in channel o as it is (o below the number of channels). The middle is where padding `same`
+ * puts it. The others are as PyTorch draws kernels, which airbench (Jordan 2024) keeps beside a partial identity. */
+static double dirac(const dpr_shape *shape, int64_t i, double fan_in, double unit) {
+    const int64_t *dim = shape->dim;
+    int64_t output = i % dim[3], channel = i / dim[3] % dim[2], place = i / dim[3] / dim[2];
+    if (output >= dim[2])
+        return (2 * unit - 1) / sqrt(fan_in);
+    return channel == output && place == (dim[0] - 1) / 2 * dim[1] + (dim[1] - 1) / 2;
+}
+
 /* Element i of parameter number `ordinal` is drawn from (seed, INIT; ordinal, i), so that it does not depend
  * on the order in which leaves are made or on the other layers' sizes. */
 static void initialise(dpr__slot *slot, dpr_init init, uint64_t seed) {
@@ -63,13 +73,16 @@ static void initialise(dpr__slot *slot, dpr_init init, uint64_t seed) {
     if (slot->shape.rank ==
         4) /* a kernel: each output pixel's inputs, each input pixel's outputs */
         fan_out *= (double)(slot->shape.dim[0] * slot->shape.dim[1]);
-    for (int64_t i = 0; i < n && init != DPR_INIT_ZERO; i++) {
+    bool drawn = init != DPR_INIT_ZERO && init != DPR_INIT_WHITENING;
+    for (int64_t i = 0; i < n && drawn; i++) {
         dpr__draw draw = dpr__philox(seed, DPR__PURPOSE_INIT, (uint32_t)slot->ordinal, (uint64_t)i);
         double value = 1;
         if (init == DPR_INIT_HE)
             value = dpr__normal(draw.word[0], draw.word[1]) * sqrt(2 / fan_in);
         else if (init == DPR_INIT_XAVIER)
             value = (2 * dpr__unit(draw.word[0]) - 1) * sqrt(6 / (fan_in + fan_out));
+        else if (init == DPR_INIT_DIRAC)
+            value = dirac(&slot->shape, i, fan_in, dpr__unit(draw.word[0]));
         put_real(slot, i, value);
     }
 }

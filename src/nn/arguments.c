@@ -84,6 +84,20 @@ static dpr_status parse_real(dpr__reader *r, const char *what, dpr__argument_kin
     return dpr__reader_fill_next(r);
 }
 
+static dpr_status parse_init(dpr__reader *r, const char *what, double *out) {
+    char help[512];
+    if (r->token.kind != DPR__TOKEN_WORD)
+        return missing(r, what);
+    for (int i = 0; i < DPR__N_INITS; i++)
+        if (dpr__reader_sees(r, dpr__init_words[i])) {
+            *out = i;
+            return dpr__reader_fill_next(r);
+        }
+    return dpr__syntax_error(r, r->token.line, r->token.column, "%s is '%s'; %s", what,
+                             r->token.word,
+                             dpr__suggest(r->token.word, dpr__init_words, DPR__N_INITS, help));
+}
+
 static dpr_status parse_argument(dpr__reader *r, const dpr__word *word,
                                  const dpr__argument *argument, dpr__number *out) {
     char what[128];
@@ -100,6 +114,9 @@ static dpr_status parse_argument(dpr__reader *r, const dpr__word *word,
         break;
     case DPR__ARGUMENT_WIDTH:
         DPR_TRY(parse_width(r, what, &out->value));
+        break;
+    case DPR__ARGUMENT_INIT:
+        DPR_TRY(parse_init(r, what, &out->value));
         break;
     case DPR__ARGUMENT_RATE:
     case DPR__ARGUMENT_SMALL:

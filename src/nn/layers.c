@@ -23,6 +23,8 @@ dpr_value dpr__layer_parameter(const dpr__net_item *item, dpr__layering *l, cons
                                dpr_shape shape, dpr_init init) {
     char name[128];
     dpr__format(l->graph->context, name, sizeof name, "%s.%s", item->name, part);
+    if (init == DPR_INIT_WHITENING)
+        return dpr__leaf(l->graph, name, DPR_STATISTIC, DPR_F32, shape, init);
     dpr_value parameter = dpr_parameter(l->graph, name, shape, init);
     if (parameter != 0) /* then its size is sane */
         l->parameters += (uint64_t)dpr__shape_count(&shape);
@@ -113,10 +115,39 @@ static void append_conv(const dpr__net_item *item, dpr__layering *l, int64_t out
         add_bias(item, l, outputs);
 }
 
+/* Whitening filters are the principal components of the patches that the kernel sees, and their negatives (train/whitening.h). */
+static bool can_whiten(const dpr__net_item *item, dpr__layering *l, int64_t outputs) {
+    dpr__number kernel = dpr__number_of(item, "kernel");
+    int64_t values =
+        (int64_t)(kernel.value * kernel.second) * dpr_value_shape(l->graph, l->value).dim[3];
+    const char *why = NULL;
+    if (l->value != l->images)
+        why = "is for the first layer: it is computed from patches of the images";
+    else if (values > DPR__MOST_WHITENED)
+        why = "takes kernels of at most 256 values";
+    else if (outputs % 2 != 0 || outputs > 2 * values)
+        why = "has an even number of outputs, at most two for each value of the kernel";
+    if (why != NULL)
+        dpr__graph_latch(l->graph,
+                         DPR_FAIL(l->graph->context, DPR_E_SHAPE, "init whitening %s", why));
+    return why == NULL;
+}
+
 void dpr__append_conv(const dpr__net_item *item, dpr__layering *l) {
     int64_t groups = (int64_t)dpr__number_of(item, "groups").value;
     int64_t outputs = (int64_t)dpr__number_of(item, "outputs").value;
+    size_t init = (size_t)dpr__number_of(item, "init").value;
     if (!dpr__layer_is_picture(item, l))
+        return;
+    if (init != DPR__INIT_AUTO)
+        l->init = dpr__inits[init];
+    if (init >= DPR__INIT_DIRAC && groups != 1) {
+        dpr__graph_latch(l->graph, DPR_FAIL(l->graph->context, DPR_E_SHAPE,
+                                            "init %s is for convolutions without groups",
+                                            dpr__init_words[init]));
+        return;
+    }
+    if (l->init == DPR_INIT_WHITENING && !can_whiten(item, l, outputs))
         return;
     int64_t channels = dpr_value_shape(l->graph, l->value).dim[3];
     if (channels % groups != 0 || outputs % groups != 0) {

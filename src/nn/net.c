@@ -76,17 +76,15 @@ static dpr_init automatic_init(const dpr__net *net, size_t i) {
 
 static dpr_status choose_init(const dpr__net *net, const char *word, size_t i,
                               dpr__layering *layering) {
-    static const char *const WORDS[] = {"auto", "he", "xavier", "zero"};
-    static const dpr_init INITS[] = {DPR_INIT_ZERO, DPR_INIT_HE, DPR_INIT_XAVIER, DPR_INIT_ZERO};
     char help[512];
-    for (size_t k = 0; k < 4; k++)
-        if (word == NULL || strcmp(word, WORDS[k]) == 0) {
-            layering->forced = k > 0;
-            layering->init = k == 0 ? automatic_init(net, i) : INITS[k];
+    for (size_t k = 0; k < DPR__INIT_DIRAC; k++)
+        if (word == NULL || strcmp(word, dpr__init_words[k]) == 0) {
+            layering->forced = k != DPR__INIT_AUTO;
+            layering->init = layering->forced ? dpr__inits[k] : automatic_init(net, i);
             return DPR_OK;
         }
     return DPR_FAIL(net->context, DPR_E_ARGUMENT, "unknown initialisation '%s'; %s", word,
-                    dpr__suggest(word, WORDS, 4, help));
+                    dpr__suggest(word, dpr__init_words, DPR__INIT_DIRAC, help));
 }
 
 static bool is_normalised(const dpr__net *net, size_t i) {
@@ -210,7 +208,8 @@ void dpr__net_build_release(dpr_context *context, dpr__net_build *build) {
 }
 
 dpr_status dpr__net_append(dpr__net *net, dpr_graph *graph, dpr__net_build *build) {
-    dpr__layering layering = {.graph = graph, .value = build->images, .rows = build->rows};
+    dpr__layering layering = {
+        .graph = graph, .value = build->images, .images = build->images, .rows = build->rows};
     build->layers = NULL;
     build->n_layers = 0;
     dpr_status status = append_all(net, build, &layering);

@@ -58,6 +58,11 @@ ACTIVATION(mish)
     { .name = name_, .kind = DPR__ARGUMENT_##kind_, .keyword = true, .otherwise = (otherwise_) }
 #define FLAG(name_) KEYWORD(name_, FLAG, 0)
 
+const char *const dpr__init_words[DPR__N_INITS] = {"auto", "he",    "xavier",
+                                                   "zero", "dirac", "whitening"};
+const dpr_init dpr__inits[DPR__N_INITS] = {DPR_INIT_ZERO, DPR_INIT_HE,    DPR_INIT_XAVIER,
+                                           DPR_INIT_ZERO, DPR_INIT_DIRAC, DPR_INIT_WHITENING};
+
 const dpr__word dpr__words[] = {
     {.word = "linear",
      .argument = {NUMBER("outputs", WIDTH), FLAG("nobias")},
@@ -66,7 +71,8 @@ const dpr__word dpr__words[] = {
     {.word = "conv",
      .argument = {NUMBER("kernel", PAIR), NUMBER("outputs", WIDTH), KEYWORD("stride", PAIR, 1),
                   KEYWORD("pad", PADDING, DPR__NUMBER_SAME), KEYWORD("dilation", PAIR, 1),
-                  KEYWORD("groups", COUNT, 1), FLAG("nobias")},
+                  KEYWORD("groups", COUNT, 1), KEYWORD("init", INIT, DPR__INIT_AUTO),
+                  FLAG("nobias")},
      .append = dpr__append_conv,
      .help = "convolution; no bias where batchnorm follows"},
     {.word = "depthwise",

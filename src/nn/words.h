@@ -5,6 +5,7 @@
 #include "nn/net.h"
 #include "nn/parse.h"
 
+enum { DPR__MOST_WHITENED = 256 }; /* values of a patch */
 enum { DPR__MOST_ARGUMENTS = 8, DPR__MOST_DEPTH = 32, DPR__MOST_BRANCHES = 8 };
 
 /* What an argument must be. */
@@ -16,6 +17,7 @@ typedef enum dpr__argument_kind {
     DPR__ARGUMENT_SMALL,   /* above 0 and below 1 */
     DPR__ARGUMENT_PAIR,    /* down and across: whole numbers, at least 1, as 3x5; 3 is 3x3 */
     DPR__ARGUMENT_PADDING, /* the same, at least 0; or `same` or `valid` */
+    DPR__ARGUMENT_INIT,    /* one of dpr__init_words */
     DPR__ARGUMENT_FLAG,    /* a keyword without a value */
 } dpr__argument_kind;
 
@@ -35,6 +37,11 @@ typedef struct dpr__number {
 /* What stands for a word instead of a number. */
 enum { DPR__NUMBER_CLASSES = -1, DPR__NUMBER_SAME = -1 };
 
+/* How weights begin: `auto` by what follows. --init knows those before `dirac`, which are for any weights. */
+enum { DPR__INIT_AUTO, DPR__INIT_DIRAC = 4, DPR__N_INITS = 6 };
+extern const char *const dpr__init_words[DPR__N_INITS];
+extern const dpr_init dpr__inits[DPR__N_INITS]; /* of auto: none */
+
 struct dpr__net_item;
 
 /* A residual or a branch that is open. */
@@ -48,6 +55,7 @@ typedef struct dpr__opened {
 typedef struct dpr__layering {
     dpr_graph *graph;
     dpr_value value;            /* the last layer's result */
+    dpr_value images;           /* the first layer's operand */
     dpr_value rows;             /* how many rows of the batch are images; 0: all */
     dpr_init init;              /* of this layer's weights, as what follows suggests, */
     bool forced;                /* or as the user asked */
@@ -97,7 +105,7 @@ bool dpr__flag_of(const dpr__net_item *item, const char *name);
 
 /* ---- what the layers share (layers.c) ---- */
 
-/* Parameter "linear_1.weights" of layer linear_1, counted in the layering. */
+/* Parameter "linear_1.weights" of layer linear_1, counted in the layering; whitening weights are a statistic, which no gradient moves. */
 dpr_value dpr__layer_parameter(const dpr__net_item *item, dpr__layering *layering, const char *part,
                                dpr_shape shape, dpr_init init);
 /* How many numbers an image is here: the batch, open or bound, does not count. */

@@ -13,7 +13,8 @@ static dpr_status infer(dpr__infer *q) {
     bool derived = p->kind >= DPR__DERIVED && p->kind <= DPR__DERIVED + DPR_STATE &&
                    strncmp(p->name, DPR__DERIVED_PREFIX, sizeof DPR__DERIVED_PREFIX - 1) == 0;
     if ((!derived && (p->kind < DPR_PARAMETER || p->kind > DPR_STATISTIC)) ||
-        p->init < DPR_INIT_ZERO || p->init > DPR_INIT_XAVIER)
+        p->init < DPR_INIT_ZERO || p->init > DPR_INIT_WHITENING ||
+        (p->init >= DPR_INIT_DIRAC && p->shape.rank != 4))
         return DPR_FAIL(q->context, DPR_E_ARGUMENT, "leaf '%s': no such kind or initialiser",
                         p->name);
     if (p->kind == DPR_PARAMETER && p->dtype != DPR_F32)

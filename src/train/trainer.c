@@ -5,6 +5,7 @@
 #include "ir/shape.h"
 #include "train/class_weights.h"
 #include "train/copies.h"
+#include "train/whitening.h"
 #include <math.h>
 #include <string.h>
 
@@ -63,6 +64,8 @@ static dpr_status compile(dpr_trainer *trainer) {
     options.seed = trainer->options.seed;
     dpr_status status = dpr_program_create(step.graph, store_of(trainer), step.roots, step.n_roots,
                                            &options, &trainer->program);
+    if (status == DPR_OK)
+        status = dpr__whiten(trainer->model, step.graph, trainer->data);
     trainer->loss = step.loss;
     dpr__step_graph_release(&step);
     return status;
