@@ -11,11 +11,16 @@ static const struct rule {
     size_t pictures;
     const char *net;
     unsigned epochs, batch;
+    double weight_decay, label_smoothing;
 } RULES[] = {
-    {40, 3, 500, "preset:small-cnn", 80, 16},   {40, 1, 5000, "preset:small-cnn", 30, 32},
-    {40, 1, ANY, "preset:lenet5", 10, 64},      {40, 3, 10000, "preset:small-cnn", 40, 32},
-    {40, 3, ANY, "preset:resnet8", 15, 128},    {ANY, 3, 500, "preset:photo-cnn", 80, 16},
-    {ANY, 3, 5000, "preset:photo-cnn", 30, 32}, {ANY, 3, ANY, "preset:photo-cnn", 15, 64},
+    {40, 3, 500, "preset:small-cnn", 80, 16, 5e-3, 0.1},
+    {40, 1, 5000, "preset:small-cnn", 30, 32, 5e-3, 0.1},
+    {40, 1, ANY, "preset:lenet5", 10, 64, 5e-4, 0},
+    {40, 3, 10000, "preset:small-cnn", 40, 32, 5e-3, 0.1},
+    {40, 3, ANY, "preset:resnet8", 15, 128, 5e-4, 0},
+    {ANY, 3, 500, "preset:photo-cnn", 80, 16, 5e-3, 0.1},
+    {ANY, 3, 5000, "preset:photo-cnn", 30, 32, 5e-3, 0.1},
+    {ANY, 3, ANY, "preset:photo-cnn", 15, 64, 5e-4, 0},
 };
 
 /* Pictures of one size up to 128 stay as they are; else the smallest of 32, 64 and 128 that is no less than their median, the largest at
@@ -44,5 +49,7 @@ struct choice choose_net(const dpr_sizes *sizes, unsigned input_size) {
     choice.net = rule->net;
     choice.epochs = rule->epochs;
     choice.batch = rule->batch;
+    choice.weight_decay = rule->weight_decay;
+    choice.label_smoothing = rule->label_smoothing;
     return choice;
 }

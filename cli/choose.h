@@ -5,9 +5,11 @@
 #include "cli.h"
 
 struct choice {
-    const char *net;        /* "preset:NAME"; NULL: the rule has nothing to say */
-    dpr_shape image;        /* height, width, 0: as many channels as the pictures have */
-    unsigned epochs, batch; /* where the options do not say */
+    const char *net; /* "preset:NAME"; NULL: the rule has nothing to say */
+    dpr_shape image; /* height, width, 0: as many channels as the pictures have */
+    /* where the options do not say: */
+    unsigned epochs, batch;
+    double weight_decay, label_smoothing;
 };
 
 /* By sizes, colours and number of the pictures; input_size 0: by their sizes too. */

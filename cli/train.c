@@ -262,6 +262,19 @@ static int take_input_size(struct run *run) {
     return EXIT_DONE;
 }
 
+static void take_choice(struct run *run, const struct choice *choice) {
+    const struct settings *s = run->settings;
+    dpr_train_options *training = &run->training;
+    if (!option_given(s, "epochs"))
+        training->epochs = choice->epochs;
+    if (!option_given(s, "batch"))
+        training->batch = choice->batch;
+    if (!option_given(s, "weight-decay"))
+        training->weight_decay = choice->weight_decay;
+    if (!option_given(s, "label-smoothing"))
+        training->label_smoothing = choice->label_smoothing;
+}
+
 /* Without --net pictures decide on the network, their size and the length of the training (choose.h). */
 static int choose(struct run *run) {
     const struct settings *s = run->settings;
@@ -276,17 +289,14 @@ static int choose(struct run *run) {
     run->net = strdup(choice.net);
     run->net_name = choice.net;
     run->image = choice.image;
-    if (!option_given(s, "epochs"))
-        run->training.epochs = choice.epochs;
-    if (!option_given(s, "batch"))
-        run->training.batch = choice.batch;
+    take_choice(run, &choice);
     note(
         s,
         "%zu %s pictures to train on, median side %u: --net %s at %lld × %lld, --epochs %u --batch "
-        "%u; what is given wins",
+        "%u --weight-decay %g --label-smoothing %g; what is given wins",
         sizes.n, sizes.channels == 1 ? "grey" : "colour", sizes.median_side, choice.net,
         (long long)choice.image.dim[0], (long long)choice.image.dim[1], run->training.epochs,
-        run->training.batch);
+        run->training.batch, run->training.weight_decay, run->training.label_smoothing);
     return run->net != NULL ? EXIT_DONE : fail(NULL);
 }
 

@@ -231,8 +231,9 @@ class Train(Case):
         """What train says that it chose: (pictures, grey or colour, net, size, epochs, batch)."""
         result = self.ok("train", folder, *options)
         found = re.search(r"deeper: (\d+) (grey|colour) pictures to train on, median side \d+: --net "
-                          r"preset:(\S+) at (\d+ × \d+), --epochs (\d+) --batch (\d+); what is given "
-                          r"wins\n", result.err)
+                          r"preset:(\S+) at (\d+ × \d+), --epochs (\d+) --batch (\d+) --weight-decay "
+                          r"(?:0.005|0.0005|0.25) --label-smoothing (?:0|0.1); what is given wins\n",
+                          result.err)
         return found.groups() if found else None
 
     def test_pictures_choose_the_network(self):
@@ -242,6 +243,8 @@ class Train(Case):
         write_pictures(self.path("colour"), ["a", "b"], 5, side=12, channels=3)
         self.assertEqual(self.choice("colour", "--batch", "5"),
                          ("10", "colour", "small-cnn", "12 × 12", "80", "5"))
+        result = self.ok("train", "colour", "--epochs", "1", "--weight-decay", "0.25")
+        self.says(result, "--weight-decay 0.25 --label-smoothing 0.1;")
         write_pictures(self.path("many"), ["a", "b", "c"], 167, side=8, halves=["train"], channels=3)
         write_pictures(self.path("many"), ["a", "b", "c"], 1, side=8, halves=["test"], channels=3)
         self.assertEqual(self.choice("many", "--epochs", "1")[2:],
