@@ -5,7 +5,6 @@
 #include "ir/shape.h"
 #include "train/metrics.h"
 #include "train/model.h"
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -141,10 +140,11 @@ static dpr_status run_views(dpr_model *model, size_t which, unsigned tta, const 
 
 /* Makes logits a softmax; returns ln Σ exp(logits). */
 static double soften(double *logits, size_t k) {
-    double most = -DBL_MAX, sum = 0;
-    for (size_t c = 0; c < k; c++)
+    double most = logits[0];
+    for (size_t c = 1; c < k; c++)
         most = logits[c] > most ? logits[c] : most;
-    for (size_t c = 0; c < k; c++)
+    double sum = exp(logits[0] - most);
+    for (size_t c = 1; c < k; c++)
         sum += exp(logits[c] - most);
     double log_sum = most + log(sum);
     for (size_t c = 0; c < k; c++)
