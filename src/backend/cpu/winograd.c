@@ -25,17 +25,23 @@ static int64_t tiles_across(const dpr__cpu_conv *conv) {
     return dpr__ceil_divide(conv->ow, TILE);
 }
 
+/* So many parts of n that none is larger than `most`, even in size, and an even number where there are some. */
+static int64_t parts_of(int64_t n, int64_t most) {
+    int64_t parts = dpr__ceil_divide(n, most);
+    parts += parts % 2;
+    return parts < n ? parts : n;
+}
+
 int64_t dpr__cpu_winograd_cut(dpr__cpu_conv *conv, int64_t tiles) {
     int64_t down = tiles_down(conv), across = tiles_across(conv), image = down * across;
-    conv->unit_images = tiles >= image ? tiles / image : 1;
-    if (conv->unit_images > conv->n)
-        conv->unit_images = conv->n;
+    conv->unit_images = 1;
     conv->unit_rows = down;
-    if (tiles < image) { /* as even as can be */
+    if (tiles < image) {
         int64_t rows = tiles / across > 0 ? tiles / across : 1;
         conv->unit_rows = dpr__ceil_divide(down, dpr__ceil_divide(down, rows));
         return conv->n * dpr__ceil_divide(down, conv->unit_rows);
     }
+    conv->unit_images = dpr__ceil_divide(conv->n, parts_of(conv->n, tiles / image));
     return dpr__ceil_divide(conv->n, conv->unit_images);
 }
 
