@@ -103,7 +103,8 @@ struct map {
     const float *data;
     dpr__form form;
     int64_t n, h, w, channels;
-    int side; /* of the points that are read around a tile, from `pad` before it on */
+    int64_t first, last; /* channels that are transformed: first, a multiple of 32, to last − 1 */
+    int side;            /* of the points that are read around a tile, from `pad` before it on */
     int64_t pad_top, pad_left;
 };
 
@@ -112,8 +113,8 @@ static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
     int64_t across = tiles_across(conv), most = dpr__cpu_winograd_tiles(conv);
     bool plain = map->form == DPR__PLAIN;
     float copy[PLANES][DPR__PANEL];
-    dpr__points src, planes = {.plane = dpr__cpu_winograd_plane(conv, map->channels)};
-    for (int64_t c = 0; c < map->channels; c += DPR__PANEL)
+    dpr__points src, planes = {.plane = dpr__cpu_winograd_plane(conv, map->last - map->first)};
+    for (int64_t c = map->first; c < map->last; c += DPR__PANEL)
         for (int64_t t = 0; t < unit->tiles; t++) {
             int64_t image = unit->image + t / across / unit->rows, pixels = map->h * map->w;
             int64_t y = (unit->down + t / across % unit->rows) * TILE, x = t % across * TILE;
@@ -124,7 +125,7 @@ static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
                        y - map->pad_top, x - map->pad_left, map->side, nothing, &src);
             if (plain && map->channels - c < DPR__PANEL)
                 copy_points(&src, map->side * map->side, map->channels - c, copy);
-            planes.at[0] = dst + (c * most + t * DPR__PANEL);
+            planes.at[0] = dst + ((c - map->first) * most + t * DPR__PANEL);
             step(&src, &planes, lanes_of(map->channels - c));
         }
 }
@@ -132,30 +133,31 @@ static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
 void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
                             const dpr__winograd_unit *unit, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
-    const struct map map = {values->memory[conv->src],
-                            values->step->forms[conv->src],
-                            conv->n,
-                            conv->h,
-                            conv->w,
-                            conv->c,
-                            6,
-                            conv->pad_top,
-                            conv->pad_left};
+    const struct map map = {.data = values->memory[conv->src],
+                            .form = values->step->forms[conv->src],
+                            .n = conv->n,
+                            .h = conv->h,
+                            .w = conv->w,
+                            .channels = conv->c,
+                            .last = conv->c,
+                            .side = 6,
+                            .pad_top = conv->pad_top,
+                            .pad_left = conv->pad_left};
     transform(row->winograd->data, conv, &map, unit, dst);
 }
 
-void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values,
-                            const dpr__winograd_unit *unit, float *dst) {
+void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int64_t first,
+                            int64_t last, const dpr__winograd_unit *unit, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
-    const struct map map = {values->memory[conv->dst],
-                            values->step->forms[conv->dst],
-                            conv->n,
-                            conv->oh,
-                            conv->ow,
-                            conv->oc,
-                            TILE,
-                            0,
-                            0};
+    const struct map map = {.data = values->memory[conv->dst],
+                            .form = values->step->forms[conv->dst],
+                            .n = conv->n,
+                            .h = conv->oh,
+                            .w = conv->ow,
+                            .channels = conv->oc,
+                            .first = first,
+                            .last = last,
+                            .side = TILE};
     transform(row->winograd->diff, conv, &map, unit, dst);
 }
 

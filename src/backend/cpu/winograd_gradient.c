@@ -15,6 +15,7 @@ enum {
     CHUNKS = 16, /* some for every thread of a small machine */
     LEAST_CHUNKS = 2,
     PARTIAL_BYTES = 48 << 20,
+    MOST_DATA = 12 << 20, /* bytes of a whole map, transformed */
 };
 
 static int64_t panels_of(const dpr__cpu_conv *conv) {
@@ -27,15 +28,15 @@ static float *sums_of(const dpr__row *row, int64_t chunk, int64_t panel) {
     return row->partial + (chunk * panels_of(conv) + panel) * PLANES * conv->c * DPR__PANEL;
 }
 
-/* For each point channels × tiles by tiles × 32 filters. */
-static void multiply(const dpr__row *row, const float *data, const float *diff, int64_t tiles,
-                     int64_t panel, bool add, float *sums) {
+/* For each point channels × tiles by tiles × 32 filters, whose transformed diff's planes begin at `diff`, `plane` floats apart. */
+static void multiply(const dpr__row *row, const float *data, const float *diff, int64_t plane,
+                     int64_t tiles, int64_t panel, bool add, float *sums) {
     const dpr__cpu_conv *conv = &row->conv;
-    int64_t most = dpr__cpu_winograd_tiles(conv), left = conv->oc - panel * DPR__PANEL;
+    int64_t left = conv->oc - panel * DPR__PANEL;
     dpr__tile_call call = {.by_columns = true,
                            .a_row = DPR__PANEL,
                            .a_chunk = DPR__PANEL * DPR__PANEL,
-                           .a_panel = most * DPR__PANEL,
+                           .a_panel = dpr__cpu_winograd_tiles(conv) * DPR__PANEL,
                            .m = conv->c,
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
                            .k = tiles,
@@ -43,11 +44,30 @@ static void multiply(const dpr__row *row, const float *data, const float *diff, 
                            .add = add};
     for (int64_t q = 0; q < PLANES; q++) {
         call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c);
-        call.b = diff + q * dpr__cpu_winograd_plane(conv, conv->oc) + panel * most * DPR__PANEL;
+        call.b = diff + q * plane;
         call.c = sums + q * conv->c * DPR__PANEL;
         row->tile->multiply(&call);
     }
 }
+
+/* The gradient of 32 filters of channels first … first + n − 1, of their sums: 36 planes of c rows. */
+static void put_filters(const dpr__row *row, const dpr__values *values, float *scratch,
+                        const float *sums, int64_t panel, int64_t first) {
+    const dpr__cpu_conv *conv = &row->conv;
+    float *taps = scratch + row->tile_at;
+    int64_t left = conv->c - first, n = left < conv->channels ? left : conv->channels;
+    dpr__points src = {.plane = conv->c * DPR__PANEL}, dst = {.plane = n * DPR__PANEL};
+    for (int64_t i = 0; i < n; i++) {
+        src.at[0] = (float *)(uintptr_t)sums + (first + i) * DPR__PANEL;
+        dst.at[0] = taps + i * DPR__PANEL;
+        row->winograd->sums(&src, &dst, DPR__PANEL);
+    }
+    for (int64_t tap = 0; tap < TAPS; tap++)
+        dpr__chain_run(&row->chain, values, scratch, taps + tap * n * DPR__PANEL,
+                       tap * conv->c + first, n, panel);
+}
+
+/* ---- many tiles: chunks of them ---- */
 
 /* Rows first … first + n − 1 of each plane: adds the chunks into the first. */
 static void add_chunks(const dpr__row *row, int64_t panel, int64_t first, int64_t n) {
@@ -63,43 +83,65 @@ static void add_chunks(const dpr__row *row, int64_t panel, int64_t first, int64_
     }
 }
 
-/* The gradient of 32 filters of 32 channels. */
 static void finish(const dpr__row *row, const dpr__values *values, float *scratch, int64_t begin,
                    int64_t end) {
     const dpr__cpu_conv *conv = &row->conv;
-    float *taps = scratch + row->tile_at;
     for (int64_t t = begin; t < end; t++) {
         int64_t panel = t % panels_of(conv), first = t / panels_of(conv) * conv->channels;
-        int64_t left = conv->c - first, n = left < conv->channels ? left : conv->channels;
-        dpr__points src = {.plane = conv->c * DPR__PANEL}, dst = {.plane = n * DPR__PANEL};
-        add_chunks(row, panel, first, n);
-        for (int64_t i = 0; i < n; i++) {
-            src.at[0] = sums_of(row, 0, panel) + (first + i) * DPR__PANEL;
-            dst.at[0] = taps + i * DPR__PANEL;
-            row->winograd->sums(&src, &dst, DPR__PANEL);
-        }
-        for (int64_t tap = 0; tap < TAPS; tap++)
-            dpr__chain_run(&row->chain, values, scratch, taps + tap * n * DPR__PANEL,
-                           tap * conv->c + first, n, panel);
+        int64_t left = conv->c - first;
+        add_chunks(row, panel, first, left < conv->channels ? left : conv->channels);
+        put_filters(row, values, scratch, sums_of(row, 0, panel), panel, first);
     }
 }
 
-static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
-                int64_t last) {
+static void run_chunks(const dpr__row *row, const dpr__values *values, float *scratch,
+                       int64_t first, int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
+    int64_t plane = dpr__cpu_winograd_plane(conv, conv->oc);
+    int64_t most = dpr__cpu_winograd_tiles(conv);
     for (int64_t chunk = first; chunk < last; chunk++) {
         int64_t begin = conv->units * chunk / conv->chunks;
         int64_t end = conv->units * (chunk + 1) / conv->chunks;
         for (int64_t u = begin; u < end; u++) {
             dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, u);
             dpr__cpu_winograd_data(row, values, &unit, data);
-            dpr__cpu_winograd_diff(row, values, &unit, diff);
+            dpr__cpu_winograd_diff(row, values, 0, conv->oc, &unit, diff);
             for (int64_t panel = 0; panel < panels_of(conv); panel++)
-                multiply(row, data, diff, unit.tiles, panel, u > begin, sums_of(row, chunk, panel));
+                multiply(row, data, diff + panel * most * DPR__PANEL, plane, unit.tiles, panel,
+                         u > begin, sums_of(row, chunk, panel));
         }
     }
 }
+
+/* ---- few tiles, many filters: 32 of these at a time, whose sums nobody stores ---- */
+
+static void run_panels(const dpr__row *row, const dpr__values *values, float *scratch,
+                       int64_t first, int64_t last) {
+    const dpr__cpu_conv *conv = &row->conv;
+    float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
+    int64_t plane = dpr__cpu_winograd_plane(conv, DPR__PANEL);
+    float *sums = diff + PLANES * plane;
+    dpr__winograd_unit all = dpr__cpu_winograd_unit(conv, 0);
+    dpr__cpu_winograd_data(row, values, &all, data);
+    for (int64_t panel = first; panel < last; panel++) {
+        int64_t from = panel * DPR__PANEL, to = from + DPR__PANEL;
+        dpr__cpu_winograd_diff(row, values, from, to < conv->oc ? to : conv->oc, &all, diff);
+        multiply(row, data, diff, plane, all.tiles, panel, false, sums);
+        for (int64_t c = 0; c < conv->c; c += conv->channels)
+            put_filters(row, values, scratch, sums, panel, c);
+    }
+}
+
+/* Each thread transforms all of the map for itself then: it must be small beside the sums of all filters. */
+static bool has_few_tiles(const dpr__cpu_conv *conv) {
+    int64_t tiles = conv->n * dpr__ceil_divide(conv->oh, DPR__WINOGRAD_TILE) *
+                    dpr__ceil_divide(conv->ow, DPR__WINOGRAD_TILE);
+    int64_t data = PLANES * conv->c * tiles * (int64_t)sizeof(float);
+    return data <= MOST_DATA && 2 * tiles <= conv->oc;
+}
+
+/* ---- compiling ---- */
 
 static int64_t chunks_of(const dpr__cpu_conv *conv, int64_t units) {
     int64_t bytes = PLANES * conv->c * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
@@ -117,21 +159,29 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     dpr__cpu_conv_geometry(step, value, conv);
     int64_t tiles = NEAR / (PLANES * (int64_t)sizeof(float) * (conv->c + conv->oc));
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
-    conv->units = dpr__cpu_winograd_cut(conv, tiles);
-    conv->chunks = chunks_of(conv, conv->units);
+    bool few = has_few_tiles(conv);
+    if (few) {
+        conv->unit_images = conv->n;
+        conv->unit_rows = dpr__ceil_divide(conv->oh, DPR__WINOGRAD_TILE);
+    } else {
+        conv->units = dpr__cpu_winograd_cut(conv, tiles);
+        conv->chunks = chunks_of(conv, conv->units);
+    }
     conv->channels = DPR__PANEL;
     row->winograd =
         dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
     row->tile = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
-    size_t floats = (size_t)(conv->chunks * panels_of(conv) * PLANES * conv->c * DPR__PANEL);
-    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 0));
-    row->run = run;
-    row->finish = finish;
-    row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * panels_of(conv);
+    row->run = few ? run_panels : run_chunks;
+    row->n_tiles = few ? panels_of(conv) : conv->chunks;
+    if (!few) {
+        size_t floats = (size_t)(conv->chunks * panels_of(conv) * PLANES * conv->c * DPR__PANEL);
+        DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 0));
+        row->finish = finish;
+        row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * panels_of(conv);
+    }
     row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
-    row->n_tiles = conv->chunks;
     row->flops = row->chain.flops +
                  18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
     row->bytes =
@@ -139,7 +189,8 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(TAPS * conv->channels * DPR__PANEL);
     conv->filters_at = conv->copy_at + (size_t)(PLANES * dpr__cpu_winograd_plane(conv, conv->c));
-    row->scratch_floats =
-        conv->filters_at + (size_t)(PLANES * dpr__cpu_winograd_plane(conv, conv->oc));
+    int64_t diff = PLANES * dpr__cpu_winograd_plane(conv, few ? DPR__PANEL : conv->oc);
+    int64_t sums = few ? PLANES * conv->c * DPR__PANEL : 0;
+    row->scratch_floats = conv->filters_at + (size_t)(diff + sums);
     return DPR_OK;
 }
