@@ -70,7 +70,7 @@ static void run_span(const dpr__chain *chain, const void *const *memory, float *
         reg[0] = tile + at;
     for (uint32_t i = 0; i < chain->n; i++) {
         const dpr__instruction *op = &chain->instructions[i];
-        const void *src[2] = {NULL, NULL};
+        const void *src[2] = {scratch, scratch}; /* of an op without: never read */
         for (uint32_t s = 0; s < op->n_src; s++) {
             uint16_t index = op->src[s].index;
             src[s] = op->src[s].is_register
