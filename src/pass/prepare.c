@@ -88,11 +88,6 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     return DPR_OK;
 }
 
-static dpr_status copy_rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
-    *out = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param);
-    return DPR_OK;
-}
-
 dpr_status dpr__prepare(dpr__step *step) {
     bool maps = false;
     for (dpr_value v = 1; v < step->graph->n_nodes; v++)
@@ -100,5 +95,5 @@ dpr_status dpr__prepare(dpr__step *step) {
     if (!maps || step->per_node || step->leaves_are_f64)
         return DPR_OK;
     DPR_TRY(dpr__rewrite_graph(step, step->graph, rule, NULL, NULL));
-    return dpr__rewrite_graph(step, step->graph, copy_rule, NULL, NULL); /* drops the dead */
+    return dpr__drop_dead(step);
 }

@@ -82,3 +82,12 @@ dpr_status dpr__rewrite_graph(dpr__step *step, const dpr_graph *from, dpr__rewri
     dpr__free(context, rewrite.map);
     return status;
 }
+
+static dpr_status copy_rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
+    *out = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param);
+    return DPR_OK;
+}
+
+dpr_status dpr__drop_dead(dpr__step *step) {
+    return dpr__rewrite_graph(step, step->graph, copy_rule, NULL, NULL);
+}

@@ -171,11 +171,6 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     return DPR_OK;
 }
 
-static dpr_status copy_rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
-    *out = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param);
-    return DPR_OK;
-}
-
 dpr_status dpr__simplify(dpr__step *step) {
     size_t before = step->graph->n_nodes, size = 64;
     while (size < 4 * before) /* a rule may append a few nodes that are then dropped */
@@ -185,7 +180,7 @@ dpr_status dpr__simplify(dpr__step *step) {
     dpr_status status = dpr__rewrite_graph(step, step->graph, rule, NULL, &table);
     dpr__free(step->context, table.slots);
     DPR_TRY(status);
-    DPR_TRY(dpr__rewrite_graph(step, step->graph, copy_rule, NULL, NULL)); /* drops the dead */
+    DPR_TRY(dpr__drop_dead(step));
     dpr__log(step->context, DPR_LOG_DEBUG, DPR__TOPIC_PASS, "simplify: %zu nodes, then %zu",
              before - 1, step->graph->n_nodes - 1);
     return DPR_OK;

@@ -1,5 +1,5 @@
 /* A step: the graph of one program on its way from what the user built to what a backend runs.
- * Passes, in order:  specialise → simplify → precision → fuse → layout → schedule → memory plan.  Each takes a step and
+ * Passes, in order:  specialise → simplify → precision → prepare → fuse → layout → schedule → memory plan.  Each takes a step and
  * leaves a step whose graph verifies. docs/architecture.md follows one net through them. */
 #ifndef DPR_PASS_STEP_H
 #define DPR_PASS_STEP_H
@@ -146,6 +146,8 @@ typedef dpr_status dpr__rewrite_rule(dpr__rewrite *rewrite, dpr_value old, dpr_v
  * roots need is copied. */
 dpr_status dpr__rewrite_graph(dpr__step *step, const dpr_graph *from, dpr__rewrite_rule *rule,
                               const dpr__step_options *options, void *user);
+/* The same graph without what no root needs. */
+dpr_status dpr__drop_dead(dpr__step *step);
 /* The copy of node `old` in the new graph, its sources mapped. */
 dpr_value dpr__copy_node(dpr__rewrite *rewrite, dpr_value old, const void *param);
 

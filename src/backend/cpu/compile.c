@@ -37,26 +37,14 @@ dpr__tile dpr__cpu_tile(const dpr__row *row, int64_t number) {
 
 /* ---- sums in parts ---- */
 
-dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats, size_t n_sums) {
+dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats) {
     size_t bytes = (floats + 16) * sizeof *row->partial;
     row->partial = dpr__arena_allocate(&plan->arena, bytes);
     if (row->partial == NULL)
         return DPR_E_MEMORY;
-    row->arrived = dpr__arena_allocate(&plan->arena, (n_sums + 1) * sizeof *row->arrived);
-    if (row->arrived == NULL)
-        return DPR_E_MEMORY;
     memset(row->partial, 0, bytes);
     row->partial += (64 - (uintptr_t)row->partial % 64) % 64 / sizeof *row->partial;
-    for (size_t i = 0; i < n_sums; i++)
-        atomic_init(&row->arrived[i], 0);
     return DPR_OK;
-}
-
-bool dpr__cpu_is_last_part(const dpr__row *row, int64_t sum, int64_t parts) {
-    if (atomic_fetch_add_explicit(&row->arrived[sum], 1, memory_order_acq_rel) + 1 < parts)
-        return false;
-    atomic_store_explicit(&row->arrived[sum], 0, memory_order_relaxed);
-    return true;
 }
 
 /* ---- pointwise groups ---- */
@@ -79,16 +67,21 @@ static void run_flat(const dpr__row *row, const dpr__values *values, float *scra
     }
 }
 
-dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                      bool *supported) {
-    const dpr__step *step = plan->values.step;
-    row->tile_rows = DPR__FLAT_TILE / DPR__PANEL;
-    DPR_TRY(
-        dpr__chain_compile(&plan->arena, step, group, 0, row->tile_rows, &row->chain, supported));
+dpr_status dpr__cpu_compile_chain(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                  int64_t tile_rows, bool *supported) {
+    row->tile_rows = tile_rows;
+    DPR_TRY(dpr__chain_compile(&plan->arena, plan->values.step, group, 0, tile_rows, &row->chain,
+                               supported));
     row->scratch_floats = row->chain.scratch_floats;
     row->flops = row->chain.flops;
     row->bytes = row->chain.bytes;
     row->down_first = true;
+    return DPR_OK;
+}
+
+dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                      bool *supported) {
+    DPR_TRY(dpr__cpu_compile_chain(plan, group, row, DPR__FLAT_TILE / DPR__PANEL, supported));
     row->kernel = "pointwise";
     row->run = row->chain.in_panels ? run_panels : run_flat;
     if (row->chain.in_panels)

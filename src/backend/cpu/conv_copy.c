@@ -73,6 +73,18 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
     }
 }
 
+const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
+                                   int64_t rows, int64_t panel, float *copy) {
+    const float *weights = values->memory[conv->weights];
+    int64_t left = conv->oc - panel * DPR__PANEL;
+    if (values->step->forms[conv->weights] == DPR__PANELS)
+        return weights + panel * rows * DPR__PANEL;
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(copy + i * DPR__PANEL, weights + i * conv->oc + panel * DPR__PANEL,
+               (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *copy);
+    return copy;
+}
+
 static const dpr_shape *shape_of(const dpr__step *step, dpr_value value) {
     return &dpr__node_of(step->graph, value)->shape;
 }

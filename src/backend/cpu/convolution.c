@@ -11,21 +11,6 @@ enum {
     TILE_PIXELS = 128, /* of the result: 16 KB of sums for 32 channels */
 };
 
-/* The filters of 32 channels: kh · kw · c rows of 32. */
-static const float *filters_of(const dpr__row *row, const dpr__values *values, int64_t panel,
-                               float *scratch) {
-    const dpr__cpu_conv *conv = &row->conv;
-    const float *weights = values->memory[conv->weights];
-    int64_t k = conv->kh * conv->kw * conv->c, left = conv->oc - panel * DPR__PANEL;
-    if (values->step->forms[conv->weights] == DPR__PANELS)
-        return weights + panel * k * DPR__PANEL;
-    float *copy = scratch + conv->filters_at;
-    for (int64_t i = 0; i < k; i++)
-        memcpy(copy + i * DPR__PANEL, weights + i * conv->oc + panel * DPR__PANEL,
-               (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *copy);
-    return copy;
-}
-
 /* One row of the result, 32 channels. Dilated filters are a run of k for each of their columns. */
 static void multiply_row(const dpr__row *row, const float *copy, const float *filters,
                          int64_t panel, float *dst) {
@@ -139,7 +124,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         else
             dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, copy);
         for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
-            const float *filters = filters_of(row, values, panel, scratch);
+            const float *filters = dpr__cpu_conv_filters(
+                conv, values, conv->kh * conv->kw * conv->c, panel, scratch + conv->filters_at);
             for (int64_t r = 0; r < rows; r++)
                 if (spread)
                     multiply_spread_row(row, &w, copy, filters, panel, oh + r,

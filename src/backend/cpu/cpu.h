@@ -77,9 +77,8 @@ struct dpr__row {
     int64_t n_units, tile_units; /* of a row kernel */
     uint32_t n_src;              /* of the node */
     dpr_value node;
-    /* sums that are made in parts: where parts go, and for each sum how many have come */
+    /* sums that are made in parts: where these go, until the row is finished */
     float *partial;
-    atomic_uint *arrived;
     char *plain; /* row-major copies of operands in panels, for kernels that take none */
 };
 
@@ -127,11 +126,11 @@ dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *gro
 dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported);
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
-/* Room for parts of a row's sums, touched now: so many floats, and sums whose parts are counted. */
-dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats, size_t n_sums);
-/* Whether the part that has just been written is the last of `parts` of a sum: then its bringer adds
- * them all, in their order, and the count begins anew. */
-bool dpr__cpu_is_last_part(const dpr__row *row, int64_t sum, int64_t parts);
+/* A row of one chain without a product: all but what runs it, and its tiles. */
+dpr_status dpr__cpu_compile_chain(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                  int64_t tile_rows, bool *supported);
+/* Room for parts of a row's sums, touched now: so many floats. */
+dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats);
 /* Before a run: a node's operands may have moved. */
 void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
 
@@ -142,6 +141,9 @@ void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_con
 /* Copies what `rows` rows of dst from row oh on of image n read of channels first … first + conv->channels − 1, with the zeros around and between. */
 void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src,
                         int64_t n, int64_t oh, int64_t rows, int64_t first, float *dst);
+/* The filters of 32 channels, `rows` rows of 32: where they lie, or copied. */
+const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
+                                   int64_t rows, int64_t panel, float *copy);
 /* Floats of such a copy. */
 size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows);
 

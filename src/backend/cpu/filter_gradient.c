@@ -165,7 +165,7 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     size_t floats = (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL);
-    DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 0));
+    DPR_TRY(dpr__cpu_make_parts(plan, row, floats));
     row->run = run;
     row->finish = finish;
     row->n_finish = blocks_of(conv) * panels_of(conv) * conv->kh * conv->kw;

@@ -1,5 +1,5 @@
 /* Groups that end in sums over all rows of their space: a bias's gradient, a normalisation's statistics and their gradients. Rows are cut into tiles,
- * from shapes alone, each summed from top to bottom by whoever has it; who brings the last tile of 32 columns adds them all, in order.
+ * from shapes alone, each summed from top to bottom by whoever has it; when all are done they are added in order.
  * Squared deviations of parts are joined as by Chan, Golub and LeVeque (1983): M = Ma + Mb + δ²·na·nb/(na + nb), δ = mean b − mean a. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
@@ -75,32 +75,28 @@ static void combine(const dpr__row *row, const dpr__values *values, int64_t pane
 
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
-    int64_t down = dpr__ceil_divide(row->chain.rows, row->tile_rows);
     for (int64_t t = first; t < last; t++) {
         dpr__tile tile = dpr__cpu_tile(row, t);
         dpr__chain_run(&row->chain, values, scratch, NULL, tile.row, tile.rows, tile.panel);
         for (uint32_t k = 0; k < row->chain.n_sums; k++)
             bring_part(row, values, &tile, scratch, k);
-        bool all = dpr__cpu_is_last_part(row, tile.panel, down);
-        for (uint32_t k = 0; all && k < row->chain.n_sums; k++)
-            combine(row, values, tile.panel, k);
     }
+}
+
+static void finish(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
+                   int64_t last) {
+    (void)scratch;
+    for (int64_t t = first; t < last; t++)
+        combine(row, values, t / row->chain.n_sums, (uint32_t)(t % row->chain.n_sums));
 }
 
 dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported) {
-    const dpr__step *step = plan->values.step;
-    row->tile_rows = TILE_ROWS;
-    DPR_TRY(
-        dpr__chain_compile(&plan->arena, step, group, 0, row->tile_rows, &row->chain, supported));
-    row->scratch_floats = row->chain.scratch_floats;
-    row->flops = row->chain.flops;
-    row->bytes = row->chain.bytes;
-    row->down_first = true;
+    DPR_TRY(dpr__cpu_compile_chain(plan, group, row, TILE_ROWS, supported));
     row->kernel = "sums";
     row->run = run;
     dpr__cpu_cut_panels(row);
-    int64_t panels = dpr__ceil_divide(row->chain.columns, DPR__PANEL);
-    return dpr__cpu_make_parts(plan, row, (size_t)row->n_tiles * row->chain.n_sums * PART,
-                               (size_t)panels);
+    row->finish = finish;
+    row->n_finish = dpr__ceil_divide(row->chain.columns, DPR__PANEL) * row->chain.n_sums;
+    return dpr__cpu_make_parts(plan, row, (size_t)row->n_tiles * row->chain.n_sums * PART);
 }

@@ -181,20 +181,6 @@ void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int6
 
 /* ---- running ---- */
 
-/* The filters of 32 channels, for each point c rows of 32. */
-static const float *filters_of(const dpr__row *row, const dpr__values *values, int64_t panel,
-                               float *copy) {
-    const dpr__cpu_conv *conv = &row->conv;
-    const float *weights = values->memory[conv->weights];
-    int64_t rows = PLANES * conv->c, left = conv->oc - panel * DPR__PANEL;
-    if (values->step->forms[conv->weights] == DPR__PANELS)
-        return weights + panel * rows * DPR__PANEL;
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(copy + i * DPR__PANEL, weights + i * conv->oc + panel * DPR__PANEL,
-               (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *copy);
-    return copy;
-}
-
 /* For each point tiles × channels by channels × 32 filters. */
 static void multiply(const dpr__row *row, const float *data, const float *filters, int64_t tiles,
                      int64_t panel, float *products) {
@@ -225,7 +211,9 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         dpr__cpu_winograd_data(row, values, &unit, data);
         for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
             float *pixels = scratch + row->tile_at;
-            multiply(row, data, filters_of(row, values, panel, scratch + conv->filters_at),
+            multiply(row, data,
+                     dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
+                                           scratch + conv->filters_at),
                      unit.tiles, panel, products);
             if (row->bare) /* the result is what the chain would copy */
                 pixels = (float *)values->memory[chain->outputs[0].value] +

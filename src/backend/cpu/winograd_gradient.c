@@ -177,7 +177,7 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     row->n_tiles = few ? panels_of(conv) : conv->chunks;
     if (!few) {
         size_t floats = (size_t)(conv->chunks * panels_of(conv) * PLANES * conv->c * DPR__PANEL);
-        DPR_TRY(dpr__cpu_make_parts(plan, row, floats, 0));
+        DPR_TRY(dpr__cpu_make_parts(plan, row, floats));
         row->finish = finish;
         row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * panels_of(conv);
     }
