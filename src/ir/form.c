@@ -7,6 +7,21 @@ bool dpr__form_fits_panels(dpr_dtype dtype, const dpr_shape *shape) {
     return dtype == DPR_F32 && shape->rank >= 2 && dpr__columns(shape) > 1;
 }
 
+static int64_t narrow_row(int64_t columns) {
+    int64_t row = 1;
+    while (row < columns)
+        row *= 2;
+    return row;
+}
+
+bool dpr__form_fits_narrow(dpr_dtype dtype, const dpr_shape *shape) {
+    int64_t columns = dpr__columns(shape);
+    if (dtype != DPR_F32 || shape->rank != 4 || columns < DPR__FEWEST_CHANNELS ||
+        columns > DPR__PANEL / 2)
+        return false;
+    return shape->dim[1] * shape->dim[2] * narrow_row(columns) % DPR__PANEL == 0;
+}
+
 dpr__form dpr__form_of_leaf(dpr_leaf_kind kind, dpr_dtype dtype, const dpr_shape *shape) {
     return kind != DPR_INPUT && dpr__form_fits_panels(dtype, shape) ? DPR__PANELS : DPR__PLAIN;
 }
@@ -23,12 +38,20 @@ static size_t half_pairs_bytes(const dpr_shape *shape) {
     return padded_columns(shape) * (size_t)((dpr__rows_of(shape) + 1) / 2 * 2) * sizeof(uint16_t);
 }
 
+int64_t dpr__form_row(dpr__form form, const dpr_shape *shape) {
+    return form == DPR__PLAIN    ? dpr__columns(shape)
+           : form == DPR__NARROW ? narrow_row(dpr__columns(shape))
+                                 : DPR__PANEL;
+}
+
 size_t dpr__form_bytes(dpr__form form, const dpr_shape *shape, size_t element) {
     switch (form) {
     case DPR__PLAIN:
         break;
     case DPR__PANELS:
         return padded_columns(shape) * (size_t)dpr__rows_of(shape) * element;
+    case DPR__NARROW:
+        return (size_t)(dpr__form_row(form, shape) * dpr__rows_of(shape)) * element;
     case DPR__HALF_ROWS:
         return half_rows_bytes(shape);
     case DPR__HALF_PAIRS:
@@ -43,15 +66,12 @@ size_t dpr__form_pairs_at(dpr__form form, const dpr_shape *shape) {
     return form == DPR__HALF_BOTH ? half_rows_bytes(shape) : 0;
 }
 
-/* Element (r, c) lies at (c / 32)·panel + r·row + c % 32, in PLAIN, PANELS and HALF_ROWS. */
-static int64_t row_stride(dpr__form form, const dpr_shape *shape) {
-    return form == DPR__PLAIN ? dpr__columns(shape) : DPR__PANEL;
-}
+/* Element (r, c) lies at (c / 32)·panel + r·row + c % 32, in PLAIN, PANELS, NARROW and HALF_ROWS. */
 static int64_t panel_stride(dpr__form form, const dpr_shape *shape) {
     return form == DPR__PLAIN ? DPR__PANEL : DPR__PANEL * dpr__rows_of(shape);
 }
 static int64_t rows_index(dpr__form form, const dpr_shape *shape, int64_t r, int64_t c) {
-    return c / DPR__PANEL * panel_stride(form, shape) + r * row_stride(form, shape) +
+    return c / DPR__PANEL * panel_stride(form, shape) + r * dpr__form_row(form, shape) +
            c % DPR__PANEL;
 }
 static int64_t pairs_index(const dpr_shape *shape, int64_t r, int64_t c) {

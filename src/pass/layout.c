@@ -77,12 +77,12 @@ static dpr_value assigned_leaf(const dpr_graph *graph, dpr_value value) {
     return 0;
 }
 
-/* A map of so few channels would fill a fraction of its panels, unless it goes with filters: what is computed of them, element by element, lies as they do. */
-static bool is_narrow(const dpr__step *step, dpr_value value) {
-    enum { NARROW = 5 };
+/* A map, which would fill a fraction of its panels if it has few channels: not filters, nor what is computed of them, element by element, which lies as they
+ * do, nor what a gather puts into panels. */
+static bool is_map(const dpr__step *step, dpr_value value) {
     const dpr__node *node = dpr__node_of(step->graph, value);
-    if (node->shape.rank <= 2 || dpr__columns(&node->shape) >= NARROW ||
-        node->op == DPR__OP_conv2d_weights || node->op == DPR__OP_turn_filters)
+    if (node->shape.rank <= 2 || node->op == DPR__OP_conv2d_weights ||
+        node->op == DPR__OP_turn_filters || node->op == DPR__OP_winograd_filters)
         return false;
     for (uint32_t i = 0; dpr__has_trait(node->op, DPR__ELEMENTWISE) && i < node->n_src; i++) {
         dpr_value src = dpr__source(step->graph, value, i);
@@ -111,10 +111,15 @@ static dpr__form form_of(const dpr__step *step, dpr_value value) {
             return step->forms[assigned_leaf(step->graph, value)];
         return half_form(step, value);
     default:
-        return dpr__form_fits_panels(node->dtype, &node->shape) && !is_narrow(step, value) &&
-                       !step->entries[value]
-                   ? DPR__PANELS
-                   : DPR__PLAIN;
+        if (!dpr__form_fits_panels(node->dtype, &node->shape) || step->entries[value])
+            return DPR__PLAIN;
+        if (!is_map(step, value))
+            return DPR__PANELS;
+        if (dpr__columns(&node->shape) < DPR__FEWEST_CHANNELS)
+            return DPR__PLAIN;
+        return dpr__form_fits_narrow(node->dtype, &node->shape) && node->op != DPR__OP_gather
+                   ? DPR__NARROW
+                   : DPR__PANELS;
     }
 }
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { N = 3, H = 7, W = 6, MOST_C = 70, MOST = N * H * W * MOST_C };
+enum { N = 5, H = 15, W = 16, MOST_C = 70, MOST = N * H * W * MOST_C };
 
 struct pooling {
     bool maximum;
@@ -33,7 +33,7 @@ struct results {
     size_t n;
 };
 
-/* y = pooled x·w + b; the gradients of x, and of b, which is a sum over all pixels of the first rows' images. */
+/* y = pooled (x·1.5 + b)·mask, a mask of pixels; the gradients of x, and of b, which is a sum over all pixels of the first rows' images. */
 static void run(const struct pooling *pooling, int64_t c, bool nan, const char *device,
                 const char *isa, unsigned threads, const char *disabled, struct results *out) {
     dpr_context *context;
@@ -47,7 +47,8 @@ static void run(const struct pooling *pooling, int64_t c, bool nan, const char *
     dpr_value x = dpr_input(g, "x", DPR_F32, dpr_shape_of(N, H, W, c));
     dpr_value rows = dpr_input(g, "rows", DPR_I32, dpr_scalar_shape());
     dpr_value b = dpr_input(g, "b", DPR_F32, dpr_shape_of(c));
-    dpr_value scaled = dpr_add(g, dpr_scale(g, x, 1.5), b);
+    dpr_value mask = dpr_input(g, "mask", DPR_F32, dpr_shape_of(N, H, W, 1));
+    dpr_value scaled = dpr_multiply(g, dpr_add(g, dpr_scale(g, x, 1.5), b), mask);
     dpr_value pooled = pooling->maximum ? dpr_max_pool(g, scaled, &pooling->options)
                                         : dpr_average_pool(g, scaled, &pooling->options);
     dpr_value y = dpr_prefix(g, pooled, rows);
@@ -70,6 +71,10 @@ static void run(const struct pooling *pooling, int64_t c, bool nan, const char *
     assert_int_equal(dpr_program_create(g, store, roots, 3, NULL, &program), DPR_OK);
     assert_int_equal(dpr_store_write(store, "x", values, nx * 4), DPR_OK);
     assert_int_equal(dpr_store_write(store, "b", values + 3, (size_t)c * 4), DPR_OK);
+    static float pixels[N * H * W];
+    for (int i = 0; i < N * H * W; i++)
+        pixels[i] = i % 5 == 0 ? 0 : (float)(i % 3);
+    assert_int_equal(dpr_store_write(store, "mask", pixels, sizeof pixels), DPR_OK);
     int32_t valid = N - 1;
     assert_int_equal(dpr_store_write(store, "rows", &valid, 4), DPR_OK);
     assert_int_equal(dpr_program_run(program, 2, NULL, NULL), DPR_OK);
@@ -99,7 +104,7 @@ static void compare(const struct results *got, const struct results *want, int64
 static void maps_agree(void **state) {
     (void)state;
     static struct results want, got, more;
-    static const int64_t C[] = {1, 3, 16, 32, 33, MOST_C};
+    static const int64_t C[] = {1, 3, 6, 13, 16, 32, 33, MOST_C};
     static const char *const ISAS[] = {"generic", "avx2", NULL};
     for (size_t p = 0; p < sizeof POOLINGS / sizeof *POOLINGS; p++)
         for (size_t i = 0; i < sizeof C / sizeof *C; i++)

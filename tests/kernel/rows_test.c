@@ -149,25 +149,30 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
     return kernel->run.rows->takes_halves || kernel->run.rows->accepts(&c->call);
 }
 
-/* The same call with its matrices in panels, whose last lanes hold NaN. */
-static void to_panels(struct rows_case *c) {
+static bool fits(dpr__form form, const dpr__tensor *tensor) {
+    return form == DPR__NARROW ? dpr__form_fits_narrow(tensor->dtype, &tensor->shape)
+                               : dpr__form_fits_panels(tensor->dtype, &tensor->shape);
+}
+
+/* The same call with its matrices in panels, or its maps narrow, whose last lanes hold NaN. */
+static void to_form(dpr__form form, struct rows_case *c) {
     static float store[2][MOST * 16];
     for (int i = 0; i < 2; i++) {
         dpr__tensor *src = &c->src[i];
-        if (!dpr__form_fits_panels(src->dtype, &src->shape) || src->data == NULL)
+        if (!fits(form, src) || src->data == NULL)
             continue;
         for (size_t k = 0; k < sizeof store[i] / sizeof *store[i]; k++)
             store[i][k] = NAN;
-        dpr__form_copy(store[i], DPR__PANELS, src->data, DPR__PLAIN, &src->shape, sizeof(float));
+        dpr__form_copy(store[i], form, src->data, DPR__PLAIN, &src->shape, sizeof(float));
         src->data = store[i];
-        src->form = DPR__PANELS;
+        src->form = form;
     }
-    if (dpr__form_fits_panels(c->call.dst.dtype, &c->call.dst.shape))
-        c->call.dst.form = DPR__PANELS;
+    if (fits(form, &c->call.dst))
+        c->call.dst.form = form;
 }
 
 static void test_rows(const dpr__kernel *kernel, int64_t rows, int64_t columns, bool last,
-                      bool panels) {
+                      dpr__form form) {
     struct rows_case c;
     static float want[MOST * 4], got[MOST * 16 + 2 * GUARD], plain[MOST * 4];
     if (kernel->op == DPR__OP_augment) /* augment_images_test.c */
@@ -185,8 +190,8 @@ static void test_rows(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
         dpr__ops[kernel->op]->reference(&c.call);
         c.src[0].data = halves;
         c.src[0].form = DPR__HALF_BOTH;
-    } else if (panels) {
-        to_panels(&c);
+    } else if (form != DPR__PLAIN) {
+        to_form(form, &c);
     }
     if (!kernel->run.rows->accepts(&c.call))
         return;
@@ -224,8 +229,9 @@ static void rows(void **state) {
             continue;
         for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
             for (size_t j = 0; j < sizeof COLUMNS / sizeof *COLUMNS; j++) {
-                for (unsigned flags = 0; flags < 4; flags++)
-                    test_rows(&dpr__kernels[k], ROWS[i], COLUMNS[j], flags & 1, flags & 2);
+                for (int form = DPR__PLAIN; form <= DPR__NARROW; form++)
+                    for (int last = 0; last < 2; last++)
+                        test_rows(&dpr__kernels[k], ROWS[i], COLUMNS[j], last, (dpr__form)form);
             }
     }
 }

@@ -126,9 +126,42 @@ static void copy_rows(char *dst, size_t dst_row, const char *src, size_t src_row
         memcpy(dst + (size_t)i * dst_row, src + (size_t)i * src_row, bytes);
 }
 
+/* Where row `row` of a panel of a value begins, in elements. */
+static int64_t row_at(const dpr__chain *chain, dpr__form form, int64_t row_floats, int64_t row,
+                      int64_t panel) {
+    if (form == DPR__PLAIN)
+        return row * row_floats + panel * DPR__PANEL;
+    return panel * chain->rows * chain->fold * DPR__PANEL + row * row_floats;
+}
+
+/* One element for each row of a narrow map, as many times as the row has floats. */
+static const void *repeat_rows(const dpr__chain *chain, const dpr__memory *m, const char *memory,
+                               float *scratch, int64_t row, int64_t rows) {
+    char *dst = (char *)(scratch + m->stage);
+    size_t each = (size_t)chain->row_floats;
+    for (size_t i = 0; i < (size_t)(rows * chain->fold); i++)
+        repeat(dst + i * each * m->bytes, memory + ((size_t)(row * chain->fold) + i) * m->bytes,
+               m->bytes, each);
+    return dst;
+}
+
+/* A row of a narrow map's columns, for each row of it in 32 floats. */
+static const void *repeat_columns(const dpr__chain *chain, const dpr__memory *m, const char *memory,
+                                  float *scratch) {
+    char *dst = (char *)(scratch + m->stage);
+    for (int64_t i = 0; i < chain->fold; i++)
+        memcpy(dst + (size_t)(i * chain->row_floats) * m->bytes, memory,
+               (size_t)chain->columns * m->bytes);
+    return dst;
+}
+
 static const void *panel_operand(const dpr__chain *chain, const dpr__memory *m, const char *memory,
                                  float *scratch, int64_t row, int64_t rows, int64_t panel) {
     int64_t n = least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
+    if (chain->fold > 1 && m->lies == DPR__ROW)
+        return repeat_columns(chain, m, memory, scratch);
+    if (chain->fold > 1 && m->lies == DPR__COLUMN)
+        return repeat_rows(chain, m, memory, scratch, row, rows);
     switch (m->pattern) {
     case DPR__FULL:
         if (dpr__form_is_half(m->form)) {
@@ -139,9 +172,10 @@ static const void *panel_operand(const dpr__chain *chain, const dpr__memory *m, 
         }
         if (!m->staged)
             return memory + (size_t)((panel * chain->rows + row) * DPR__PANEL) * m->bytes;
-        copy_rows((char *)(scratch + m->stage), DPR__PANEL * m->bytes,
-                  memory + (size_t)(row * chain->columns + panel * DPR__PANEL) * m->bytes,
-                  (size_t)chain->columns * m->bytes, rows, (size_t)n * m->bytes);
+        copy_rows((char *)(scratch + m->stage), (size_t)chain->row_floats * m->bytes,
+                  memory + (size_t)row_at(chain, m->form, m->row_floats, row * chain->fold, panel) *
+                               m->bytes,
+                  (size_t)m->row_floats * m->bytes, rows * chain->fold, (size_t)n * m->bytes);
         return scratch + m->stage;
     case DPR__ROW:
         if (dpr__form_is_half(m->form)) { /* one row, which is whole */
@@ -197,15 +231,17 @@ static void run(const dpr__chain *chain, const void *const *memory, float *const
               n - whole);
 }
 
-/* Rows of floats, src_row apart, to where a plain or bf16 value lies. */
+/* Rows of floats, src_row apart, to where a value lies that the chain's rows are not. */
 static void put_output(const dpr__chain *chain, const dpr__output *output, char *memory,
                        const float *src, int64_t src_row, int64_t row, int64_t rows,
                        int64_t panel) {
     int64_t n = least(DPR__PANEL, chain->columns - panel * DPR__PANEL);
     if (!dpr__form_is_half(output->form)) {
-        float *dst = (float *)(void *)memory + row * chain->columns + panel * DPR__PANEL;
-        copy_rows((char *)dst, (size_t)chain->columns * sizeof *dst, (const char *)src,
-                  (size_t)src_row * sizeof *dst, rows, (size_t)n * sizeof *dst);
+        float *dst = (float *)(void *)memory +
+                     row_at(chain, output->form, output->row_floats, row * chain->fold, panel);
+        src_row = chain->fold > 1 ? chain->row_floats : src_row;
+        copy_rows((char *)dst, (size_t)output->row_floats * sizeof *dst, (const char *)src,
+                  (size_t)src_row * sizeof *dst, rows * chain->fold, (size_t)n * sizeof *dst);
         return;
     }
     int64_t pairs = (chain->rows + 1) / 2;

@@ -36,8 +36,9 @@ typedef struct dpr__memory {
     dpr__pattern pattern; /* as instructions see it */
     dpr__pattern lies;    /* in a flat chain rows and columns are spread out to FULL first */
     size_t bytes;         /* of one element */
-    bool staged;          /* copied to scratch, as panels of floats or spread out */
+    bool staged;          /* copied to scratch, as the chain's rows of floats or spread out */
     dpr__form form;
+    int64_t row_floats;  /* from one row of the value to the next */
     size_t stage, splat; /* floats into scratch: the copy, and a span of it repeated */
 } dpr__memory;
 
@@ -45,10 +46,11 @@ typedef struct dpr__output {
     dpr_value value;
     uint16_t reg;
     bool direct; /* its instruction writes it at once */
-    bool staged; /* no panels of floats, from a chain in panels */
+    bool staged; /* not as the chain's rows lie */
     int same_as; /* the output in panels that holds the same numbers, of which this one is rounded; −1: none */
     size_t stage;
     dpr__form form;
+    int64_t row_floats;
     size_t pairs_at; /* bytes to the pairs of bf16 */
 } dpr__output;
 
@@ -60,6 +62,8 @@ typedef struct dpr__chain {
     const dpr__half_kernel *halves;
     bool in_panels; /* rows × columns in panels; else `columns` elements in one row */
     int64_t rows, columns;
+    /* A narrow map (form.h) has `fold` rows in each of the chain's rows of 32 floats, row_floats apart; others one, of 32. */
+    int64_t fold, row_floats;
     dpr__instruction *instructions;
     uint32_t n;
     dpr__memory *memory;
@@ -88,7 +92,7 @@ enum {
 dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dpr__group *group,
                               dpr_value anchor, int64_t tile_rows, dpr__chain *chain,
                               bool *supported);
-/* The operands of one tile, resolved: rows row … row + rows − 1 of panel `panel`; tile: rows of 32, or NULL. Between open and close every
+/* The operands of one tile, resolved: rows row … row + rows − 1, of 32 floats, of panel `panel`; tile: such rows, or NULL. Between open and close every
  * row is computed once, by dpr__chain_compute or by the strip with `call`. */
 enum { DPR__CHAIN_MOST = 64 }; /* memory operands, registers */
 typedef struct dpr__chain_tile {

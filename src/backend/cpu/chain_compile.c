@@ -163,6 +163,20 @@ static size_t take(dpr__chain *chain, size_t floats) {
     return at;
 }
 
+/* The space's own values that lie narrow make the chain's rows hold some of them each. */
+static void choose_fold(struct compiling *c) {
+    dpr__chain *chain = c->chain;
+    bool narrow = false;
+    for (uint32_t k = 0; k < chain->n_memory; k++)
+        narrow |= chain->memory[k].lies == DPR__FULL &&
+                  c->step->forms[chain->memory[k].value] == DPR__NARROW;
+    for (uint32_t o = 0; o < chain->n_outputs; o++)
+        narrow |= c->step->forms[chain->outputs[o].value] == DPR__NARROW;
+    chain->row_floats = dpr__form_row(narrow ? DPR__NARROW : DPR__PANELS, c->space);
+    chain->fold = DPR__PANEL / chain->row_floats;
+    chain->rows /= chain->fold;
+}
+
 /* In panels as soon as something lies in panels, or a tile comes so; flat otherwise. */
 static void choose_space(struct compiling *c) {
     dpr__chain *chain = c->chain;
@@ -173,12 +187,13 @@ static void choose_space(struct compiling *c) {
         chain->in_panels |= lies_in_panels(c, chain->outputs[o].value);
     chain->columns = dpr__columns(c->space);
     chain->rows = dpr__rows_of(c->space);
+    choose_fold(c);
     chain->entries = c->space->rank > 0 ? c->space->dim[0] : 1;
     chain->entry_elements = chain->entries == 0 ? 0 : chain->rows / chain->entries;
     chain->entry_elements *= chain->in_panels ? DPR__PANEL : chain->columns;
     for (uint32_t k = 0; k < chain->n_memory; k++) { /* in one row, a bias is both */
         dpr__memory *m = &chain->memory[k];
-        if (chain->in_panels && chain->rows == 1 && m->lies == DPR__FULL &&
+        if (chain->in_panels && chain->fold == 1 && chain->rows == 1 && m->lies == DPR__FULL &&
             !lies_in_panels(c, m->value))
             m->lies = DPR__ROW;
     }
@@ -195,14 +210,18 @@ static int twin_of(const struct compiling *c, uint32_t o) {
 
 static void place_scratch(struct compiling *c, int64_t tile_rows) {
     dpr__chain *chain = c->chain;
+    const dpr__form form = chain->fold > 1 ? DPR__NARROW : DPR__PANELS;
     size_t tile = chain->in_panels ? (size_t)tile_rows * DPR__PANEL : DPR__FLAT_TILE;
     chain->registers = take(chain, (size_t)chain->n * DPR__CHAIN_SPAN);
     for (uint32_t k = 0; k < chain->n_memory; k++) {
         dpr__memory *m = &chain->memory[k];
         bool across = m->lies == DPR__ROW || m->lies == DPR__COLUMN;
-        m->pattern = !chain->in_panels && across ? DPR__FULL : m->lies;
+        bool repeated = chain->fold > 1 && m->lies == DPR__COLUMN;
+        m->pattern = (!chain->in_panels && across) || repeated ? DPR__FULL : m->lies;
         m->form = c->step->forms[m->value];
-        m->staged = chain->in_panels ? m->lies == DPR__FULL && m->form != DPR__PANELS : across;
+        m->row_floats = dpr__form_row(m->form, c->space);
+        m->staged =
+            chain->in_panels ? (m->lies == DPR__FULL && m->form != form) || repeated : across;
         if (m->staged)
             m->stage = take(chain, tile);
         else if (m->pattern == DPR__ROW)
@@ -214,7 +233,8 @@ static void place_scratch(struct compiling *c, int64_t tile_rows) {
         dpr__output *output = &chain->outputs[o];
         output->form = c->step->forms[output->value];
         output->pairs_at = dpr__form_pairs_at(output->form, &node_of(c, output->value)->shape);
-        output->staged = chain->in_panels && output->form != DPR__PANELS;
+        output->row_floats = dpr__form_row(output->form, c->space);
+        output->staged = chain->in_panels && output->form != form;
         output->same_as = output->staged && dpr__form_is_half(output->form) ? twin_of(c, o) : -1;
         if (output->staged && output->same_as < 0)
             output->stage = take(chain, tile);

@@ -24,6 +24,7 @@ static float element(const dpr__factor *f, const float *memory, int64_t i, int64
     const uint16_t *halves = (const uint16_t *)(const void *)memory;
     switch (f->form) {
     case DPR__PLAIN:
+    case DPR__NARROW: /* maps only */
         break;
     case DPR__PANELS:
         return memory[(panel * f->rows + r) * DPR__PANEL + lane];

@@ -4,6 +4,10 @@
 #include "ir/shape.h"
 #include <string.h>
 
+static const dpr_shape *shape_of(const dpr__step *step, dpr_value value) {
+    return &dpr__node_of(step->graph, value)->shape;
+}
+
 /* Rows of the copy for so many rows of dst. */
 static int64_t copied_rows(const dpr__cpu_conv *conv, int64_t rows) {
     return (rows - 1) * conv->stride_h + (conv->kh - 1) * conv->dilation_h + 1;
@@ -14,11 +18,12 @@ size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows) {
 }
 
 /* Pixels of one row of src, `first` channel on, to pixels of dst that are `step` apart. */
-static void copy_pixels(const dpr__cpu_conv *conv, dpr__form form, const float *src, int64_t row,
-                        int64_t from, int64_t count, int64_t first, int64_t step, float *dst) {
+static void copy_pixels(const dpr__cpu_conv *conv, dpr__form form, int64_t src_step,
+                        const float *src, int64_t row, int64_t from, int64_t count, int64_t first,
+                        int64_t step, float *dst) {
     int64_t pixels = conv->n * conv->h * conv->w, at = row * conv->w + from, c = conv->channels;
     int64_t there = conv->c - first < c ? conv->c - first : c; /* the last block may be smaller */
-    if (form == DPR__PLAIN && step == 1 && there == conv->c) {
+    if (form != DPR__PANELS && step == 1 && there == conv->c && src_step == c) {
         memcpy(dst, src + at * c, (size_t)(count * c) * sizeof *dst);
         return;
     }
@@ -26,13 +31,15 @@ static void copy_pixels(const dpr__cpu_conv *conv, dpr__form form, const float *
         int64_t channel = first + done, lane = channel % DPR__PANEL;
         int64_t n = DPR__PANEL - lane < there - done ? DPR__PANEL - lane : there - done;
         const float *from_pixel =
-            form == DPR__PLAIN ? src + at * conv->c + channel
-                               : src + (channel / DPR__PANEL * pixels + at) * DPR__PANEL + lane;
-        int64_t src_step = form == DPR__PLAIN ? conv->c : DPR__PANEL;
+            form != DPR__PANELS ? src + at * src_step + channel
+                                : src + (channel / DPR__PANEL * pixels + at) * DPR__PANEL + lane;
         float *to = dst + done;
-        if (n == DPR__PANEL) /* a length that compilers know */
+        if (n == DPR__PANEL) /* lengths that compilers know */
             for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
                 memcpy(to, from_pixel, DPR__PANEL * sizeof *to);
+        else if (n == DPR__PANEL / 2)
+            for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
+                memcpy(to, from_pixel, DPR__PANEL / 2 * sizeof *to);
         else
             for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
                 memcpy(to, from_pixel, (size_t)n * sizeof *to);
@@ -54,6 +61,7 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
                         int64_t n, int64_t oh, int64_t rows, int64_t first, float *dst) {
     int64_t c = conv->channels, from, end;
     dpr__form form = step->forms[conv->src];
+    int64_t src_step = dpr__form_row(form, shape_of(step, conv->src));
     visible(conv->w, conv->spread_w, conv->pad_left, conv->width, &from, &end);
     int64_t left = from * conv->spread_w + conv->pad_left,
             seen = (end - from - 1) * conv->spread_w + 1;
@@ -68,8 +76,8 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
             memset(dst, 0, (size_t)conv->pitch * sizeof *dst);
         memset(dst, 0, (size_t)(left * c) * sizeof *dst);
         memset(dst + (left + seen) * c, 0, (size_t)(conv->pitch - (left + seen) * c) * sizeof *dst);
-        copy_pixels(conv, form, src, n * conv->h + y / conv->spread_h, from, end - from, first,
-                    conv->spread_w, dst + left * c);
+        copy_pixels(conv, form, src_step, src, n * conv->h + y / conv->spread_h, from, end - from,
+                    first, conv->spread_w, dst + left * c);
     }
 }
 
@@ -85,8 +93,17 @@ const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values 
     return copy;
 }
 
-static const dpr_shape *shape_of(const dpr__step *step, dpr_value value) {
-    return &dpr__node_of(step->graph, value)->shape;
+enum { VECTOR = 16 }; /* floats of the widest */
+
+void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain) {
+    conv->row_floats = chain->row_floats < VECTOR ? VECTOR : chain->row_floats;
+}
+
+void dpr__cpu_conv_pack(const dpr__cpu_conv *conv, const dpr__chain *chain, float *tile,
+                        int64_t pixels) {
+    int64_t row = chain->row_floats;
+    for (int64_t i = 1; row < conv->row_floats && i < pixels; i++)
+        memcpy(tile + i * row, tile + i * conv->row_floats, (size_t)row * sizeof *tile);
 }
 
 /* A data gradient with turned filters is a convolution of diff_dst with stride − 1 zeros between its pixels. */

@@ -9,6 +9,7 @@
 
 enum {
     TILE_PIXELS = 128, /* of the result: 16 KB of sums for 32 channels */
+    EVEN = 4,          /* pixels: of the narrowest maps 32 floats */
 };
 
 /* One row of the result, 32 channels. Dilated filters are a run of k for each of their columns. */
@@ -26,7 +27,7 @@ static void multiply_row(const dpr__row *row, const float *copy, const float *fi
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
                            .k = run,
                            .c = dst,
-                           .c_stride = DPR__PANEL};
+                           .c_stride = conv->row_floats};
     for (int64_t kw = 0; kw < (whole ? 1 : conv->kw); kw++) {
         call.a = copy + kw * conv->dilation_w * conv->c;
         call.b = filters + kw * conv->c * DPR__PANEL;
@@ -85,8 +86,8 @@ static void multiply_spread_row(const dpr__row *row, const struct window *w, con
                                .m = dpr__ceil_divide(conv->ow - ow, conv->spread_w),
                                .columns = left < DPR__PANEL ? left : DPR__PANEL,
                                .k = conv->c,
-                               .c = dst + ow * DPR__PANEL,
-                               .c_stride = conv->spread_w * DPR__PANEL};
+                               .c = dst + ow * conv->row_floats,
+                               .c_stride = conv->spread_w * conv->row_floats};
         if (n_kh == 0 || first >= conv->kw) { /* zeros: a sum over nothing */
             call.a = copy, call.b = filters, call.k = 0;
             row->tile->multiply(&call);
@@ -129,12 +130,14 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
             for (int64_t r = 0; r < rows; r++)
                 if (spread)
                     multiply_spread_row(row, &w, copy, filters, panel, oh + r,
-                                        tile + r * conv->ow * DPR__PANEL);
+                                        tile + r * conv->ow * conv->row_floats);
                 else
                     multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
-                                 tile + r * conv->ow * DPR__PANEL);
-            dpr__chain_run(&row->chain, values, scratch, tile, (n * conv->oh + oh) * conv->ow,
-                           rows * conv->ow, panel);
+                                 tile + r * conv->ow * conv->row_floats);
+            dpr__cpu_conv_pack(conv, &row->chain, tile, rows * conv->ow);
+            dpr__chain_run(&row->chain, values, scratch, tile,
+                           (n * conv->oh + oh) * conv->ow / row->chain.fold,
+                           rows * conv->ow / row->chain.fold, panel);
         }
     }
 }
@@ -153,13 +156,17 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
     conv->tile_h = TILE_PIXELS / (conv->ow > 0 ? conv->ow : 1);
-    conv->tile_h = conv->tile_h < 1 ? 1 : conv->tile_h > conv->oh ? conv->oh : conv->tile_h;
+    conv->tile_h = conv->tile_h < 1 ? 1 : conv->tile_h;
+    while (conv->tile_h * conv->ow % EVEN != 0)
+        conv->tile_h++;
+    conv->tile_h = conv->tile_h > conv->oh ? conv->oh : conv->tile_h;
     int64_t pixels = conv->tile_h * conv->ow;
     row->chunk = DPR__PANEL;
     const dpr__kernel *kernel =
         dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa);
     row->tile = kernel->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
+    dpr__cpu_conv_set_rows(conv, &row->chain);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->n_tiles = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);

@@ -30,7 +30,9 @@ typedef struct dpr__cpu_conv {
     int64_t spread_h, spread_w; /* spread − 1 zeros stand between the rows, and columns, of src */
     /* the copy of some rows of src in scratch: pixels of `channels`, rows of `width` pixels */
     int64_t channels, width, pitch;
-    int64_t tile_h;             /* rows of dst in a tile */
+    int64_t tile_h; /* rows of dst in a tile */
+    int64_t
+        row_floats; /* of the result's pixels in the tile, before they are packed (dpr__cpu_conv_pack) */
     size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
     int64_t chunks;             /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
@@ -144,6 +146,10 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
 /* The filters of 32 channels, `rows` rows of 32: where they lie, or copied. */
 const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
                                    int64_t rows, int64_t panel, float *copy);
+/* Products write whole vectors: sets how far a tile's pixels lie apart for them. Then they are packed as the chain reads them. */
+void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain);
+void dpr__cpu_conv_pack(const dpr__cpu_conv *conv, const dpr__chain *chain, float *tile,
+                        int64_t pixels);
 /* Floats of such a copy. */
 size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows);
 

@@ -32,13 +32,17 @@ static float *partial_of(const dpr__row *row, int64_t chunk, int64_t panel, int6
 }
 
 /* 32 channels of `count` pixels of diff_dst: where they lie, or copied. */
-static const float *diff_pixels(const dpr__cpu_conv *conv, dpr__form form, const float *diff,
-                                int64_t pixel, int64_t count, int64_t panel, float *stage) {
+static const float *diff_pixels(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
+                                int64_t count, int64_t panel, float *stage) {
+    const dpr__step *step = values->step;
+    const dpr__form form = step->forms[conv->dst];
+    const float *diff = values->memory[conv->dst];
+    int64_t row = dpr__form_row(form, &dpr__node_of(step->graph, conv->dst)->shape);
     if (form == DPR__PANELS)
         return diff + (panel * conv->n * conv->oh * conv->ow + pixel) * DPR__PANEL;
     int64_t left = conv->oc - panel * DPR__PANEL, n = left < DPR__PANEL ? left : DPR__PANEL;
     for (int64_t i = 0; i < count; i++)
-        memcpy(stage + i * DPR__PANEL, diff + (pixel + i) * conv->oc + panel * DPR__PANEL,
+        memcpy(stage + i * DPR__PANEL, diff + (pixel + i) * row + panel * DPR__PANEL,
                (size_t)n * sizeof *stage);
     return stage;
 }
@@ -92,8 +96,7 @@ static void sum_image(const dpr__row *row, const dpr__values *values, float *scr
                            strip->first, copy);
         for (int64_t panel = 0; panel < panels_of(conv); panel++)
             multiply_panel(row, strip,
-                           diff_pixels(conv, step->forms[conv->dst], values->memory[conv->dst],
-                                       (strip->n * conv->oh + strip->oh) * conv->ow,
+                           diff_pixels(conv, values, (strip->n * conv->oh + strip->oh) * conv->ow,
                                        strip->rows * conv->ow, panel, stage),
                            panel);
     }
@@ -178,7 +181,7 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
     row->scratch_floats = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
-    if (step->forms[conv->dst] == DPR__PLAIN)
+    if (step->forms[conv->dst] != DPR__PANELS)
         row->scratch_floats += (size_t)(conv->tile_h * conv->ow * DPR__PANEL);
     return DPR_OK;
 }

@@ -36,7 +36,8 @@ static int64_t lanes_from(int64_t channels, int64_t channel) {
 
 /* How many lanes of a piece may be read and written. */
 static int64_t lanes_of(const dpr__tensor *map, int64_t channel) {
-    return map->form == DPR__PANELS ? DPR__PANEL : lanes_from(dpr__columns(&map->shape), channel);
+    return map->form == DPR__PLAIN ? lanes_from(dpr__columns(&map->shape), channel)
+                                   : dpr__form_row(map->form, &map->shape);
 }
 
 /* The lanes that two maps have in common. */

@@ -1,5 +1,5 @@
-/* A tensor as rows and columns for row kernels, plain or in panels: the row's columns c … c + 31 are consecutive in
- * both, for c a multiple of 32. */
+/* A tensor as rows and columns for row kernels, in any form of floats: the row's columns c … c + 31 are consecutive, for c a
+ * multiple of 32. */
 #ifndef DPR_BACKEND_CPU_MATRIX_H
 #define DPR_BACKEND_CPU_MATRIX_H
 
@@ -17,7 +17,8 @@ static inline struct matrix matrix_of(const dpr__tensor *tensor) {
     if (tensor->form == DPR__PANELS)
         return (struct matrix){tensor->data, true, columns, DPR__PANEL,
                                DPR__PANEL * dpr__rows_of(&tensor->shape)};
-    return (struct matrix){tensor->data, false, columns, columns, DPR__PANEL};
+    return (struct matrix){tensor->data, false, columns,
+                           dpr__form_row(tensor->form, &tensor->shape), DPR__PANEL};
 }
 
 static inline float *piece_of(const struct matrix *m, int64_t row, int64_t column) {

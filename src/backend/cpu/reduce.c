@@ -50,6 +50,17 @@ static void join_squares(float *mean, float *squares, int64_t n, const float *pa
     }
 }
 
+/* Of n rows that hold some rows of a narrow map each: those are joined, halves by halves. */
+static void join_lanes(const dpr__chain *chain, float *total, float *squares, int64_t n,
+                       bool is_squares) {
+    for (int64_t half = DPR__PANEL / 2; half >= chain->row_floats; half /= 2, n *= 2)
+        for (int64_t j = 0; j < half; j++) {
+            float off = total[j + half] - total[j];
+            squares[j] += squares[j + half] + off * off * 0.5F * (float)n;
+            total[j] += is_squares ? off * 0.5F : total[j + half];
+        }
+}
+
 /* Adds the parts of 32 columns, and puts the result where it belongs. */
 static void combine(const dpr__row *row, const dpr__values *values, int64_t panel, uint32_t k) {
     const dpr__chain *chain = &row->chain;
@@ -68,6 +79,7 @@ static void combine(const dpr__row *row, const dpr__values *values, int64_t pane
             total[j] += part[j];
         n += more;
     }
+    join_lanes(chain, total, squares, n, sum->squares);
     int64_t left = chain->columns - panel * DPR__PANEL;
     memcpy((float *)values->memory[sum->value] + panel * DPR__PANEL, sum->squares ? squares : total,
            (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *total);

@@ -195,7 +195,7 @@ static void sum_last(const dpr__call *call, int64_t first, int64_t last) {
             dst[i] = sum_of_row(x.data + i * x.columns, x.columns);
         return;
     }
-    x.row = x.in_panels ? x.row : x.columns;
+    x.row = call->src[0].form == DPR__PLAIN ? x.columns : x.row;
     for (int64_t row = first; row < last; row += LANES) {
         int64_t rows = last - row < LANES ? last - row : LANES;
         float sum[LANES] = {0};
@@ -303,7 +303,7 @@ static int64_t draw_units(const dpr__call *call) {
 INLINE void put_units(const dpr__tensor *dst, int64_t at, int64_t n, const float *units) {
     struct matrix m = matrix_of(dst);
     int64_t row = at / m.columns, column = at % m.columns;
-    if (!m.in_panels) {
+    if (dst->form == DPR__PLAIN) {
         memcpy(m.data + at, units, (size_t)n * sizeof *units);
         return;
     }

@@ -103,6 +103,7 @@ struct map {
     const float *data;
     dpr__form form;
     int64_t n, h, w, channels;
+    int64_t pixel;       /* floats from one to the next */
     int64_t first, last; /* channels that are transformed: first, a multiple of 32, to last − 1 */
     int side;            /* of the points that are read around a tile, from `pad` before it on */
     int64_t pad_top, pad_left;
@@ -111,7 +112,7 @@ struct map {
 static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
                       const struct map *map, const dpr__winograd_unit *unit, float *dst) {
     int64_t across = tiles_across(conv), most = dpr__cpu_winograd_tiles(conv);
-    bool plain = map->form == DPR__PLAIN;
+    bool panels = map->form == DPR__PANELS;
     float copy[PLANES][DPR__PANEL];
     dpr__points src, planes = {.plane = dpr__cpu_winograd_plane(conv, map->last - map->first)};
     for (int64_t c = map->first; c < map->last; c += DPR__PANEL)
@@ -119,15 +120,19 @@ static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
             int64_t image = unit->image + t / across / unit->rows, pixels = map->h * map->w;
             int64_t y = (unit->down + t / across % unit->rows) * TILE, x = t % across * TILE;
             const float *from =
-                plain ? map->data + image * pixels * map->channels + c
-                      : map->data + (c / DPR__PANEL * map->n + image) * pixels * DPR__PANEL;
-            set_points((float *)(uintptr_t)from, plain ? map->channels : DPR__PANEL, map->h, map->w,
-                       y - map->pad_top, x - map->pad_left, map->side, nothing, &src);
-            if (plain && map->channels - c < DPR__PANEL)
+                panels ? map->data + (c / DPR__PANEL * map->n + image) * pixels * DPR__PANEL
+                       : map->data + image * pixels * map->pixel + c;
+            set_points((float *)(uintptr_t)from, map->pixel, map->h, map->w, y - map->pad_top,
+                       x - map->pad_left, map->side, nothing, &src);
+            if (!panels && map->pixel - c < lanes_of(map->channels - c))
                 copy_points(&src, map->side * map->side, map->channels - c, copy);
             planes.at[0] = dst + ((c - map->first) * most + t * DPR__PANEL);
             step(&src, &planes, lanes_of(map->channels - c));
         }
+}
+
+static int64_t row_floats(const dpr__step *step, dpr_value value) {
+    return dpr__form_row(step->forms[value], &dpr__node_of(step->graph, value)->shape);
 }
 
 void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
@@ -139,6 +144,7 @@ void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
                             .h = conv->h,
                             .w = conv->w,
                             .channels = conv->c,
+                            .pixel = row_floats(values->step, conv->src),
                             .last = conv->c,
                             .side = 6,
                             .pad_top = conv->pad_top,
@@ -155,6 +161,7 @@ void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int6
                             .h = conv->oh,
                             .w = conv->ow,
                             .channels = conv->oc,
+                            .pixel = row_floats(values->step, conv->dst),
                             .first = first,
                             .last = last,
                             .side = TILE};
@@ -172,8 +179,8 @@ void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int6
     for (int64_t t = 0; t < unit->tiles; t++) {
         int64_t image = t / across / unit->rows;
         int64_t y = (unit->down + t / across % unit->rows) * TILE - top, x = t % across * TILE;
-        set_points(pixels + image * high * conv->ow * DPR__PANEL, DPR__PANEL, high, conv->ow, y, x,
-                   TILE, outside, &dst);
+        set_points(pixels + image * high * conv->ow * conv->row_floats, conv->row_floats, high,
+                   conv->ow, y, x, TILE, outside, &dst);
         planes.at[0] = (float *)(uintptr_t)products + t * DPR__PANEL;
         row->winograd->products(&planes, &dst, lanes_of(left));
     }
@@ -217,10 +224,13 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
                      unit.tiles, panel, products);
             if (row->bare) /* the result is what the chain would copy */
                 pixels = (float *)values->memory[chain->outputs[0].value] +
-                         (panel * chain->rows + unit.pixel) * DPR__PANEL;
+                         panel * chain->rows * DPR__PANEL + unit.pixel * conv->row_floats;
             dpr__cpu_winograd_products(row, products, panel, &unit, pixels);
-            if (!row->bare)
-                dpr__chain_run(chain, values, scratch, pixels, unit.pixel, unit.pixels, panel);
+            if (row->bare)
+                continue;
+            dpr__cpu_conv_pack(conv, chain, pixels, unit.pixels);
+            dpr__chain_run(chain, values, scratch, pixels, unit.pixel / chain->fold,
+                           unit.pixels / chain->fold, panel);
         }
     }
 }
@@ -240,9 +250,10 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     row->tile = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)->run.tile;
     DPR_TRY(
         dpr__chain_compile(&plan->arena, step, group, value, most.pixels, &row->chain, supported));
+    dpr__cpu_conv_set_rows(conv, &row->chain);
     row->run = run;
-    row->bare =
-        row->chain.n == 0 && row->chain.n_outputs == 1 && row->chain.outputs[0].form == DPR__PANELS;
+    row->bare = row->chain.n == 0 && row->chain.n_outputs == 1 && !row->chain.outputs[0].staged &&
+                row->chain.row_floats == conv->row_floats;
     row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
     row->flops = row->chain.flops +
                  18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
