@@ -155,7 +155,7 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[4], dpr__call *
     src[0] = (dpr__tensor){kernel->dtype, space, takes_halves ? (void *)halves : a,
                            takes_halves ? DPR__HALF_ROWS : DPR__PLAIN};
     src[1] = (dpr__tensor){DPR_F32, space, b, DPR__PLAIN};
-    *call = (dpr__call){NULL, src, {DPR_F32, space, c, DPR__PLAIN}};
+    *call = (dpr__call){NULL, src, {DPR_F32, space, c, DPR__PLAIN}, NULL};
     switch (kernel->op) {
     case DPR__OP_sum:
         call->param = &last;

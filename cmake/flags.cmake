@@ -63,7 +63,7 @@ function(deeper_isa_flags list)
         endif()
         if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
             # What the compiler makes vectors of; the others are vectors already.
-            if(source MATCHES "/(maps|span|rows)_" AND NOT source MATCHES "rows_avx2")
+            if(source MATCHES "/(maps|windows|span|rows)_" AND NOT source MATCHES "rows_avx2")
                 list(APPEND isa "$<$<CONFIG:Release>:-O3>")
             endif()
             set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa}")

@@ -115,7 +115,7 @@ static void fill_shadow(dpr__values *values, dpr_value leaf) {
     tensor.form = DPR__PLAIN; /* lanes past the end may be rounded, too */
     tensor.shape =
         dpr_shape_of((int64_t)(dpr__value_bytes(step, leaf) / dpr__element_bytes(step, leaf)));
-    dpr__op_round_bf16.reference(&(dpr__call){NULL, &tensor, tensor});
+    dpr__op_round_bf16.reference(&(dpr__call){NULL, &tensor, tensor, NULL});
 }
 
 static uint64_t slot_version(const dpr__values *values, dpr_value leaf) {

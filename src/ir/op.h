@@ -65,6 +65,8 @@ typedef struct dpr__call {
     const void *param;
     const dpr__tensor *src;
     dpr__tensor dst;
+    /* A row kernel of two nodes, window_argmax and window_take: what the second makes; dst has no data where nobody else reads it. */
+    const dpr__tensor *second;
 } dpr__call;
 
 typedef enum dpr__field_type {

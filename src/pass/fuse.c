@@ -1,10 +1,12 @@
 /* fuse: covers the graph with groups; makes no new ops. An elementwise node joins the group of its
  * reader or its source where both run over one iteration space and no value would have to leave the group
  * and come back. One contraction, or one gather, a group. Cheap nodes are thus computed where they are used.
- * Sums over all of a map but its channels end the groups that they read, so that a map is read once for all of them. */
+ * Sums over all of a map but its channels end the groups that they read, so that a map is read once for all of them. What is largest in a
+ * window is taken as it is found. */
 #include "base/context.h"
 #include "ir/shape.h"
 #include "pass/step.h"
+#include <string.h>
 
 enum { MAX_MEMBERS = 24 }; /* each may take a register of the pointwise kernels' scratch */
 
@@ -227,6 +229,23 @@ static void merge_ends(struct fusion *fusion) {
         }
 }
 
+/* window_take of the map in which window_argmax found its indices. */
+static void merge_maxima(struct fusion *fusion) {
+    const dpr_graph *graph = fusion->graph;
+    for (dpr_value v = 1; v < graph->n_nodes; v++) {
+        const dpr__node *take = &graph->nodes[v];
+        if (take->op != DPR__OP_window_take)
+            continue;
+        dpr_value index = dpr__source(graph, v, 1);
+        const dpr__node *argmax = dpr__node_of(graph, index);
+        if (argmax->op == DPR__OP_window_argmax &&
+            dpr__source(graph, index, 0) == dpr__source(graph, v, 0) &&
+            memcmp(argmax->param, take->param, sizeof(dpr__window_param)) == 0 &&
+            fusion->at[index].size == 1)
+            merge(fusion, v, index);
+    }
+}
+
 dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space) {
     if (dpr__shape_count(operand) == 1)
         return dpr__shape_count(space) == 1 ? DPR__FULL : DPR__SCALAR;
@@ -307,6 +326,7 @@ dpr_status dpr__fuse(dpr__step *step) {
         if (fusion.merges) {
             merge_all(&fusion);
             merge_ends(&fusion);
+            merge_maxima(&fusion);
         }
         status = emit(step, &fusion);
     }

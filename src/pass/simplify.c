@@ -68,7 +68,7 @@ static bool fold(dpr_graph *graph, dpr_value value, double *out) {
         src[i] = (dpr__tensor){DPR_F64, dpr_scalar_shape(), &element[i], DPR__PLAIN};
     }
     dpr__ops[node->op]->reference(
-        &(dpr__call){node->param, src, {DPR_F32, dpr_scalar_shape(), &result, DPR__PLAIN}});
+        &(dpr__call){node->param, src, {DPR_F32, dpr_scalar_shape(), &result, DPR__PLAIN}, NULL});
     *out = (double)result;
     return true;
 }

@@ -275,9 +275,10 @@ dpr_status dpr_data_augment(const dpr_data *data, const char *augment, uint64_t 
         {DPR_I32, dpr_shape_of((int64_t)n), (void *)(uintptr_t)index, DPR__PLAIN},
         {DPR_U64, none, &seed, DPR__PLAIN},
         {DPR_U64, none, &before, DPR__PLAIN}};
-    dpr__ops[DPR__OP_augment]->reference(&(dpr__call){
-        &param,
-        src,
-        {DPR_U8, dpr_shape_of((int64_t)n, dim[0], dim[1], dim[2]), pixels, DPR__PLAIN}});
+    dpr__ops[DPR__OP_augment]->reference(
+        &(dpr__call){&param,
+                     src,
+                     {DPR_U8, dpr_shape_of((int64_t)n, dim[0], dim[1], dim[2]), pixels, DPR__PLAIN},
+                     NULL});
     return DPR_OK;
 }

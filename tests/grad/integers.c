@@ -70,8 +70,11 @@ static void shuffled_orders_are_permutations(void) {
         int seen[N] = {0};
         for (int32_t batch = 0; batch < BATCHES; batch++) {
             dpr__tensor src[3] = {COUNTER(7), COUNTER(epoch), INTEGER(batch)};
-            dpr__ops[DPR__OP_order]->reference(&(dpr__call){
-                &param, src, {DPR_I32, dpr_shape_of(B), &place[epoch][batch * B], DPR__PLAIN}});
+            dpr__ops[DPR__OP_order]->reference(
+                &(dpr__call){&param,
+                             src,
+                             {DPR_I32, dpr_shape_of(B), &place[epoch][batch * B], DPR__PLAIN},
+                             NULL});
         }
         for (int i = 0; i < N; i++) {
             assert_in_range(place[epoch][i], 0, N - 1);
@@ -134,7 +137,7 @@ static void draw(uint64_t seed, uint64_t tick, int64_t ordinal, int64_t n, doubl
     const dpr__draw_param param = {ordinal, dpr_shape_of(n)};
     dpr__tensor src[2] = {COUNTER(seed), COUNTER(tick)};
     dpr__ops[DPR__OP_draw]->reference(
-        &(dpr__call){&param, src, {DPR_F64, dpr_shape_of(n), out, DPR__PLAIN}});
+        &(dpr__call){&param, src, {DPR_F64, dpr_shape_of(n), out, DPR__PLAIN}, NULL});
 }
 
 /* The definition, written a second time: ops/draw.h. */

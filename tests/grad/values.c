@@ -81,7 +81,7 @@ static void run(dpr__op_id op, const void *param, uint32_t n_src, const dpr__ten
     for (uint32_t i = 0; i < n_src; i++)
         copies[i] = guarded(&src[i], narrow);
     memset(dst.data, 0x5A, (size_t)dpr__shape_count(&dst.shape) * dpr__dtype_bytes(dst.dtype));
-    dpr__ops[op]->reference(&(dpr__call){param, copies, dst});
+    dpr__ops[op]->reference(&(dpr__call){param, copies, dst, NULL});
     compare(op, &dst, want);
     release(op, &dst);
     for (uint32_t i = 0; i < n_src; i++)

@@ -41,7 +41,7 @@ static void test_product(int64_t m, int64_t n, int64_t k) {
     dpr__form_copy(b_half, DPR__HALF_PAIRS, b, DPR__PLAIN, &b_shape, 4);
     dpr__matmul_param param = {0};
     dpr__tensor src[2] = {{DPR_F32, a_shape, a, DPR__PLAIN}, {DPR_F32, b_shape, b, DPR__PLAIN}};
-    dpr__op_matmul.reference(&(dpr__call){&param, src, {DPR_F32, c_shape, want, DPR__PLAIN}});
+    dpr__op_matmul.reference(&(dpr__call){&param, src, {DPR_F32, c_shape, want, DPR__PLAIN}, NULL});
     n_strips = 0;
     dpr__tile_call call = {.a = (const float *)(const void *)a_half,
                            .a_chunk = m * CHUNK,

@@ -36,7 +36,8 @@ static void test_span(const dpr__kernel *kernel, int64_t n, int64_t offset, bool
     dpr_shape shape = dpr_shape_of(n);
     dpr__tensor src[2] = {{kernel->dtype, shape, first, DPR__PLAIN},
                           {DPR_F32, shape, b + offset, DPR__PLAIN}};
-    dpr__ops[kernel->op]->reference(&(dpr__call){param, src, {DPR_F32, shape, want, DPR__PLAIN}});
+    dpr__ops[kernel->op]->reference(
+        &(dpr__call){param, src, {DPR_F32, shape, want, DPR__PLAIN}, NULL});
     set_guarded(got, n);
     float *dst = got + GUARD;
     const void *from = first;
@@ -114,7 +115,7 @@ static void test_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int64_t k
     dpr__tensor src[2] = {{DPR_F32, dpr_shape_of(m, k), a, DPR__PLAIN},
                           {DPR_F32, dpr_shape_of(k, n), b, DPR__PLAIN}};
     dpr__op_matmul.reference(
-        &(dpr__call){&param, src, {DPR_F32, dpr_shape_of(m, n), want, DPR__PLAIN}});
+        &(dpr__call){&param, src, {DPR_F32, dpr_shape_of(m, n), want, DPR__PLAIN}, NULL});
     dpr__tile_call call = {
         .b = b_panel + 1, .m = m, .columns = n, .k = k, .c = got + GUARD, .c_stride = DPR__PANEL};
     float *operand = tile_operand(a, m, k, way, &call);
@@ -164,7 +165,7 @@ static void test_half_tile(const dpr__kernel *kernel, int64_t m, int64_t n, int6
     dpr__form_copy(b, DPR__PLAIN, b_half + 4, DPR__HALF_PAIRS, &b_shape, 4);
     dpr__matmul_param param = {.transpose_a = by_columns};
     dpr__tensor src[2] = {{DPR_F32, a_shape, a, DPR__PLAIN}, {DPR_F32, b_shape, b, DPR__PLAIN}};
-    dpr__op_matmul.reference(&(dpr__call){&param, src, {DPR_F32, c_shape, want, DPR__PLAIN}});
+    dpr__op_matmul.reference(&(dpr__call){&param, src, {DPR_F32, c_shape, want, DPR__PLAIN}, NULL});
     set_guarded(got, m * DPR__PANEL);
     kernel->run.tile->multiply(
         &(dpr__tile_call){.a = (const float *)(const void *)(a_half + 4),
@@ -586,7 +587,8 @@ static void a_wrong_kernel_is_seen(void **state) {
     fill(x, 32, 8);
     broken(NULL, x, NULL, got, 32);
     dpr__tensor src = {DPR_F32, dpr_shape_of(32), x, DPR__PLAIN};
-    dpr__op_relu.reference(&(dpr__call){NULL, &src, {DPR_F32, dpr_shape_of(32), want, DPR__PLAIN}});
+    dpr__op_relu.reference(
+        &(dpr__call){NULL, &src, {DPR_F32, dpr_shape_of(32), want, DPR__PLAIN}, NULL});
     int differing = 0;
     for (int i = 0; i < 32; i++)
         differing += !(fabsf(got[i] - want[i]) <= 2e-6F * (fabsf(want[i]) + 1e-3F));

@@ -96,7 +96,7 @@ static bool make_case(const dpr__kernel *kernel, int64_t rows, int64_t columns, 
     dpr_dtype dtype = kernel->dtype;
     *c = (struct rows_case){
         .src = {{dtype, space, pool, DPR__PLAIN}, {DPR_F32, space, other, DPR__PLAIN}}};
-    c->call = (dpr__call){NULL, c->src, {DPR_F32, space, NULL, DPR__PLAIN}};
+    c->call = (dpr__call){NULL, c->src, {DPR_F32, space, NULL, DPR__PLAIN}, NULL};
     switch (kernel->op) {
     case DPR__OP_softmax_cross_entropy:
         c->call.dst.shape = dpr_shape_of(rows);

@@ -370,9 +370,9 @@ static void mix_of(const dpr__augment_param *param, uint64_t epoch, int32_t imag
                                 {DPR_U64, none, &seed, DPR__PLAIN},
                                 {DPR_U64, none, &epoch, DPR__PLAIN}};
     dpr__ops[DPR__OP_mix_partner]->reference(
-        &(dpr__call){param, src, {DPR_I32, one, partner, DPR__PLAIN}});
+        &(dpr__call){param, src, {DPR_I32, one, partner, DPR__PLAIN}, NULL});
     dpr__ops[DPR__OP_mix_share]->reference(
-        &(dpr__call){param, src, {DPR_F32, one, share, DPR__PLAIN}});
+        &(dpr__call){param, src, {DPR_F32, one, share, DPR__PLAIN}, NULL});
 }
 
 /* Images and what the labels are told agree: with mixup in every pixel, with cutmix in the number of them. */

@@ -1,4 +1,4 @@
-/* Groups of one node: a row kernel where one accepts it, else the op's reference kernel. Kernels that take no panels are given
+/* Groups of one node, or of two that one kernel makes: a row kernel where one accepts it, else the op's reference kernel. Kernels that take no panels are given
  * row-major copies, and their result is put back; the plan's bytes count that. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
@@ -38,10 +38,16 @@ static void run_reference(const dpr__row *row, const dpr__values *values, float 
     if (dst.form != DPR__PLAIN)
         dst.data = plain;
     dst.form = DPR__PLAIN;
-    row->op->reference(&(dpr__call){row->call.param, src, dst});
+    row->op->reference(&(dpr__call){.param = row->call.param, .src = src, .dst = dst});
     if (row->call.dst.form != DPR__PLAIN)
         dpr__form_copy(row->call.dst.data, row->call.dst.form, plain, DPR__PLAIN, &dst.shape,
                        dpr__dtype_bytes(dst.dtype));
+}
+
+/* The second node of a group, which its kernel makes as well; 0: there is none. */
+static dpr_value second_of(const dpr__step *step, uint32_t group) {
+    const dpr__group *g = &step->groups[group];
+    return g->n > 1 ? step->members[g->first + 1] : 0;
 }
 
 static dpr_status set_call(dpr__cpu_plan *plan, dpr__row *row) {
@@ -57,8 +63,18 @@ static dpr_status set_call(dpr__cpu_plan *plan, dpr__row *row) {
         bool pool = (node->op == DPR__OP_gather || node->op == DPR__OP_augment) && i == 0;
         row->bytes += dpr__value_bytes(step, pool ? row->node : value);
     }
-    row->call = (dpr__call){node->param, src, dpr__values_tensor(&plan->values, row->node)};
+    row->call = (dpr__call){
+        .param = node->param, .src = src, .dst = dpr__values_tensor(&plan->values, row->node)};
     row->bytes += dpr__value_bytes(step, row->node);
+    dpr_value second = second_of(step, row->group);
+    if (second != 0) {
+        dpr__tensor *taken = dpr__arena_allocate(&plan->arena, sizeof *taken);
+        if (taken == NULL)
+            return DPR_E_MEMORY;
+        *taken = dpr__values_tensor(&plan->values, second);
+        row->call.second = taken;
+        row->bytes += dpr__value_bytes(step, second);
+    }
     row->flops = (uint64_t)dpr__shape_count(&node->shape);
     return DPR_OK;
 }
@@ -69,6 +85,9 @@ void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row) {
     for (uint32_t s = 0; s < graph->nodes[row->node].n_src; s++)
         src[s].data = plan->values.memory[dpr__source(graph, row->node, s)];
     row->call.dst.data = plan->values.memory[row->node];
+    if (row->call.second != NULL)
+        ((dpr__tensor *)(uintptr_t)row->call.second)->data =
+            plan->values.memory[second_of(plan->values.step, row->group)];
 }
 
 /* The reference kernel, and room for plain copies. */

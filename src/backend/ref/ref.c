@@ -38,7 +38,7 @@ static bool run_node(const dpr__values *values, dpr_value value) {
                                                 : (double)*(float *)src[0].data);
     if (values->memory[value] != NULL)
         dpr__ops[node->op]->reference(
-            &(dpr__call){node->param, src, dpr__values_tensor(values, value)});
+            &(dpr__call){node->param, src, dpr__values_tensor(values, value), NULL});
     return true;
 }
 
