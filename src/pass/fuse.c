@@ -8,7 +8,7 @@
 #include "pass/step.h"
 #include <string.h>
 
-enum { MAX_MEMBERS = 24 }; /* each may take a register of the pointwise kernels' scratch */
+enum { MAX_MEMBERS = 48 }; /* each may take a register of the pointwise kernels' scratch */
 
 /* Groups are circular lists; what is known of one stands at its representative. */
 struct fusion {

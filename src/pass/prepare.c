@@ -2,7 +2,8 @@
  * - A convolution's data gradient reads its filters turned (ops/turn_filters.c). They are turned once a step, as a node that the plan shows, and
  *   not in every tile. What has groups stays as it is.
  * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too.
- * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers: less than storing and reading it.
+ * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers, and what is made of that in turn: less
+ *   than storing and reading it.
  * - An operand that repeats along the middle of a map is repeated by a node: chains read whole maps, rows, columns and numbers. */
 #include "base/context.h"
 #include "ir/shape.h"
@@ -10,28 +11,37 @@
 
 static bool is_cheap(const dpr_graph *graph, dpr_value value) {
     const dpr__node *node = dpr__node_of(graph, value);
-    if ((node->op != DPR__OP_add && node->op != DPR__OP_multiply) || node->shape.rank < 3)
-        return false;
     uint32_t maps = 0;
-    for (uint32_t i = 0; i < 2; i++) {
+    if (node->op != DPR__OP_add && node->op != DPR__OP_multiply && node->op != DPR__OP_scale)
+        return false;
+    for (uint32_t i = 0; i < node->n_src; i++) {
         dpr__pattern pattern = dpr__pattern_of(
             &dpr__node_of(graph, dpr__source(graph, value, i))->shape, &node->shape);
         maps += pattern == DPR__FULL;
         if (pattern == DPR__NO_PATTERN)
             return false;
     }
-    return maps == 1;
+    return maps == 1 && node->shape.rank > 2;
+}
+
+/* A copy of what is cheap, and of what is cheap of that it is made of; else the new node. */
+static dpr_value copy_of(dpr__rewrite *rewrite, dpr_value old) {
+    const dpr__node *node = dpr__node_of(rewrite->from, old);
+    dpr_value src[2] = {0};
+    if (!is_cheap(rewrite->from, old))
+        return rewrite->map[old];
+    for (uint32_t i = 0; i < node->n_src; i++)
+        src[i] = copy_of(rewrite, dpr__source(rewrite->from, old, i));
+    dpr_graph_scope(rewrite->to, node->name);
+    return dpr__node_add(rewrite->to, node->op, src, node->n_src, node->param);
 }
 
 /* The new node for source i of an old one: a copy of its own of what is cheap. */
 static dpr_value source_for(dpr__rewrite *rewrite, dpr_value old, uint32_t i) {
     dpr_value src = dpr__source(rewrite->from, old, i);
-    if (!is_cheap(rewrite->from, src) ||
-        dpr__has_trait(dpr__node_of(rewrite->from, old)->op, DPR__EFFECT))
+    if (dpr__has_trait(dpr__node_of(rewrite->from, old)->op, DPR__EFFECT))
         return rewrite->map[src];
-    const dpr__node *node = dpr__node_of(rewrite->from, src);
-    dpr_graph_scope(rewrite->to, node->name);
-    dpr_value copy = dpr__copy_node(rewrite, src, node->param);
+    dpr_value copy = copy_of(rewrite, src);
     dpr_graph_scope(rewrite->to, dpr__node_of(rewrite->from, old)->name);
     return copy;
 }

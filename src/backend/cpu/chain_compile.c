@@ -110,12 +110,37 @@ static dpr__span_kernel *span_kernel(const struct compiling *c, const dpr__node 
     return kernel != NULL ? kernel->run.span : NULL;
 }
 
+static bool is_same(dpr__operand a, dpr__operand b) {
+    return a.is_register == b.is_register && a.index == b.index;
+}
+
+/* Cheap nodes have copies for each reader (pass/prepare.c), some of which meet here: a number that the chain has made is not made again. */
+static bool is_made(struct compiling *c, uint32_t member, const dpr__instruction *op) {
+    const dpr__node *node = node_of(c, c->step->members[c->group->first + member]);
+    for (uint32_t m = 0; m < member; m++) {
+        const dpr__node *made = node_of(c, c->step->members[c->group->first + m]);
+        if (c->reg_of[m] < 2 || c->aliased[m] || made->op != node->op ||
+            (node->param != NULL &&
+             memcmp(made->param, node->param, dpr__ops[node->op]->param_bytes) != 0))
+            continue;
+        const dpr__instruction *other = &c->chain->instructions[c->reg_of[m] - 2];
+        bool same = true;
+        for (uint32_t s = 0; s < op->n_src; s++)
+            same &= is_same(op->src[s], other->src[s]);
+        if (same) {
+            c->reg_of[member] = c->reg_of[m];
+            c->aliased[member] = true;
+        }
+    }
+    return c->aliased[member];
+}
+
 static void add_instruction(struct compiling *c, uint32_t member) {
     const dpr_graph *graph = c->step->graph;
     dpr_value value = c->step->members[c->group->first + member];
     const dpr__node *node = node_of(c, value);
     dpr_dtype dtype = node_of(c, dpr__source(graph, value, 0))->dtype;
-    dpr__instruction *op = &c->chain->instructions[c->chain->n++];
+    dpr__instruction *op = &c->chain->instructions[c->chain->n];
     *op = (dpr__instruction){.run = span_kernel(c, node, dtype),
                              .param = node->param,
                              .n_src = node->n_src,
@@ -124,6 +149,11 @@ static void add_instruction(struct compiling *c, uint32_t member) {
     c->supported &= op->run != NULL;
     for (uint32_t s = 0; s < node->n_src; s++)
         op->src[s] = operand_of(c, dpr__source(graph, value, s));
+    if (is_made(c, member, op)) {
+        add_output(c, value, (uint16_t)(c->reg_of[member] - 1));
+        return;
+    }
+    c->chain->n++;
     c->reg_of[member] = (uint16_t)(c->chain->n + 1);
     add_output(c, value, (uint16_t)c->chain->n);
 }

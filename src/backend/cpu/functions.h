@@ -62,7 +62,8 @@ INLINE float exponential_of_any(float x) {
     return x < -87.3F ? 0 : power;
 }
 
-/* Cephes (Moshier), erff and erfcf: x·T(x²) up to 1; 1 − e^−x²·P(1/x²)/|x| to 2; R for P beyond. Within 2 ulp. */
+/* x·T(x²) up to 1 (Cephes, Moshier, erff); beyond 1 − e^L(|x|), L the polynomial nearest to log erfc between 0.9 and 4, weighted by erfc (our
+ * fit, largest error 2·10⁻⁹). Within 2 ulp. */
 INLINE float error_function(float x) {
     float a = fabsf(x), z = x * x;
     float t = 7.853861353153693e-5F;
@@ -72,26 +73,15 @@ INLINE float error_function(float x) {
     t = t * z + 1.128358514861418e-1F;
     t = t * z - 3.761262582423300e-1F;
     t = t * z + 1.128379165726710F;
-    float least = a < 1 ? 1.0F : a, q = 1 / least, y = q * q;
-    float p = 2.326819970068386e-2F;
-    p = p * y - 1.387039388740657e-1F;
-    p = p * y + 3.687424674597105e-1F;
-    p = p * y - 5.824733027278666e-1F;
-    p = p * y + 6.210004621745983e-1F;
-    p = p * y - 4.944515323274145e-1F;
-    p = p * y + 3.404879937665872e-1F;
-    p = p * y - 2.741127028184656e-1F;
-    p = p * y + 5.638259427386472e-1F;
-    float r = -1.047766399936249e+1F;
-    r = r * y + 1.297719955372516e+1F;
-    r = r * y - 7.495518717768503F;
-    r = r * y + 2.921019019210786F;
-    r = r * y - 1.015265279202700F;
-    r = r * y + 4.218463358204948e-1F;
-    r = r * y - 2.820767439740514e-1F;
-    r = r * y + 5.641895067754075e-1F;
-    float tail = a < 2 ? p : r, rest = exponential(-z) * q * tail;
-    float far = 1 - rest, back = -far, near = x * t;
+    float most = a > 4 ? 4.0F : a; /* NaN stays */
+    float l = 1.9718251132871956e-4F;
+    l = l * most - 3.0556146521121264e-3F;
+    l = l * most + 2.2277113050222397e-2F;
+    l = l * most - 1.0403741151094437e-1F;
+    l = l * most - 6.370596885681152e-1F;
+    l = l * most - 1.1277495622634888F;
+    l = l * most - 1.7748815298546106e-4F;
+    float far = 1 - exponential(l), back = -far, near = x * t;
     far = x < 0 ? back : far;
     return a >= 1 ? far : near; /* NaN is near */
 }
