@@ -36,6 +36,7 @@ typedef struct dpr__cpu_conv {
     size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
     int64_t chunks;             /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
+    int64_t panels;                        /* of filters whose gradients are summed together */
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;

@@ -110,11 +110,12 @@ struct map {
 };
 
 static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
-                      const struct map *map, const dpr__winograd_unit *unit, float *dst) {
+                      const struct map *map, const dpr__winograd_unit *unit, int64_t plane,
+                      float *dst) {
     int64_t across = tiles_across(conv), most = dpr__cpu_winograd_tiles(conv);
     bool panels = map->form == DPR__PANELS;
     float copy[PLANES][DPR__PANEL];
-    dpr__points src, planes = {.plane = dpr__cpu_winograd_plane(conv, map->last - map->first)};
+    dpr__points src, planes = {.plane = plane};
     for (int64_t c = map->first; c < map->last; c += DPR__PANEL)
         for (int64_t t = 0; t < unit->tiles; t++) {
             int64_t image = unit->image + t / across / unit->rows, pixels = map->h * map->w;
@@ -149,11 +150,12 @@ void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
                             .side = 6,
                             .pad_top = conv->pad_top,
                             .pad_left = conv->pad_left};
-    transform(row->winograd->data, conv, &map, unit, dst);
+    transform(row->winograd->data, conv, &map, unit, dpr__cpu_winograd_plane(conv, conv->c), dst);
 }
 
 void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int64_t first,
-                            int64_t last, const dpr__winograd_unit *unit, float *dst) {
+                            int64_t last, const dpr__winograd_unit *unit, float *dst,
+                            int64_t plane) {
     const dpr__cpu_conv *conv = &row->conv;
     const struct map map = {.data = values->memory[conv->dst],
                             .form = values->step->forms[conv->dst],
@@ -165,7 +167,7 @@ void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int6
                             .first = first,
                             .last = last,
                             .side = TILE};
-    transform(row->winograd->diff, conv, &map, unit, dst);
+    transform(row->winograd->diff, conv, &map, unit, plane, dst);
 }
 
 void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int64_t panel,

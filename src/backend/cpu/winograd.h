@@ -22,11 +22,13 @@ int64_t dpr__cpu_winograd_tiles(const dpr__cpu_conv *conv);
 
 /* 36 planes of a map's channels, each [channels / 32][tiles][32]: floats of one, and of all. */
 int64_t dpr__cpu_winograd_plane(const dpr__cpu_conv *conv, int64_t channels);
-/* The 6 × 6 points around each tile of src, and the 4 × 4 of each of diff_dst, transformed; of diff_dst channels first, a multiple of 32, to last − 1. */
+/* The 6 × 6 points around each tile of src, and the 4 × 4 of each of diff_dst, transformed; of diff_dst channels first, a multiple of 32, to last − 1,
+ * whose planes are `plane` floats apart. */
 void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
                             const dpr__winograd_unit *unit, float *dst);
 void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int64_t first,
-                            int64_t last, const dpr__winograd_unit *unit, float *dst);
+                            int64_t last, const dpr__winograd_unit *unit, float *dst,
+                            int64_t plane);
 /* 36 planes of a panel's channels, each [tiles][32], to the unit's pixels, 32 floats each. */
 void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int64_t panel,
                                 const dpr__winograd_unit *unit, float *pixels);

@@ -1,6 +1,6 @@
 /* Gradients of 3 × 3 filters of stride 1 in Winograd's form: diff_weights = Gᵀ·[Σ (Bᵀ·src·B) ⊙ (A·diff_dst·Aᵀ)]·G, for each of 36 points one product over
- * tiles, channels × filters (winograd.c). Units of tiles are cut into chunks, from shapes alone; each chunk has sums of its own. When all are done, they are
- * added in their order and transformed, and the chain, the update, runs on the gradient. */
+ * tiles, channels × filters (winograd.c). Units of tiles are cut into chunks, from shapes alone; each chunk has sums of its own, which are transformed when it is
+ * done. When all are, they are added in their order, and the chain, the update, runs on the gradient. */
 #include "backend/cpu/winograd.h"
 #include "base/context.h"
 #include "ir/shape.h"
@@ -14,7 +14,9 @@ enum {
     LEAST_TILES = 28,
     CHUNKS = 16, /* some for every thread of a small machine */
     LEAST_CHUNKS = 2,
-    PARTIAL_BYTES = 48 << 20,
+    PARTIAL_BYTES = 16 << 20,
+    SUMS_BYTES = 8 << 20, /* of a thread: more filters go one group after the other */
+    APART = 16, /* floats between planes, so that 36 loads do not meet in one set of the cache */
     MOST_DATA = 12 << 20, /* bytes of a whole map, transformed */
 };
 
@@ -22,10 +24,18 @@ static int64_t panels_of(const dpr__cpu_conv *conv) {
     return dpr__ceil_divide(conv->oc, DPR__PANEL);
 }
 
-/* Sums of a chunk: for 32 filters 36 planes of c rows. */
-static float *sums_of(const dpr__row *row, int64_t chunk, int64_t panel) {
+/* Floats of the sums of 32 filters: 36 planes of c rows, a plane and all. */
+static int64_t sums_of_plane(const dpr__cpu_conv *conv) {
+    return conv->c * DPR__PANEL + APART;
+}
+static int64_t sums_of_panel(const dpr__cpu_conv *conv) {
+    return PLANES * sums_of_plane(conv);
+}
+
+/* What a chunk brings to the gradient of 32 filters: 9 planes of c rows. */
+static float *part_of(const dpr__row *row, int64_t chunk, int64_t panel) {
     const dpr__cpu_conv *conv = &row->conv;
-    return row->partial + (chunk * panels_of(conv) + panel) * PLANES * conv->c * DPR__PANEL;
+    return row->partial + (chunk * panels_of(conv) + panel) * TAPS * conv->c * DPR__PANEL;
 }
 
 /* For each point channels × tiles by tiles × 32 filters, whose transformed diff's planes begin at `diff`, `plane` floats apart. */
@@ -45,72 +55,86 @@ static void multiply(const dpr__row *row, const float *data, const float *diff, 
     for (int64_t q = 0; q < PLANES; q++) {
         call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c);
         call.b = diff + q * plane;
-        call.c = sums + q * conv->c * DPR__PANEL;
+        call.c = sums + q * sums_of_plane(conv);
         row->tile->multiply(&call);
     }
 }
 
-/* The gradient of 32 filters of channels first … first + n − 1, of their sums: 36 planes of c rows. */
-static void put_filters(const dpr__row *row, const dpr__values *values, float *scratch,
-                        const float *sums, int64_t panel, int64_t first) {
-    const dpr__cpu_conv *conv = &row->conv;
-    float *taps = scratch + row->tile_at;
-    int64_t left = conv->c - first, n = left < conv->channels ? left : conv->channels;
-    dpr__points src = {.plane = conv->c * DPR__PANEL}, dst = {.plane = n * DPR__PANEL};
+/* Rows first … first + n − 1 of 32 filters' sums, to 9 planes, `plane` floats apart. */
+static void transform_sums(const dpr__row *row, const float *sums, int64_t first, int64_t n,
+                           float *taps, int64_t plane) {
+    dpr__points src = {.plane = sums_of_plane(&row->conv)}, dst = {.plane = plane};
     for (int64_t i = 0; i < n; i++) {
         src.at[0] = (float *)(uintptr_t)sums + (first + i) * DPR__PANEL;
         dst.at[0] = taps + i * DPR__PANEL;
         row->winograd->sums(&src, &dst, DPR__PANEL);
     }
+}
+
+/* Runs the chain on the gradient of 32 filters of channels first … first + n − 1: nine planes of n rows. */
+static void put_filters(const dpr__row *row, const dpr__values *values, float *scratch,
+                        const float *taps, int64_t panel, int64_t first, int64_t n) {
     for (int64_t tap = 0; tap < TAPS; tap++)
         dpr__chain_run(&row->chain, values, scratch, taps + tap * n * DPR__PANEL,
-                       tap * conv->c + first, n, panel);
+                       tap * row->conv.c + first, n, panel);
 }
 
 /* ---- many tiles: chunks of them ---- */
 
-/* Rows first … first + n − 1 of each plane: adds the chunks into the first. */
-static void add_chunks(const dpr__row *row, int64_t panel, int64_t first, int64_t n) {
+/* Adds the parts of channels first … first + n − 1: nine planes of n rows. */
+static void add_parts(const dpr__row *row, int64_t panel, int64_t first, int64_t n, float *sum) {
     const dpr__cpu_conv *conv = &row->conv;
-    for (int64_t q = 0; q < PLANES; q++) {
-        int64_t at = (q * conv->c + first) * DPR__PANEL;
-        float *sum = sums_of(row, 0, panel) + at;
-        for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
-            const float *part = sums_of(row, chunk, panel) + at;
+    for (int64_t tap = 0; tap < TAPS; tap++, sum += n * DPR__PANEL)
+        for (int64_t chunk = 0; chunk < conv->chunks; chunk++) {
+            const float *part = part_of(row, chunk, panel) + (tap * conv->c + first) * DPR__PANEL;
             for (int64_t i = 0; i < n * DPR__PANEL; i++)
-                sum[i] += part[i];
+                sum[i] = chunk == 0 ? part[i] : sum[i] + part[i];
         }
-    }
 }
 
 static void finish(const dpr__row *row, const dpr__values *values, float *scratch, int64_t begin,
                    int64_t end) {
     const dpr__cpu_conv *conv = &row->conv;
+    float *taps = scratch + row->tile_at;
     for (int64_t t = begin; t < end; t++) {
         int64_t panel = t % panels_of(conv), first = t / panels_of(conv) * conv->channels;
-        int64_t left = conv->c - first;
-        add_chunks(row, panel, first, left < conv->channels ? left : conv->channels);
-        put_filters(row, values, scratch, sums_of(row, 0, panel), panel, first);
+        int64_t left = conv->c - first, n = left < conv->channels ? left : conv->channels;
+        add_parts(row, panel, first, n, taps);
+        put_filters(row, values, scratch, taps, panel, first, n);
     }
+}
+
+/* One chunk for one group of filters. */
+static void sum_chunk(const dpr__row *row, const dpr__values *values, float *scratch, int64_t chunk,
+                      int64_t from, int64_t to) {
+    const dpr__cpu_conv *conv = &row->conv;
+    float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
+    int64_t plane = dpr__cpu_winograd_plane(conv, conv->panels * DPR__PANEL);
+    int64_t most = dpr__cpu_winograd_tiles(conv), last = to * DPR__PANEL;
+    float *sums = diff + PLANES * plane;
+    int64_t begin = conv->units * chunk / conv->chunks;
+    int64_t end = conv->units * (chunk + 1) / conv->chunks;
+    for (int64_t u = begin; u < end; u++) {
+        dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, u);
+        dpr__cpu_winograd_data(row, values, &unit, data);
+        dpr__cpu_winograd_diff(row, values, from * DPR__PANEL, last < conv->oc ? last : conv->oc,
+                               &unit, diff, plane);
+        for (int64_t panel = from; panel < to; panel++)
+            multiply(row, data, diff + (panel - from) * most * DPR__PANEL, plane, unit.tiles, panel,
+                     u > begin, sums + (panel - from) * sums_of_panel(conv));
+    }
+    for (int64_t panel = from; panel < to; panel++)
+        transform_sums(row, sums + (panel - from) * sums_of_panel(conv), 0, conv->c,
+                       part_of(row, chunk, panel), conv->c * DPR__PANEL);
 }
 
 static void run_chunks(const dpr__row *row, const dpr__values *values, float *scratch,
                        int64_t first, int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
-    float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
-    int64_t plane = dpr__cpu_winograd_plane(conv, conv->oc);
-    int64_t most = dpr__cpu_winograd_tiles(conv);
-    for (int64_t chunk = first; chunk < last; chunk++) {
-        int64_t begin = conv->units * chunk / conv->chunks;
-        int64_t end = conv->units * (chunk + 1) / conv->chunks;
-        for (int64_t u = begin; u < end; u++) {
-            dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, u);
-            dpr__cpu_winograd_data(row, values, &unit, data);
-            dpr__cpu_winograd_diff(row, values, 0, conv->oc, &unit, diff);
-            for (int64_t panel = 0; panel < panels_of(conv); panel++)
-                multiply(row, data, diff + panel * most * DPR__PANEL, plane, unit.tiles, panel,
-                         u > begin, sums_of(row, chunk, panel));
-        }
+    int64_t panels = panels_of(conv), groups = dpr__ceil_divide(panels, conv->panels);
+    for (int64_t t = first; t < last; t++) {
+        int64_t from = t % groups * conv->panels, to = from + conv->panels;
+        sum_chunk(row, values, scratch, t / groups, from, to < panels ? to : panels);
     }
 }
 
@@ -121,15 +145,18 @@ static void run_panels(const dpr__row *row, const dpr__values *values, float *sc
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
     int64_t plane = dpr__cpu_winograd_plane(conv, DPR__PANEL);
-    float *sums = diff + PLANES * plane;
+    float *sums = diff + PLANES * plane, *taps = scratch + row->tile_at;
     dpr__winograd_unit all = dpr__cpu_winograd_unit(conv, 0);
     dpr__cpu_winograd_data(row, values, &all, data);
     for (int64_t panel = first; panel < last; panel++) {
         int64_t from = panel * DPR__PANEL, to = from + DPR__PANEL;
-        dpr__cpu_winograd_diff(row, values, from, to < conv->oc ? to : conv->oc, &all, diff);
+        dpr__cpu_winograd_diff(row, values, from, to < conv->oc ? to : conv->oc, &all, diff, plane);
         multiply(row, data, diff, plane, all.tiles, panel, false, sums);
-        for (int64_t c = 0; c < conv->c; c += conv->channels)
-            put_filters(row, values, scratch, sums, panel, c);
+        for (int64_t c = 0, n; c < conv->c; c += n) {
+            n = conv->c - c < conv->channels ? conv->c - c : conv->channels;
+            transform_sums(row, sums, c, n, taps, n * DPR__PANEL);
+            put_filters(row, values, scratch, taps, panel, c, n);
+        }
     }
 }
 
@@ -144,11 +171,18 @@ static bool has_few_tiles(const dpr__cpu_conv *conv) {
 /* ---- compiling ---- */
 
 static int64_t chunks_of(const dpr__cpu_conv *conv, int64_t units) {
-    int64_t bytes = PLANES * conv->c * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
+    int64_t bytes = TAPS * conv->c * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
     int64_t chunks = PARTIAL_BYTES / bytes;
     chunks = chunks < LEAST_CHUNKS ? LEAST_CHUNKS : chunks > CHUNKS ? CHUNKS : chunks;
     chunks -= chunks % 2; /* as many for each of two threads */
     return chunks < units ? chunks : units;
+}
+
+/* As many filters as a thread has room for sums of, in groups of one size. */
+static int64_t panels_of_group(const dpr__cpu_conv *conv) {
+    int64_t most = SUMS_BYTES / (sums_of_panel(conv) * (int64_t)sizeof(float));
+    int64_t groups = dpr__ceil_divide(panels_of(conv), most > 0 ? most : 1);
+    return dpr__ceil_divide(panels_of(conv), groups);
 }
 
 dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__group *group,
@@ -168,15 +202,16 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
         conv->chunks = chunks_of(conv, conv->units);
     }
     conv->channels = DPR__PANEL;
+    conv->panels = few ? 1 : panels_of_group(conv);
     row->winograd =
         dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
     row->tile = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     row->run = few ? run_panels : run_chunks;
-    row->n_tiles = few ? panels_of(conv) : conv->chunks;
+    row->n_tiles = dpr__ceil_divide(panels_of(conv), conv->panels) * (few ? 1 : conv->chunks);
     if (!few) {
-        size_t floats = (size_t)(conv->chunks * panels_of(conv) * PLANES * conv->c * DPR__PANEL);
+        size_t floats = (size_t)(conv->chunks * panels_of(conv) * TAPS * conv->c * DPR__PANEL);
         DPR_TRY(dpr__cpu_make_parts(plan, row, floats));
         row->finish = finish;
         row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * panels_of(conv);
@@ -189,8 +224,7 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(TAPS * conv->channels * DPR__PANEL);
     conv->filters_at = conv->copy_at + (size_t)(PLANES * dpr__cpu_winograd_plane(conv, conv->c));
-    int64_t diff = PLANES * dpr__cpu_winograd_plane(conv, few ? DPR__PANEL : conv->oc);
-    int64_t sums = few ? PLANES * conv->c * DPR__PANEL : 0;
-    row->scratch_floats = conv->filters_at + (size_t)(diff + sums);
+    int64_t diff = PLANES * dpr__cpu_winograd_plane(conv, conv->panels * DPR__PANEL);
+    row->scratch_floats = conv->filters_at + (size_t)(diff + conv->panels * sums_of_panel(conv));
     return DPR_OK;
 }
