@@ -173,6 +173,11 @@ typedef struct dpr__augment_param {
     double brightness, contrast, saturation;
     double mixup, cutmix; /* α of the Beta distribution */
 } dpr__augment_param;
+/* How filters come to a convolution that Winograd's algorithm makes. */
+enum {
+    DPR__FILTERS_TRANSFORMED = 1, /* 3 × 3 to 6 × 6: winograd_filters */
+    DPR__FILTERS_PLAIN = 2,       /* the convolution transforms them, some at a time */
+};
 /* conv2d and its two gradients; an op names only the members that it reads, the others are 0. */
 typedef struct dpr__conv_param {
     int64_t stride_h, stride_w, dilation_h, dilation_w;
@@ -181,8 +186,7 @@ typedef struct dpr__conv_param {
     int64_t height, width;      /* of conv2d_data's result */
     int64_t kernel_h, kernel_w; /* of conv2d_weights' result */
     int64_t turned;   /* 1: conv2d_data's weights are (kh kw oc c), reversed: turn_filters */
-    int64_t winograd; /* 1: the weights of 3 × 3 are transformed to 6 × 6: winograd_filters; or, in
-                         conv2d_weights, that it may sum in that form */
+    int64_t winograd; /* 0, or how the filters come; in conv2d_weights 1: it may sum in that form */
 } dpr__conv_param;
 /* The five window ops. */
 typedef struct dpr__window_param {

@@ -35,7 +35,7 @@ dpr__conv dpr__conv_of(const dpr__conv_param *param, const dpr_shape *src, const
 double dpr__winograd_tap(const dpr__tensor *filters, int64_t ky, int64_t kx, int64_t at);
 /* The weights' shape without a transform. */
 dpr_shape dpr__conv_taps(const dpr__conv_param *param, const dpr_shape *weights);
-/* Fails unless transformed filters stand where they may. */
+/* Fails where filters are not for Winograd. */
 dpr_status dpr__conv_check_winograd(const dpr__infer *question);
 
 #endif

@@ -34,7 +34,7 @@ static void gradient(const dpr__gradient *q) {
 
 static double tap(const dpr__call *call, const dpr__conv *v, int64_t ky, int64_t kx, int64_t i,
                   int64_t o) {
-    if (((const dpr__conv_param *)call->param)->winograd)
+    if (((const dpr__conv_param *)call->param)->winograd == DPR__FILTERS_TRANSFORMED)
         return dpr__winograd_tap(&call->src[1], ky, kx, i * v->weights.dim[3] + o);
     return dpr__get(&call->src[1], dpr__index4(&v->weights, ky, kx, i, o));
 }

@@ -63,7 +63,7 @@ static double tap(const dpr__call *call, const dpr__conv *v, int64_t ky, int64_t
         ky = v->y.kernel - 1 - ky, kx = v->x.kernel - 1 - kx;
         at = o * v->weights.dim[2] + i;
     }
-    if (p->winograd)
+    if (p->winograd == DPR__FILTERS_TRANSFORMED)
         return dpr__winograd_tap(&call->src[1], ky, kx, at);
     return dpr__get(&call->src[1],
                     (ky * v->x.kernel + kx) * v->weights.dim[2] * v->weights.dim[3] + at);

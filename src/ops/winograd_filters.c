@@ -50,7 +50,7 @@ double dpr__winograd_tap(const dpr__tensor *filters, int64_t ky, int64_t kx, int
 
 dpr_shape dpr__conv_taps(const dpr__conv_param *p, const dpr_shape *weights) {
     dpr_shape taps = *weights;
-    if (p->winograd)
+    if (p->winograd == DPR__FILTERS_TRANSFORMED)
         taps.dim[0] = taps.dim[1] = 3;
     return taps;
 }
@@ -58,14 +58,16 @@ dpr_shape dpr__conv_taps(const dpr__conv_param *p, const dpr_shape *weights) {
 dpr_status dpr__conv_check_winograd(const dpr__infer *q) {
     const dpr__conv_param *p = q->param;
     const int64_t *dim = q->src[1].shape.dim;
+    int64_t side = p->winograd == DPR__FILTERS_TRANSFORMED ? 6 : 3;
     if (p->winograd == 0 ||
         (p->groups == 1 && p->stride_h == 1 && p->stride_w == 1 && p->dilation_h == 1 &&
-         p->dilation_w == 1 && dim[0] == 6 && dim[1] == 6))
+         p->dilation_w == 1 && dim[0] == side && dim[1] == side))
         return DPR_OK;
-    return DPR_FAIL(q->context, DPR_E_ARGUMENT,
-                    "%s '%s': transformed filters must be 6 × 6, in one group, of stride and "
-                    "dilation 1",
-                    q->op, q->name);
+    return DPR_FAIL(
+        q->context, DPR_E_ARGUMENT,
+        "%s '%s': filters for Winograd must be %lld × %lld, in one group, of stride and "
+        "dilation 1",
+        q->op, q->name, (long long)side, (long long)side);
 }
 
 const dpr__op dpr__op_winograd_filters = {.infer = infer, .reference = reference};

@@ -1,7 +1,8 @@
 /* prepare: what fuse and the kernels want of a graph.
  * - A convolution's data gradient reads its filters turned (ops/turn_filters.c). They are turned once a step, as a node that the plan shows, and
  *   not in every tile. What has groups stays as it is.
- * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too.
+ * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too; but where a map is small beside them, their convolution does it with some at a
+ *   time, and nobody stores four times what there was.
  * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers, and what is made of that in turn: less
  *   than storing and reading it.
  * - An operand that repeats along the middle of a map is repeated by a node: chains read whole maps, rows, columns and numbers. */
@@ -68,16 +69,30 @@ static bool pays_winograd(const dpr_graph *graph, dpr_value value) {
            map->dim[0] * ((map->dim[1] + 3) / 4) * ((map->dim[2] + 3) / 4) >= LEAST_TILES;
 }
 
+/* Each thread takes some panels of filters then, and transforms all of the map for itself. */
+static bool has_few_tiles(const dpr_graph *graph, dpr_value value) {
+    enum { LEAST_CHANNELS = 256, MOST_DATA = 12 << 20 };
+    const dpr_shape *dst = &dpr__node_of(graph, value)->shape;
+    const dpr_shape *src = &dpr__node_of(graph, dpr__source(graph, value, 0))->shape;
+    int64_t tiles = dst->dim[0] * ((dst->dim[1] + 3) / 4) * ((dst->dim[2] + 3) / 4);
+    return dst->dim[3] >= LEAST_CHANNELS && 4 * tiles <= dst->dim[3] &&
+           36 * tiles * src->dim[3] * (int64_t)sizeof(float) <= MOST_DATA;
+}
+
 static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *src) {
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_graph *to = rewrite->to;
     dpr__conv_param param = *(const dpr__conv_param *)node->param;
-    if (node->op == DPR__OP_conv2d_data && param.groups == 1 && param.turned == 0) {
+    param.winograd = pays_winograd(rewrite->from, old) ? DPR__FILTERS_TRANSFORMED : 0;
+    if (param.winograd && node->op != DPR__OP_conv2d_weights && param.turned == 0 &&
+        has_few_tiles(rewrite->from, old))
+        param.winograd = DPR__FILTERS_PLAIN;
+    if (node->op == DPR__OP_conv2d_data && param.groups == 1 && param.turned == 0 &&
+        param.winograd != DPR__FILTERS_PLAIN) {
         src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
         param.turned = 1;
     }
-    param.winograd = pays_winograd(rewrite->from, old);
-    if (param.winograd && node->op != DPR__OP_conv2d_weights)
+    if (param.winograd == DPR__FILTERS_TRANSFORMED && node->op != DPR__OP_conv2d_weights)
         src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, NULL);
     return dpr__node_add(to, node->op, src, 2, &param);
 }

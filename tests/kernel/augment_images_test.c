@@ -31,8 +31,10 @@ static void compare(const dpr__augment_param *given, int64_t height, int64_t wid
         {DPR_I32, dpr_shape_of(BATCH), index_values, DPR__PLAIN},
         {DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN},
         {DPR_U64, dpr_scalar_shape(), &epoch, DPR__PLAIN}};
-    dpr__call call = {
-        &param, src, {DPR_U8, dpr_shape_of(BATCH, height, width, channels), want, DPR__PLAIN}};
+    dpr__call call = {&param,
+                      src,
+                      {DPR_U8, dpr_shape_of(BATCH, height, width, channels), want, DPR__PLAIN},
+                      NULL};
     size_t bytes = (size_t)(BATCH * height * width * channels);
     dpr__ops[DPR__OP_augment]->reference(&call);
     assert_true(kernel()->accepts(&call));

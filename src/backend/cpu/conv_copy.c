@@ -127,7 +127,7 @@ void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_con
     conv->oh = dst->dim[1], conv->ow = dst->dim[2], conv->oc = dst->dim[3];
     conv->kh = shape_of(step, conv->weights)->dim[0];
     conv->kw = shape_of(step, conv->weights)->dim[1];
-    if (p->winograd && !gradient)
+    if (p->winograd == DPR__FILTERS_TRANSFORMED && !gradient)
         conv->kh = conv->kw = 3;
     conv->stride_h = p->stride_h, conv->stride_w = p->stride_w;
     conv->dilation_h = p->dilation_h, conv->dilation_w = p->dilation_w;

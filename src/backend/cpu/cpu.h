@@ -37,6 +37,7 @@ typedef struct dpr__cpu_conv {
     int64_t chunks;             /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
     int64_t panels;                        /* of filters whose gradients are summed together */
+    bool turns; /* Winograd's filters come as they are, of the convolution whose gradient this is */
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;

@@ -209,32 +209,143 @@ static void multiply(const dpr__row *row, const float *data, const float *filter
     }
 }
 
+/* Products of a unit, for 32 filters, to the result. */
+static void put_products(const dpr__row *row, const dpr__values *values, float *scratch,
+                         const float *products, int64_t panel, const dpr__winograd_unit *unit) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const dpr__chain *chain = &row->chain;
+    float *pixels = scratch + row->tile_at;
+    if (row->bare) /* the result is what the chain would copy */
+        pixels = (float *)values->memory[chain->outputs[0].value] +
+                 panel * chain->rows * DPR__PANEL + unit->pixel * conv->row_floats;
+    dpr__cpu_winograd_products(row, products, panel, unit, pixels);
+    if (row->bare)
+        return;
+    dpr__cpu_conv_pack(conv, chain, pixels, unit->pixels);
+    dpr__chain_run(chain, values, scratch, pixels, unit->pixel / chain->fold,
+                   unit->pixels / chain->fold, panel);
+}
+
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
-    const dpr__chain *chain = &row->chain;
     float *data = scratch + conv->copy_at;
     float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
     for (int64_t t = first; t < last; t++) {
         dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, t);
         dpr__cpu_winograd_data(row, values, &unit, data);
         for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
-            float *pixels = scratch + row->tile_at;
             multiply(row, data,
                      dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
                                            scratch + conv->filters_at),
                      unit.tiles, panel, products);
-            if (row->bare) /* the result is what the chain would copy */
-                pixels = (float *)values->memory[chain->outputs[0].value] +
-                         panel * chain->rows * DPR__PANEL + unit.pixel * conv->row_floats;
-            dpr__cpu_winograd_products(row, products, panel, &unit, pixels);
-            if (row->bare)
-                continue;
-            dpr__cpu_conv_pack(conv, chain, pixels, unit.pixels);
-            dpr__chain_run(chain, values, scratch, pixels, unit.pixel / chain->fold,
-                           unit.pixels / chain->fold, panel);
+            put_products(row, values, scratch, products, panel, &unit);
         }
     }
+}
+
+/* ---- few tiles, many filters: 32 of these at a time, transformed where they are multiplied ---- */
+
+enum {
+    ROWS = 64, /* of filters' channels at a time: stay in L2 */
+    TAP =
+        DPR__PANEL * DPR__PANEL + 16, /* floats between two taps: not all in one set of the cache */
+    PLANE = ROWS * DPR__PANEL + APART,
+};
+
+/* Of diff_dst's channels first … first + 31 and a panel of the data's, the filters: taps in reverse, each 32 × 32, for a convolution of diff_dst. */
+static void turn_filters(const dpr__row *row, const dpr__values *values, int64_t first,
+                         int64_t panel, float *taps) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const float *weights = values->memory[conv->weights];
+    int64_t column = panel * DPR__PANEL, rows = conv->oc - column, columns = conv->c - first;
+    bool plain = values->step->forms[conv->weights] == DPR__PLAIN;
+    bool whole = !plain && rows >= DPR__PANEL;
+    rows = rows < DPR__PANEL ? rows : DPR__PANEL;
+    columns = columns < DPR__PANEL ? columns : DPR__PANEL;
+    float part[DPR__PANEL * DPR__PANEL] = {0};
+    for (int64_t tap = 0; tap < conv->kh * conv->kw; tap++) {
+        int64_t at = tap * conv->oc + column, next = plain ? conv->c : DPR__PANEL;
+        const float *from = plain ? weights + at * conv->c + first
+                                  : weights + (first / DPR__PANEL * 9 * conv->oc + at) * DPR__PANEL;
+        for (int64_t i = 0; !whole && i < rows; i++)
+            memcpy(part + i * DPR__PANEL, from + i * next, (size_t)columns * sizeof *part);
+        row->tile->turn(whole ? from : part, taps + (8 - tap) * TAP);
+    }
+}
+
+/* Rows first … first + n − 1 of a panel of filters to 36 planes; taps: [9][c][32], or room for turned ones. */
+static void transform_filters(const dpr__row *row, const dpr__values *values, const float *filters,
+                              int64_t first, int64_t n, int64_t panel, float *taps, float *dst) {
+    const dpr__cpu_conv *conv = &row->conv;
+    dpr__points src = {.plane = conv->turns ? TAP : conv->c * DPR__PANEL},
+                planes = {.plane = PLANE};
+    for (int64_t i = 0; i < n; i++) {
+        if (conv->turns && i % DPR__PANEL == 0)
+            turn_filters(row, values, first + i, panel, taps);
+        src.at[0] = conv->turns ? taps + i % DPR__PANEL * DPR__PANEL
+                                : (float *)(uintptr_t)filters + (first + i) * DPR__PANEL;
+        planes.at[0] = dst + i * DPR__PANEL;
+        row->winograd->filter(&src, &planes, DPR__PANEL);
+    }
+}
+
+/* For each point the products of some channels, added to those of the channels before. */
+static void multiply_rows(const dpr__row *row, const float *data, const float *filters,
+                          int64_t first, int64_t n, int64_t tiles, int64_t panel, float *products) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t left = conv->oc - panel * DPR__PANEL;
+    dpr__tile_call call = {.a_row = DPR__PANEL,
+                           .a_chunk = tiles * DPR__PANEL,
+                           .m = tiles,
+                           .columns = left < DPR__PANEL ? left : DPR__PANEL,
+                           .k = n,
+                           .c_stride = DPR__PANEL,
+                           .add = first > 0};
+    for (int64_t q = 0; q < PLANES; q++) {
+        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c) + first * tiles;
+        call.b = filters + q * PLANE;
+        call.c = products + q * dpr__cpu_winograd_plane(conv, DPR__PANEL);
+        row->tile->multiply(&call);
+    }
+}
+
+static void run_panels(const dpr__row *row, const dpr__values *values, float *scratch,
+                       int64_t first, int64_t last) {
+    const dpr__cpu_conv *conv = &row->conv;
+    float *data = scratch + conv->copy_at;
+    float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
+    float *transformed = products + PLANES * dpr__cpu_winograd_plane(conv, DPR__PANEL);
+    float *taps = transformed + PLANES * PLANE;
+    dpr__winograd_unit all = dpr__cpu_winograd_unit(conv, 0);
+    dpr__cpu_winograd_data(row, values, &all, data);
+    for (int64_t panel = first; panel < last; panel++) {
+        const float *filters =
+            conv->turns ? NULL : dpr__cpu_conv_filters(conv, values, 9 * conv->c, panel, taps);
+        for (int64_t c = 0; c < conv->c; c += ROWS) {
+            int64_t n = conv->c - c < ROWS ? conv->c - c : ROWS;
+            transform_filters(row, values, filters, c, n, panel, taps, transformed);
+            multiply_rows(row, data, transformed, c, n, all.tiles, panel, products);
+        }
+        put_products(row, values, scratch, products, panel, &all);
+    }
+}
+
+/* ---- compiling ---- */
+
+static void place_scratch(dpr__row *row, const dpr__step *step, int64_t pixels) {
+    dpr__cpu_conv *conv = &row->conv;
+    bool plain = step->forms[conv->weights] != DPR__PANELS, panels = row->run == run_panels;
+    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
+    conv->filters_at =
+        conv->copy_at + (size_t)(PLANES * (dpr__cpu_winograd_plane(conv, conv->c) +
+                                           dpr__cpu_winograd_plane(conv, DPR__PANEL)));
+    row->scratch_floats = conv->filters_at;
+    if (panels)
+        row->scratch_floats += (size_t)(PLANES * PLANE + 9 * TAP);
+    if (plain)
+        row->scratch_floats += (size_t)((panels ? 9 : PLANES) * conv->c * DPR__PANEL);
 }
 
 dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
@@ -245,7 +356,15 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     dpr__cpu_conv_geometry(step, value, conv);
     int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * conv->c);
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
+    const dpr__conv_param *param = dpr__node_of(step->graph, value)->param;
+    bool panels = param->winograd == DPR__FILTERS_PLAIN;
+    conv->turns = panels && dpr__node_of(step->graph, value)->op == DPR__OP_conv2d_data;
     row->n_tiles = dpr__cpu_winograd_cut(conv, tiles);
+    if (panels) {
+        conv->unit_images = conv->n;
+        conv->unit_rows = tiles_down(conv);
+        row->n_tiles = dpr__ceil_divide(conv->oc, DPR__PANEL);
+    }
     dpr__winograd_unit most = dpr__cpu_winograd_unit(conv, 0);
     row->winograd =
         dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
@@ -253,7 +372,7 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     DPR_TRY(
         dpr__chain_compile(&plan->arena, step, group, value, most.pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
-    row->run = run;
+    row->run = panels ? run_panels : run;
     row->bare = row->chain.n == 0 && row->chain.n_outputs == 1 && !row->chain.outputs[0].staged &&
                 row->chain.row_floats == conv->row_floats;
     row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
@@ -261,13 +380,6 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
                  18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
-    conv->copy_at = row->tile_at + (size_t)most.pixels * DPR__PANEL;
-    conv->filters_at =
-        conv->copy_at + (size_t)(PLANES * (dpr__cpu_winograd_plane(conv, conv->c) +
-                                           dpr__cpu_winograd_plane(conv, DPR__PANEL)));
-    row->scratch_floats = conv->filters_at;
-    if (step->forms[conv->weights] != DPR__PANELS)
-        row->scratch_floats += (size_t)(PLANES * conv->c * DPR__PANEL);
+    place_scratch(row, step, most.pixels);
     return DPR_OK;
 }
