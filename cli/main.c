@@ -133,7 +133,7 @@ static const struct option TRAIN[] = {
     FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,
     TEXT("disable-pass", machine.disabled_passes, "LIST",
-         "compiler passes to leave out: simplify, keep, fuse, layout, schedule, memplan"),
+         "compiler passes to leave out: simplify, fold, keep, fuse, layout, schedule, memplan"),
     JSON_OPTION,
     END};
 

@@ -19,6 +19,8 @@ static dpr_status run_passes(dpr__step *step, const dpr_graph *graph, const dpr_
     DPR_TRY(verified(step, dpr__specialise(step, graph, roots, options)));
     if (!disabled[DPR__PASS_SIMPLIFY] && !options->per_node)
         DPR_TRY(verified(step, dpr__simplify(step)));
+    if (!disabled[DPR__PASS_FOLD] && !options->per_node)
+        DPR_TRY(verified(step, dpr__fold(step)));
     DPR_TRY(verified(step, dpr__precision(step)));
     DPR_TRY(verified(step, dpr__prepare(step)));
     DPR_TRY(dpr__keep(step));

@@ -1,5 +1,5 @@
 /* A step: the graph of one program on its way from what the user built to what a backend runs.
- * Passes, in order:  specialise → simplify → precision → prepare → keep → fuse → layout → schedule → memory plan.  Each takes a step and
+ * Passes, in order:  specialise → simplify → fold → precision → prepare → keep → fuse → layout → schedule → memory plan.  Each takes a step and
  * leaves a step whose graph verifies. docs/architecture.md follows one net through them. */
 #ifndef DPR_PASS_STEP_H
 #define DPR_PASS_STEP_H
@@ -95,6 +95,7 @@ void dpr__step_destroy(dpr__step *step);
 dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_value *roots,
                            const dpr__step_options *options);
 dpr_status dpr__simplify(dpr__step *step);
+dpr_status dpr__fold(dpr__step *step);
 dpr_status dpr__precision(dpr__step *step);
 dpr_status dpr__prepare(dpr__step *step);
 /* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */
