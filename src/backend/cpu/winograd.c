@@ -1,7 +1,7 @@
 /* Convolutions of 3 × 3 and stride 1, forward and back to the data, by Winograd's F(4×4, 3×3): a tile of 4 × 4 results takes 36 products instead of 144,
  *   dst = Aᵀ·[(G·w·Gᵀ) ⊙ (Bᵀ·src·B)]·A    (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016)
  * summed over channels before the last transform, so that for each of 36 points there is one matrix product, tiles × channels × filters. Filters come transformed
- * (ops/winograd_filters.c). A unit of tiles goes through all steps before the next begins, and stays in L2. */
+ * (ops/winograd_filters.c). A unit of tiles goes through all steps before the next begins, and stays in L2; threads share its panels of filters, too. */
 #include "backend/cpu/winograd.h"
 #include "base/context.h"
 #include "ir/shape.h"
@@ -215,25 +215,27 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     const dpr__chain *chain = &row->chain;
     float *data = scratch + conv->copy_at;
     float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
+    int64_t panels = dpr__ceil_divide(conv->oc, DPR__PANEL), transformed = -1;
     for (int64_t t = first; t < last; t++) {
-        dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, t);
-        dpr__cpu_winograd_data(row, values, &unit, data);
-        for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
-            float *pixels = scratch + row->tile_at;
-            multiply(row, data,
-                     dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
-                                           scratch + conv->filters_at),
-                     unit.tiles, panel, products);
-            if (row->bare) /* the result is what the chain would copy */
-                pixels = (float *)values->memory[chain->outputs[0].value] +
-                         panel * chain->rows * DPR__PANEL + unit.pixel * conv->row_floats;
-            dpr__cpu_winograd_products(row, products, panel, &unit, pixels);
-            if (row->bare)
-                continue;
-            dpr__cpu_conv_pack(conv, chain, pixels, unit.pixels);
-            dpr__chain_run(chain, values, scratch, pixels, unit.pixel / chain->fold,
-                           unit.pixels / chain->fold, panel);
-        }
+        int64_t number = t / panels, panel = t % panels;
+        dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, number);
+        float *pixels = scratch + row->tile_at;
+        if (number != transformed)
+            dpr__cpu_winograd_data(row, values, &unit, data);
+        transformed = number;
+        multiply(row, data,
+                 dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
+                                       scratch + conv->filters_at),
+                 unit.tiles, panel, products);
+        if (row->bare) /* the result is what the chain would copy */
+            pixels = (float *)values->memory[chain->outputs[0].value] +
+                     panel * chain->rows * DPR__PANEL + unit.pixel * conv->row_floats;
+        dpr__cpu_winograd_products(row, products, panel, &unit, pixels);
+        if (row->bare)
+            continue;
+        dpr__cpu_conv_pack(conv, chain, pixels, unit.pixels);
+        dpr__chain_run(chain, values, scratch, pixels, unit.pixel / chain->fold,
+                       unit.pixels / chain->fold, panel);
     }
 }
 
@@ -245,7 +247,10 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     dpr__cpu_conv_geometry(step, value, conv);
     int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * conv->c);
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
-    row->n_tiles = dpr__cpu_winograd_cut(conv, tiles);
+    int64_t panels = dpr__ceil_divide(conv->oc, DPR__PANEL);
+    row->n_tiles = panels * dpr__cpu_winograd_cut(conv, tiles);
+    if (row->n_tiles == 1) /* some for each thread of a small machine */
+        row->n_tiles = dpr__cpu_winograd_cut(conv, dpr__cpu_winograd_tiles(conv) / 2);
     dpr__winograd_unit most = dpr__cpu_winograd_unit(conv, 0);
     row->winograd =
         dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
