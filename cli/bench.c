@@ -176,7 +176,7 @@ static void print_plan_text(const char *text) {
     }
 }
 
-/* bench --plan NET: the timed plan of a training step. */
+/* bench --plan NET: the timed plan of a training step, or of a prediction. */
 static int print_plan(dpr_context *context, const struct settings *settings) {
     struct settings of_net = *settings;
     dpr_model *model = NULL;
@@ -190,7 +190,7 @@ static int print_plan(dpr_context *context, const struct settings *settings) {
     unsigned batch = settings->bench_batch > 0 ? settings->bench_batch : 128;
     dpr_plan_kind kind =
         strcmp(settings->sort, "time") == 0 ? DPR_PLAN_SLOWEST_FIRST : DPR_PLAN_TIMED;
-    if (dpr_model_plan(model, batch, kind, &text) == DPR_OK) {
+    if (dpr_model_plan(model, batch, !settings->plan_predicts, kind, &text) == DPR_OK) {
         if (settings->json) {
             out_value *all = out_object();
             out_set(all, "text", out_text(text));
@@ -211,6 +211,8 @@ static int check_settings(const struct settings *settings) {
     const struct settings usual = settings_default();
     if (settings->plan_net == NULL && strcmp(settings->sort, usual.sort) != 0)
         return complain(EXIT_USAGE, "--sort is for --plan NET");
+    if (settings->plan_net == NULL && settings->plan_predicts)
+        return complain(EXIT_USAGE, "--predict is for --plan NET");
     if (settings->plan_net == NULL)
         return check_names(settings);
     if (settings->n_words > 0)

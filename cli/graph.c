@@ -17,7 +17,8 @@ static void print_text(const struct settings *settings, const char *text) {
 static int print_plan(dpr_context *context, const dpr_model *model,
                       const struct settings *settings) {
     char *text;
-    if (dpr_model_plan(model, settings->training.batch, DPR_PLAN_UNTIMED, &text) != DPR_OK)
+    if (dpr_model_plan(model, settings->training.batch, !settings->plan_predicts, DPR_PLAN_UNTIMED,
+                       &text) != DPR_OK)
         return fail(context);
     print_text(settings, text);
     dpr_text_destroy(context, text);
@@ -61,6 +62,8 @@ int command_graph(const struct settings *settings) {
     dpr_model *model = NULL;
     if (settings->plan && (settings->view.backward || settings->out != NULL))
         return complain(EXIT_USAGE, "--plan prints a text; --backward and --out are of drawings");
+    if (settings->plan_predicts && !settings->plan)
+        return complain(EXIT_USAGE, "--predict is for --plan");
     int status = open_context(settings, NULL, &context);
     if (status == EXIT_DONE)
         status = open_net_or_model(context, settings, &model);

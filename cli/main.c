@@ -133,7 +133,7 @@ static const struct option TRAIN[] = {
     FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,
     TEXT("disable-pass", machine.disabled_passes, "LIST",
-         "compiler passes to leave out: simplify, fuse, layout, schedule, memplan"),
+         "compiler passes to leave out: simplify, fold, keep, fuse, layout, schedule, memplan"),
     JSON_OPTION,
     END};
 
@@ -158,6 +158,7 @@ static const struct option GRAPH[] = {
     TEXT("out", out, "FILE", "a .dot, .svg or .png file", .letter = 'o',
          .otherwise = "Graphviz text on standard output"),
     FLAG("plan", plan, "print the plan of a training step instead: kernels, work, memory"),
+    FLAG("predict", plan_predicts, "with --plan: of a prediction"),
     COUNT("batch", training.batch, 1, 1 << 20, "N", "with --plan: images a step"),
     MACHINE_OPTIONS,
     FLAG("json", json, "print {\"out\": FILE} or {\"text\": what else would be printed}"),
@@ -174,6 +175,7 @@ static const struct option BENCH[] = {
          "how long to measure each figure of a row, though never fewer than three steps",
          .low_open = true),
     FLAG("step-only", step_only, "leave out the training end to end"),
+    FLAG("predict", plan_predicts, "of --plan: a prediction instead of a training step"),
     WORD("sort", sort, SORTS, "ORDER",
          "of --plan: rows in the order of the step, or by their time, the slowest first"),
     MACHINE_OPTIONS,

@@ -438,10 +438,11 @@ typedef enum dpr_plan_kind {
     DPR_PLAN_SLOWEST_FIRST,
 } dpr_plan_kind;
 
-/* The plan of the model's training step with default options, one line a row: phase, tiles, work, memory, kernel, what it
+/* The plan of the model's training step with default options, or of a prediction of probabilities, one line a row: phase, tiles, work, memory, kernel, what it
  * computes. What is timed takes some three seconds of steps on made-up images, and at least seven steps (DPR_E_UNSUPPORTED on
  * the reference device). Freed with dpr_text_destroy. */
-dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, dpr_plan_kind kind, char **text);
+dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool train, dpr_plan_kind kind,
+                          char **text);
 
 typedef struct dpr_evaluation {
     size_t size;

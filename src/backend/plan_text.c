@@ -59,9 +59,11 @@ static struct listing survey(const dpr_program *program, uint64_t ticks) {
     for (size_t i = 0; i < program->backend->rows(program->plan); i++) {
         dpr__row_view row = row_at(&l, i);
         int width = (int)strlen(name_of(&row, name));
-        l.flops += row.flops;
-        l.bytes += row.bytes;
-        l.ns += row.ns;
+        if (row.phase >= program->step->n_kept_phases) {
+            l.flops += row.flops;
+            l.bytes += row.bytes;
+            l.ns += row.ns;
+        }
         l.kernel_width = width > l.kernel_width ? width : l.kernel_width;
     }
     return l;
@@ -101,10 +103,13 @@ static void add_total(dpr__text *text, const struct listing *l, double tick_us) 
         dpr__text_add(text,
                       " %8.2f  of %.2f us a tick: barriers and the clock between rows are the rest",
                       (double)l->ns / 1000 / (double)l->ticks, tick_us);
+    dpr__text_add(text, "\n%u phases", step->n_phases);
+    if (step->n_kept_phases > 0)
+        dpr__text_add(text, ", the first %u only when weights have changed", step->n_kept_phases);
     dpr__text_add(text,
-                  "\n%u phases; ‖ shared by the threads\nmemory beside the leaves: %zu bytes, %zu "
-                  "without sharing; %zu leaves copied at the end of a step\n",
-                  step->n_phases, step->arena_bytes, step->unplanned_bytes, step->n_commits);
+                  "; ‖ shared by the threads\nmemory beside the leaves: %zu bytes, %zu without "
+                  "sharing; %zu leaves copied at the end of a step\n",
+                  step->arena_bytes, step->unplanned_bytes, step->n_commits);
 }
 
 /* The slowest row of those that are not yet written; the first of equals. */

@@ -41,6 +41,7 @@ static bool is_shadowed(const dpr__values *values, dpr_value leaf) {
 static dpr_status make_shadows(dpr__values *values) {
     const dpr__step *step = values->step;
     size_t bytes = 0, n = step->graph->n_nodes;
+    DPR_TRY(dpr__allocate(step->context, n, sizeof *values->steady, &values->steady));
     DPR_TRY(dpr__allocate(step->context, n, sizeof *values->shadowed, &values->shadowed));
     DPR_TRY(dpr__allocate(step->context, n, sizeof *values->assigned, &values->assigned));
     for (dpr_value v = 1; v < n; v++) {
@@ -48,6 +49,8 @@ static dpr_status make_shadows(dpr__values *values) {
             values->shadowed[values->n_shadowed++] = v;
             bytes += rounded(dpr__value_bytes(step, v));
         }
+        if (step->graph->nodes[v].op == DPR__OP_leaf && step->kept[v])
+            values->steady[values->n_steady++] = v;
         if (step->graph->nodes[v].op == DPR__OP_assign &&
             !is_derived(values, dpr__source(step->graph, v, 0)))
             values->assigned[values->n_assigned++] = values->slot[dpr__source(step->graph, v, 0)];
@@ -75,7 +78,7 @@ static void write_constants(const dpr__values *values) {
 
 dpr_status dpr__values_init(dpr__values *values, dpr__step *step, dpr_store *store) {
     dpr_context *context = step->context;
-    *values = (dpr__values){.step = step, .store = store};
+    *values = (dpr__values){.step = step, .store = store, .stale = true};
     DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->slot, &values->slot));
     DPR_TRY(dpr__allocate(context, step->graph->n_nodes, sizeof *values->memory, &values->memory));
     DPR_TRY(
@@ -96,6 +99,7 @@ void dpr__values_release(dpr__values *values) {
     dpr__free(context, values->slot);
     dpr__free(context, values->version);
     dpr__free(context, values->shadowed);
+    dpr__free(context, values->steady);
     dpr__free(context, values->assigned);
     dpr__free(context, values->memory);
     dpr__free_aligned(context, values->arena);
@@ -120,6 +124,10 @@ static void fill_shadow(dpr__values *values, dpr_value leaf) {
 
 static uint64_t slot_version(const dpr__values *values, dpr_value leaf) {
     return values->store->slots[values->slot[leaf]].version + 1;
+}
+
+static bool has_changed(const dpr__values *values, dpr_value leaf) {
+    return values->version[leaf] != slot_version(values, leaf);
 }
 
 /* Everything but the shadows, which stay where they are. */
@@ -178,12 +186,15 @@ dpr_status dpr__values_enter(dpr__values *values, bool *moved) {
         DPR_TRY(check_leaves(values));
         take_addresses(values);
     }
-    for (size_t i = 0; i < values->n_shadowed; i++) {
-        dpr_value leaf = values->shadowed[i];
-        if (values->version[leaf] != slot_version(values, leaf))
-            fill_shadow(values, leaf);
-        values->version[leaf] = slot_version(values, leaf);
-    }
+    for (size_t i = 0; i < values->n_steady; i++)
+        values->stale |= has_changed(values, values->steady[i]);
+    for (size_t i = 0; i < values->n_shadowed; i++)
+        if (has_changed(values, values->shadowed[i]))
+            fill_shadow(values, values->shadowed[i]);
+    for (size_t i = 0; i < values->n_steady; i++)
+        values->version[values->steady[i]] = slot_version(values, values->steady[i]);
+    for (size_t i = 0; i < values->n_shadowed; i++)
+        values->version[values->shadowed[i]] = slot_version(values, values->shadowed[i]);
     return DPR_OK;
 }
 

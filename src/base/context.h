@@ -31,6 +31,8 @@ typedef enum dpr__device { DPR__DEVICE_CPU, DPR__DEVICE_REF } dpr__device;
 /* X(name, word): the passes that --disable-pass can switch off. */
 #define DPR__PASS_MAP(X)                                                                           \
     X(SIMPLIFY, "simplify")                                                                        \
+    X(FOLD, "fold")                                                                                \
+    X(KEEP, "keep")                                                                                \
     X(FUSE, "fuse")                                                                                \
     X(LAYOUT, "layout")                                                                            \
     X(SCHEDULE, "schedule")                                                                        \

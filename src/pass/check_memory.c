@@ -36,7 +36,9 @@ static dpr_status check_read(const dpr__step *step, dpr_value value, uint32_t g,
         return DPR_FAIL(step->context, DPR_E_ARGUMENT,
                         "plan: node %u is read in phase %u but made in phase %u", owner, phase,
                         step->groups[producer - 1].phase);
-    if (in_arena(p) && (p->first_phase > phase || p->last_phase < phase))
+    bool again = producer != 0 && step->groups[producer - 1].phase < step->n_kept_phases &&
+                 phase >= step->n_kept_phases; /* by later ticks */
+    if (in_arena(p) && (p->first_phase > phase || p->last_phase < (again ? step->n_phases : phase)))
         return DPR_FAIL(step->context, DPR_E_ARGUMENT, "plan: node %u is read after its life",
                         owner);
     if (p->home == DPR__HOME_ENTRY)
@@ -67,10 +69,31 @@ static dpr_status check_in_place(const dpr__step *step, dpr_value leaf, uint32_t
     return DPR_OK;
 }
 
+/* What is computed once comes of nothing that the caller or this step may change from tick to tick. */
+static dpr_status check_kept(const dpr__step *step, dpr_value member) {
+    const dpr_graph *graph = step->graph;
+    bool steady =
+        !dpr__has_trait(graph->nodes[member].op, DPR__EFFECT) && !dpr__writes_leaf(step, member);
+    for (uint32_t i = 0; i < graph->nodes[member].n_src; i++) {
+        dpr_value src = dpr__owner(graph, dpr__source(graph, member, i));
+        const dpr__leaf_param *leaf = graph->nodes[src].param;
+        if (graph->nodes[src].op == DPR__OP_leaf)
+            steady &= leaf->kind % DPR__DERIVED != DPR_INPUT;
+        for (dpr_value v = 1; v < graph->n_nodes; v++)
+            steady &= graph->nodes[v].op != DPR__OP_assign || dpr__source(graph, v, 0) != src;
+    }
+    if (steady)
+        return DPR_OK;
+    return DPR_FAIL(step->context, DPR_E_ARGUMENT,
+                    "plan: node %u is computed once, but reads or writes what changes", member);
+}
+
 static dpr_status check_group(const dpr__step *step, uint32_t g) {
     const dpr__group *group = &step->groups[g];
     for (uint32_t m = 0; m < group->n; m++) {
         dpr_value member = step->members[group->first + m];
+        if (group->phase < step->n_kept_phases)
+            DPR_TRY(check_kept(step, member));
         for (uint32_t i = 0; i < step->graph->nodes[member].n_src; i++)
             DPR_TRY(check_read(step, dpr__source(step->graph, member, i), g, group->phase));
         if (dpr__writes_leaf(step, member))

@@ -13,6 +13,7 @@ enum { MAX_MEMBERS = 48 }; /* each may take a register of the pointwise kernels'
 /* Groups are circular lists; what is known of one stands at its representative. */
 struct fusion {
     const dpr_graph *graph;
+    const bool *kept; /* (nodes) */
     struct entry {
         uint32_t group; /* representative node; 0: not computed (leaf, constant, view, assign) */
         dpr_value next; /* in the circular list of the group's members */
@@ -46,11 +47,14 @@ dpr_value dpr__owner(const dpr_graph *graph, dpr_value value) {
     }
 }
 
+bool dpr__repeats_in_chains(const dpr__node *node) {
+    return (node->op == DPR__OP_prefix || node->op == DPR__OP_broadcast) && node->shape.rank > 2;
+}
+
 /* What depends on one point of the space alone: its elements, and, for prefix, its place. */
 static bool is_pointwise(const dpr__node *node) {
-    bool repeats = node->op == DPR__OP_prefix || node->op == DPR__OP_broadcast;
     return node->dtype == DPR_F32 &&
-           (dpr__has_trait(node->op, DPR__ELEMENTWISE) || (repeats && node->shape.rank > 2));
+           (dpr__has_trait(node->op, DPR__ELEMENTWISE) || dpr__repeats_in_chains(node));
 }
 
 static bool may_fuse(const struct fusion *fusion, dpr_value value) {
@@ -150,10 +154,12 @@ static void merge(struct fusion *fusion, uint32_t from, uint32_t to) {
     b->ends |= a->ends;
 }
 
-/* Whether two groups would make one that the backends know: not too large, of one anchor, and of none where sums end it. */
+/* Whether two groups would make one that the backends know: not too large, of one anchor, and of none where sums end it; and all
+ * or nothing of it is kept. */
 static bool may_join(const struct fusion *fusion, uint32_t a, uint32_t b) {
     const struct entry *x = &fusion->at[a], *y = &fusion->at[b];
-    if (a == 0 || b == 0 || a == b || x->size + y->size > MAX_MEMBERS)
+    if (a == 0 || b == 0 || a == b || x->size + y->size > MAX_MEMBERS ||
+        fusion->kept[a] != fusion->kept[b])
         return false;
     return !(x->anchored && (y->anchored || y->ends)) && !(y->anchored && x->ends);
 }
@@ -309,6 +315,7 @@ dpr_status dpr__fuse(dpr__step *step) {
     const dpr_graph *graph = step->graph;
     size_t n = graph->n_nodes;
     struct fusion fusion = {.graph = graph,
+                            .kept = step->kept,
                             .convolves = !step->per_node,
                             .merges = !step->per_node && !context->pass_disabled[DPR__PASS_FUSE]};
     dpr_status status = dpr__allocate(context, n, sizeof *fusion.at, &fusion.at);

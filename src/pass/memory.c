@@ -50,14 +50,21 @@ static bool depends_on_phase(const dpr__step *step, uint32_t start, uint32_t g) 
     return false;
 }
 
+static bool is_kept(const dpr__step *step, uint32_t g) {
+    return step->kept[step->members[step->groups[g].first]];
+}
+
 static void set_phases(dpr__step *step) {
     uint32_t start = 0, phase = 0;
     for (uint32_t g = 0; g < step->n_groups; g++) {
-        if (g > start && (step->per_node || depends_on_phase(step, start, g))) {
+        if (g > start && (step->per_node || is_kept(step, start) != is_kept(step, g) ||
+                          depends_on_phase(step, start, g))) {
             phase++;
             start = g;
         }
         step->groups[g].phase = phase;
+        if (is_kept(step, g))
+            step->n_kept_phases = phase + 1;
     }
     step->n_phases = phase + 1;
 }
@@ -93,9 +100,11 @@ static void set_lives(dpr__step *step) {
             dpr_value member = step->members[step->groups[g].first + m];
             for (uint32_t i = 0; i < graph->nodes[member].n_src; i++) {
                 dpr_value src = dpr__source(graph, member, i);
-                /* Only a value that leaves its group is stored. */
-                if (step->group_of[dpr__owner(graph, src)] != g + 1)
-                    keep(step, src, step->groups[g].phase);
+                /* Only a value that leaves its group is stored; for ever, where later ticks read it. */
+                dpr_value owner = dpr__owner(graph, src);
+                bool stays = step->kept[owner] && !step->kept[member];
+                if (step->group_of[owner] != g + 1)
+                    keep(step, src, stays ? step->n_phases : step->groups[g].phase);
             }
         }
     for (size_t i = 0; i < step->n_roots; i++)

@@ -2,7 +2,7 @@
  * - A convolution's data gradient reads its filters turned (ops/turn_filters.c). They are turned once a step, as a node that the plan shows, and
  *   not in every tile. What has groups stays as it is.
  * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too; but where a map is small beside them, their convolution does it with some at a
- *   time, and nobody stores four times what there was.
+ *   time, and nobody stores four times what there was. Neither is done again where filters are kept (keep.c).
  * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers, and what is made of that in turn: less
  *   than storing and reading it.
  * - An operand that repeats along the middle of a map is repeated by a node: chains read whole maps, rows, columns and numbers. */
@@ -52,10 +52,10 @@ static bool is_repeated(const dpr__rewrite *rewrite, const dpr__node *node, dpr_
            dpr__pattern_of(&dpr__node_of(rewrite->to, src)->shape, &node->shape) == DPR__NO_PATTERN;
 }
 
-/* F(4×4, 3×3) pays where products are large beside transforms: many channels on both sides, and, since filters are transformed in
- * every step, many tiles. By shapes alone, as every choice of another order of sums. */
-static bool pays_winograd(const dpr_graph *graph, dpr_value value) {
-    enum { LEAST_CHANNELS = 16, LEAST_TILES = 16 };
+/* F(4×4, 3×3) pays where products are large beside transforms: many channels on both sides, and many tiles, where filters are transformed in
+ * every step; where these are kept, so many that reading 36 numbers for 9 costs less than they save. By shapes alone, as every choice of another order of sums. */
+static bool pays_winograd(const dpr_graph *graph, dpr_value value, bool kept) {
+    enum { LEAST_CHANNELS = 16, LEAST_TILES = 16, LEAST_KEPT = 4 };
     const dpr__node *node = dpr__node_of(graph, value);
     const dpr__conv_param *p = node->param;
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
@@ -66,7 +66,8 @@ static bool pays_winograd(const dpr_graph *graph, dpr_value value) {
     return taps->dim[0] == 3 && taps->dim[1] == 3 && p->groups == 1 && p->stride_h == 1 &&
            p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 &&
            taps->dim[2] >= LEAST_CHANNELS && taps->dim[3] >= LEAST_CHANNELS &&
-           map->dim[0] * ((map->dim[1] + 3) / 4) * ((map->dim[2] + 3) / 4) >= LEAST_TILES;
+           map->dim[0] * ((map->dim[1] + 3) / 4) * ((map->dim[2] + 3) / 4) >=
+               (kept ? LEAST_KEPT : LEAST_TILES);
 }
 
 /* Each thread takes some panels of filters then, and transforms all of the map for itself. */
@@ -83,8 +84,11 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_graph *to = rewrite->to;
     dpr__conv_param param = *(const dpr__conv_param *)node->param;
-    param.winograd = pays_winograd(rewrite->from, old) ? DPR__FILTERS_TRANSFORMED : 0;
-    if (param.winograd && node->op != DPR__OP_conv2d_weights && param.turned == 0 &&
+    const bool *kept = rewrite->user;
+    bool sums_filters = node->op == DPR__OP_conv2d_weights;
+    if (pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
+        param.winograd = DPR__FILTERS_TRANSFORMED;
+    if (pays_winograd(rewrite->from, old, false) && !sums_filters && param.turned == 0 &&
         has_few_tiles(rewrite->from, old))
         param.winograd = DPR__FILTERS_PLAIN;
     if (node->op == DPR__OP_conv2d_data && param.groups == 1 && param.turned == 0 &&
@@ -92,7 +96,7 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
         src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
         param.turned = 1;
     }
-    if (param.winograd == DPR__FILTERS_TRANSFORMED && node->op != DPR__OP_conv2d_weights)
+    if (param.winograd == DPR__FILTERS_TRANSFORMED && !sums_filters)
         src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, NULL);
     return dpr__node_add(to, node->op, src, 2, &param);
 }
@@ -119,6 +123,10 @@ dpr_status dpr__prepare(dpr__step *step) {
         maps |= step->graph->nodes[v].shape.rank > 2;
     if (!maps || step->per_node || step->leaves_are_f64)
         return DPR_OK;
-    DPR_TRY(dpr__rewrite_graph(step, step->graph, rule, NULL, NULL));
-    return dpr__drop_dead(step);
+    bool *kept;
+    DPR_TRY(dpr__allocate(step->context, step->graph->n_nodes, sizeof *kept, &kept));
+    dpr__mark_kept(step->graph, kept);
+    dpr_status status = dpr__rewrite_graph(step, step->graph, rule, NULL, kept);
+    dpr__free(step->context, kept);
+    return status == DPR_OK ? dpr__drop_dead(step) : status;
 }

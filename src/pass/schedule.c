@@ -93,13 +93,14 @@ static bool mark_before(const struct order *order, dpr_value leaf, uint32_t writ
     return true;
 }
 
-/* Lets the group of `value` write `leaf` in place, if it can; *done says so. */
+/* Lets the group of `value` write `leaf` in place, if it can; *done says so. What is kept is not computed in every tick, in which the leaf is to be
+ * written. */
 static dpr_status try_in_place(struct order *order, dpr_value leaf, dpr_value value, bool *before,
                                bool *done) {
     dpr__step *step = order->step;
     *done = false;
-    if (step->group_of[value] == 0 || step->placements[value].home != DPR__HOME_NONE ||
-        step->forms[value] != step->forms[leaf])
+    if (step->group_of[value] == 0 || step->kept[value] ||
+        step->placements[value].home != DPR__HOME_NONE || step->forms[value] != step->forms[leaf])
         return DPR_OK;
     uint32_t writer = step->group_of[value] - 1;
     if (!mark_before(order, leaf, writer, before) || leads_to(order, writer, before))
@@ -136,21 +137,20 @@ static dpr_status place_assigns(struct order *order) {
     return status;
 }
 
-/* Places every group whose predecessors are placed, the one built first before others. */
-static dpr_status sort(struct order *order) {
-    dpr__step *step = order->step;
-    dpr__group *sorted;
-    DPR_TRY(dpr__allocate(step->context, order->n, sizeof *sorted, &sorted));
-    size_t n = 0;
-    uint32_t from = 0; /* no unplaced ready group lies below */
-    while (n < order->n) {
+/* Places every group that is kept, or every one that is not, whose predecessors are placed, the one built first before others. */
+static void place(struct order *order, bool kept, dpr__group *sorted, size_t *n) {
+    const dpr__step *step = order->step;
+    uint32_t from = 0; /* no unplaced ready group of these lies below */
+    for (;;) {
         uint32_t g = from;
-        while (g < order->n && (order->waiting[g] != 0 || order->seen[g]))
+        while (g < order->n && (order->waiting[g] != 0 || order->seen[g] ||
+                                step->kept[step->members[step->groups[g].first]] != kept))
             g++;
-        DPR_ASSERT(g < order->n); /* no cycle: fuse and try_in_place see to it */
+        if (g == order->n)
+            return;
         order->seen[g] = true;
         from = g + 1;
-        sorted[n++] = step->groups[g];
+        sorted[(*n)++] = step->groups[g];
         for (uint32_t e = order->head[g]; e != 0; e = order->edges[e - 1].next) {
             uint32_t to = order->edges[e - 1].to;
             order->waiting[to]--;
@@ -158,6 +158,16 @@ static dpr_status sort(struct order *order) {
                 from = to;
         }
     }
+}
+
+static dpr_status sort(struct order *order) {
+    dpr__step *step = order->step;
+    dpr__group *sorted;
+    size_t n = 0;
+    DPR_TRY(dpr__allocate(step->context, order->n, sizeof *sorted, &sorted));
+    place(order, true, sorted, &n);
+    place(order, false, sorted, &n);
+    DPR_ASSERT(n == order->n); /* no cycle: fuse and try_in_place see to it */
     dpr__free(step->context, step->groups);
     step->groups = sorted;
     for (uint32_t g = 0; g < n; g++)

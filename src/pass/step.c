@@ -19,8 +19,11 @@ static dpr_status run_passes(dpr__step *step, const dpr_graph *graph, const dpr_
     DPR_TRY(verified(step, dpr__specialise(step, graph, roots, options)));
     if (!disabled[DPR__PASS_SIMPLIFY] && !options->per_node)
         DPR_TRY(verified(step, dpr__simplify(step)));
+    if (!disabled[DPR__PASS_FOLD] && !options->per_node)
+        DPR_TRY(verified(step, dpr__fold(step)));
     DPR_TRY(verified(step, dpr__precision(step)));
     DPR_TRY(verified(step, dpr__prepare(step)));
+    DPR_TRY(dpr__keep(step));
     DPR_TRY(dpr__fuse(step));
     DPR_TRY(dpr__layout(step));
     DPR_TRY(dpr__schedule(step));
@@ -60,6 +63,7 @@ void dpr__step_destroy(dpr__step *step) {
     dpr_context *context = step->context;
     dpr_graph_destroy(step->graph);
     dpr__free(context, step->roots);
+    dpr__free(context, step->kept);
     dpr__free(context, step->group_of);
     dpr__free(context, step->groups);
     dpr__free(context, step->members);

@@ -1,5 +1,5 @@
 /* A step: the graph of one program on its way from what the user built to what a backend runs.
- * Passes, in order:  specialise → simplify → precision → prepare → fuse → layout → schedule → memory plan.  Each takes a step and
+ * Passes, in order:  specialise → simplify → fold → precision → prepare → keep → fuse → layout → schedule → memory plan.  Each takes a step and
  * leaves a step whose graph verifies. docs/architecture.md follows one net through them. */
 #ifndef DPR_PASS_STEP_H
 #define DPR_PASS_STEP_H
@@ -59,12 +59,14 @@ typedef struct dpr__step {
     bool leaves_are_f64;
     bool rounded; /* the graph is already what precision made */
 
+    bool *kept; /* (nodes) the same in every tick: computed when a leaf has changed (keep.c) */
     uint32_t *group_of; /* (nodes) index in groups + 1; 0: leaf, constant, view, effect */
     dpr__group *groups;
     size_t n_groups;
     dpr_value *members;
     size_t n_members;
     uint32_t n_phases;
+    uint32_t n_kept_phases; /* the first ones: what is kept, and nothing else, is computed there */
 
     dpr__form *forms; /* (nodes) how each stored value lies */
     bool *entries;    /* (nodes) gathers that copy nothing: one entry of an input, which only left
@@ -93,10 +95,12 @@ void dpr__step_destroy(dpr__step *step);
 dpr_status dpr__specialise(dpr__step *step, const dpr_graph *from, const dpr_value *roots,
                            const dpr__step_options *options);
 dpr_status dpr__simplify(dpr__step *step);
+dpr_status dpr__fold(dpr__step *step);
 dpr_status dpr__precision(dpr__step *step);
 dpr_status dpr__prepare(dpr__step *step);
 /* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */
 dpr_value dpr__sink_reshape(dpr_graph *graph, dpr_value value);
+dpr_status dpr__keep(dpr__step *step);
 dpr_status dpr__fuse(dpr__step *step);
 dpr_status dpr__layout(dpr__step *step);
 dpr_status dpr__schedule(dpr__step *step);
@@ -111,6 +115,10 @@ dpr_status dpr__check_memory(const dpr__step *step);
 /* The node whose memory a value lies in: behind views and guards, and the value of an assign. */
 dpr_value dpr__owner(const dpr_graph *graph, dpr_value value);
 
+/* What dpr__keep finds, of any graph: kept (nodes). */
+void dpr__mark_kept(const dpr_graph *graph, bool *kept);
+/* Whether a node only repeats its source in a chain's registers, or cuts it off there: it costs nothing, and is not stored. */
+bool dpr__repeats_in_chains(const dpr__node *node);
 /* The shape over which a group runs. */
 const dpr_shape *dpr__group_space(const dpr__step *step, const dpr__group *group);
 /* Whether a node sums a map over all dimensions but the last: sum, or squared_deviations. */

@@ -178,7 +178,7 @@ static double step_flops(const dpr_program *program) {
     const dpr__step *step = program->step;
     double flops = 0;
     for (dpr_value v = 1; v < step->graph->n_nodes; v++)
-        flops += step->group_of[v] != 0 ? product_flops(step->graph, v) : 0;
+        flops += step->group_of[v] != 0 && !step->kept[v] ? product_flops(step->graph, v) : 0;
     return flops;
 }
 

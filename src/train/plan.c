@@ -1,4 +1,4 @@
-/* The plan of a model's training step, to be looked at: compiled over a store of its own; timed over made-up images when asked. */
+/* The plan of a model's training step, or of a prediction, to be looked at: compiled over a store of its own; timed over made-up images when asked. */
 #include "backend/program.h"
 #include "base/clock.h"
 #include "base/context.h"
@@ -17,6 +17,7 @@ enum {
 
 struct planning {
     const dpr_model *model;
+    bool train;
     const dpr__step_graph *step;
     dpr_store *store;
     dpr_program *program;
@@ -43,7 +44,8 @@ static void fill_inputs(const struct planning *p) {
 static dpr_status run_ticks(const struct planning *p, uint64_t ticks) {
     int32_t zero = 0;
     for (; ticks > 0; ticks -= ticks < STEPS ? ticks : STEPS) {
-        DPR_TRY(dpr_store_write(p->store, "batch", &zero, sizeof zero));
+        if (p->train)
+            DPR_TRY(dpr_store_write(p->store, "batch", &zero, sizeof zero));
         DPR_TRY(dpr_program_run(p->program, ticks < STEPS ? ticks : STEPS, NULL, NULL));
     }
     return DPR_OK;
@@ -81,7 +83,7 @@ static dpr_status plan_text(struct planning *p, unsigned batch, dpr_plan_kind ki
     uint64_t ticks = 0;
     double tick_us = 0;
     options.batch = batch;
-    options.train = true;
+    options.train = p->train;
     DPR_TRY(dpr_store_create(p->model->context, &p->store));
     DPR_TRY(dpr_program_create(p->step->graph, p->store, p->step->roots, p->step->n_roots, &options,
                                &p->program));
@@ -90,15 +92,32 @@ static dpr_status plan_text(struct planning *p, unsigned batch, dpr_plan_kind ki
     return dpr__program_plan_text(p->program, ticks, tick_us, kind == DPR_PLAN_SLOWEST_FIRST, text);
 }
 
-dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, dpr_plan_kind kind, char **text) {
+static dpr_status make_prediction(const dpr_model *model, dpr__step_graph *out) {
+    dpr_value logits;
+    *out = (dpr__step_graph){.n_roots = 1};
+    DPR_TRY(dpr__model_forward(model, "images", "rows", &out->graph, &logits));
+    dpr_status status = dpr__allocate(model->context, 1, sizeof *out->roots, &out->roots);
+    if (status == DPR_OK)
+        out->roots[0] = dpr_softmax(out->graph, logits);
+    else
+        dpr__step_graph_release(out);
+    return status;
+}
+
+static dpr_status make_training(const dpr_model *model, unsigned batch, dpr__step_graph *out) {
     dpr__step_plan plan = {.n = (int64_t)batch * STEPS,
                            .steps = STEPS,
                            .optimizer = {.kind = DPR__OPTIMIZER_NESTEROV, .momentum = 0.9}};
+    return dpr__step_graph_create(model, &plan, out);
+}
+
+dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool train, dpr_plan_kind kind,
+                          char **text) {
     dpr__step_graph step;
     if (batch < 1)
         return DPR_FAIL(model->context, DPR_E_ARGUMENT, "a plan needs a batch of at least 1");
-    DPR_TRY(dpr__step_graph_create(model, &plan, &step));
-    struct planning planning = {.model = model, .step = &step};
+    DPR_TRY(train ? make_training(model, batch, &step) : make_prediction(model, &step));
+    struct planning planning = {.model = model, .train = train, .step = &step};
     dpr_status status = plan_text(&planning, batch, kind, text);
     dpr_program_destroy(planning.program);
     dpr_store_destroy(planning.store);

@@ -188,7 +188,7 @@ class Contract(unittest.TestCase):
 
     def test_bench_refuses(self):
         for arguments, told in ((["I1:resnet21"], "did you mean 'I1:resnet20'?"), (["B5", "--batch", 7], "--batch is 7"),
-                                (["--sort", "time"], "--plan"), (["--seconds", 0], "above 0"), (["--seconds", "nan"], "above 0"),
+                                (["--sort", "time"], "--plan"), (["--predict"], "--plan"), (["--seconds", 0], "above 0"), (["--seconds", "nan"], "above 0"),
                                 (["--plan", "preset:mlp", "--step-only"], "--step-only"),
                                 (["--plan", "preset:mlp", "--seconds", 2], "--seconds"),
                                 (["--plan", "preset:mlp", "L0"], "--plan"),
@@ -211,6 +211,11 @@ class Contract(unittest.TestCase):
         self.assertLess(abs(sum(column(rows, 1)) - 100), 0.05 * len(rows) + 0.1)
         phases = [int(row[:5]) for row in rows]
         self.assertEqual(phases, sorted(phases))
+        self.assertTrue([row for row in rows if "gradient of" in row])
+        predicting = table("--predict")
+        self.assertLess(abs(sum(column(predicting, 1)) - 100), 0.05 * len(predicting) + 0.1)
+        self.assertFalse([row for row in predicting if "gradient of" in row])
+        self.assertIn("softmax", predicting[-1])
         times = column(table("--sort", "time"), 0)
         self.assertEqual(times, sorted(times, reverse=True))
         self.assertEqual(len(times), len(rows))

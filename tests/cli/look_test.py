@@ -287,12 +287,15 @@ class Graph(Model):
         self.says(self.fails("graph", "m", "-o", "no/folder/g.dot"), "no/folder/g.dot")
         self.says(self.fails("graph", "m", "-o", "g.jpeg"), "g.jpeg", ".svg")
         self.usage("graph", "m", "--plan", "-o", "x.dot")
+        self.usage("graph", "m", "--predict")
 
     def test_plan(self):
         self.assertIn("linear_1", self.ok("graph", "m", "--plan").out)
         self.assertIn("linear_1", self.ok("graph", "m", "--plan", "--json").lines()[0]["text"])
         self.assertNotEqual(self.ok("graph", "m", "--plan").out,
                             self.ok("graph", "m", "--plan", "--batch", "7").out)
+        self.assertIn("gradient of", self.ok("graph", "m", "--plan").out)
+        self.assertNotIn("gradient of", self.ok("graph", "m", "--plan", "--predict").out)
 
 
 class Info(Case):

@@ -125,12 +125,14 @@ static void train(const char *disabled, const char *device, unsigned threads, fl
 static void passes_on_and_off_agree(void **state) {
     (void)state;
     static const char *const DISABLED[] = {"simplify",
+                                           "fold",
+                                           "keep",
                                            "fuse",
                                            "layout",
                                            "schedule",
                                            "memplan",
                                            "simplify,fuse,schedule,memplan",
-                                           "simplify,fuse,layout,schedule,memplan"};
+                                           "simplify,fold,keep,fuse,layout,schedule,memplan"};
     float want[IN * HIDDEN], got[IN * HIDDEN], want_loss, loss;
     train(NULL, "cpu", 2, want, &want_loss);
     for (size_t i = 0; i < sizeof DISABLED / sizeof *DISABLED; i++) {
@@ -141,6 +143,8 @@ static void passes_on_and_off_agree(void **state) {
     }
     /* Where the work is cut and in which memory it lies changes no bit. */
     train("schedule,memplan", "cpu", 2, got, &loss);
+    assert_memory_equal(got, want, sizeof got);
+    train("fold,keep", "cpu", 2, got, &loss);
     assert_memory_equal(got, want, sizeof got);
     train("layout", "cpu", 2, got, &loss);
     assert_memory_equal(got, want, sizeof got);

@@ -1,5 +1,5 @@
-/* Convolutions forward, and back to the data (whose filters were turned, pass/lower.c). A tile is some rows of one image's result, over all its
- * channels: what they read is copied to scratch once (conv_copy.c). There neighbouring pixels are consecutive, so a row of filters, kw × c, is one run
+/* Convolutions forward, and back to the data (whose filters were turned, pass/prepare.c). A tile is 32 channels of some rows of one image's result; what
+ * these rows read is copied to scratch (conv_copy.c) for the first panel of them that a thread comes to, and stays there for the next. There neighbouring pixels are consecutive, so a row of filters, kw × c, is one run
  * of k, filters' rows are parts at equal distances, and products read pixels where they lie:
  *   dst[ow][oc] = Σ over kh of (kw·c numbers from pixel ow·stride on) · weights[kh][kw·c][oc] */
 #include "backend/cpu/cpu.h"
@@ -109,36 +109,40 @@ static bool is_spread(const dpr__cpu_conv *conv) {
 
 /* ---- running ---- */
 
+static int64_t panels_of(const dpr__cpu_conv *conv) {
+    return dpr__ceil_divide(conv->oc, DPR__PANEL);
+}
+
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
     const float *src = values->memory[conv->src];
-    int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h);
+    int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h), copied = -1;
     float *copy = scratch + conv->copy_at, *tile = scratch + row->tile_at;
     const bool spread = is_spread(conv);
     for (int64_t t = first; t < last; t++) {
-        int64_t n = t / down, oh = t % down * conv->tile_h;
+        int64_t block = t / panels_of(conv), panel = t % panels_of(conv);
+        int64_t n = block / down, oh = block % down * conv->tile_h;
         int64_t rows = conv->oh - oh < conv->tile_h ? conv->oh - oh : conv->tile_h;
         struct window w = window_of(conv, oh, rows);
-        if (spread)
+        if (block != copied && spread)
             dpr__cpu_conv_copy(&w.copy, values->step, src, n, w.y0, w.rows, 0, copy);
-        else
+        else if (block != copied)
             dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, copy);
-        for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
-            const float *filters = dpr__cpu_conv_filters(
-                conv, values, conv->kh * conv->kw * conv->c, panel, scratch + conv->filters_at);
-            for (int64_t r = 0; r < rows; r++)
-                if (spread)
-                    multiply_spread_row(row, &w, copy, filters, panel, oh + r,
-                                        tile + r * conv->ow * conv->row_floats);
-                else
-                    multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
-                                 tile + r * conv->ow * conv->row_floats);
-            dpr__cpu_conv_pack(conv, &row->chain, tile, rows * conv->ow);
-            dpr__chain_run(&row->chain, values, scratch, tile,
-                           (n * conv->oh + oh) * conv->ow / row->chain.fold,
-                           rows * conv->ow / row->chain.fold, panel);
-        }
+        copied = block;
+        const float *filters = dpr__cpu_conv_filters(conv, values, conv->kh * conv->kw * conv->c,
+                                                     panel, scratch + conv->filters_at);
+        for (int64_t r = 0; r < rows; r++)
+            if (spread)
+                multiply_spread_row(row, &w, copy, filters, panel, oh + r,
+                                    tile + r * conv->ow * conv->row_floats);
+            else
+                multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
+                             tile + r * conv->ow * conv->row_floats);
+        dpr__cpu_conv_pack(conv, &row->chain, tile, rows * conv->ow);
+        dpr__chain_run(&row->chain, values, scratch, tile,
+                       (n * conv->oh + oh) * conv->ow / row->chain.fold,
+                       rows * conv->ow / row->chain.fold, panel);
     }
 }
 
@@ -148,6 +152,17 @@ static uint64_t flops_of(const dpr__cpu_conv *conv) {
     return is_spread(conv) ? 2 * taps / (uint64_t)(conv->spread_h * conv->spread_w) : 2 * taps;
 }
 
+/* Many pixels, but some for each thread of a small machine where there is one panel of one image. */
+static int64_t rows_of_tile(const dpr__cpu_conv *conv) {
+    int64_t rows = TILE_PIXELS / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
+    if (conv->n * panels_of(conv) == 1 && rows > half)
+        rows = half;
+    rows = rows < 1 ? 1 : rows;
+    while (rows * conv->ow % EVEN != 0)
+        rows++;
+    return rows < conv->oh ? rows : conv->oh;
+}
+
 dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                         bool *supported) {
     const dpr__step *step = plan->values.step;
@@ -155,11 +170,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     const dpr__node *node = dpr__node_of(step->graph, value);
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
-    conv->tile_h = TILE_PIXELS / (conv->ow > 0 ? conv->ow : 1);
-    conv->tile_h = conv->tile_h < 1 ? 1 : conv->tile_h;
-    while (conv->tile_h * conv->ow % EVEN != 0)
-        conv->tile_h++;
-    conv->tile_h = conv->tile_h > conv->oh ? conv->oh : conv->tile_h;
+    conv->tile_h = rows_of_tile(conv);
     int64_t pixels = conv->tile_h * conv->ow;
     row->chunk = DPR__PANEL;
     const dpr__kernel *kernel =
@@ -169,7 +180,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     dpr__cpu_conv_set_rows(conv, &row->chain);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
-    row->n_tiles = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
+    row->n_tiles = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h) * panels_of(conv);
     row->flops =
         row->chain.flops + (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +

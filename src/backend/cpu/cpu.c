@@ -36,6 +36,7 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
     for (uint32_t g = 0; g < step->n_groups; g++)
         DPR_TRY(dpr__cpu_compile_group(plan, g, &plan->rows[g]));
     plan->n_rows = step->n_groups;
+    plan->first_phase = step->n_kept_phases;
     plan->serial = true;
     for (uint32_t phase = 0; phase < step->n_phases; phase++)
         plan->phase_serial[phase] = true;
@@ -43,7 +44,7 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
         plan->phase_end[plan->rows[i].phase] = i + 1;
         plan->phase_serial[plan->rows[i].phase] &= plan->rows[i].serial;
         plan->phase_finishes[plan->rows[i].phase] |= plan->rows[i].finish != NULL;
-        plan->serial &= plan->rows[i].serial;
+        plan->serial &= plan->rows[i].serial || plan->rows[i].phase < plan->first_phase;
         if (plan->rows[i].tile != NULL && plan->rows[i].tile->enter != NULL)
             plan->tiles = plan->rows[i].tile;
     }
@@ -82,7 +83,8 @@ static dpr_status compile(dpr__step *step, dpr_store *store, void **out) {
     }
     uint64_t work = 0;
     for (size_t i = 0; i < plan->n_rows; i++)
-        work += plan->rows[i].flops + plan->rows[i].bytes;
+        if (plan->rows[i].phase >= plan->first_phase)
+            work += plan->rows[i].flops + plan->rows[i].bytes;
     dpr__pace_init(&plan->pace, plan->serial ? 1 : dpr__team_size(step->context->team), work);
     *out = plan;
     return DPR_OK;
@@ -151,14 +153,14 @@ static void finish_tick(dpr__cpu_plan *plan) {
  * barrier beside those between phases. */
 static void work_together(dpr__cpu_plan *plan, unsigned member) {
     dpr__team *team = plan->values.step->context->team;
-    uint32_t alone = 0; /* phases at the beginning that member 0 runs alone */
+    uint32_t alone = plan->first_phase; /* phases from there to here member 0 runs alone */
     while (alone < plan->values.step->n_phases && plan->phase_serial[alone])
         alone++;
     for (bool first = true;; first = false) {
         if (member == 0) {
             if (!first)
                 finish_tick(plan);
-            for (uint32_t phase = 0; phase < alone && !plan->ended; phase++)
+            for (uint32_t phase = plan->first_phase; phase < alone && !plan->ended; phase++)
                 run_phase(plan, phase, 0);
         }
         dpr__team_barrier(team, member);
@@ -175,9 +177,18 @@ static void work_together(dpr__cpu_plan *plan, unsigned member) {
 
 static void work_alone(dpr__cpu_plan *plan) {
     while (!plan->ended) {
-        for (uint32_t phase = 0; phase < plan->values.step->n_phases; phase++)
+        for (uint32_t phase = plan->first_phase; phase < plan->values.step->n_phases; phase++)
             run_phase(plan, phase, 0);
         finish_tick(plan);
+    }
+}
+
+/* What is kept. */
+static void prepare(dpr__cpu_plan *plan, unsigned member) {
+    for (uint32_t phase = 0; phase < plan->first_phase; phase++) {
+        run_phase(plan, phase, member);
+        if (plan->members > 1)
+            dpr__team_barrier(plan->values.step->context->team, member);
     }
 }
 
@@ -185,7 +196,9 @@ static void work(void *user, unsigned member) {
     dpr__cpu_plan *plan = user;
     if (plan->tiles != NULL)
         plan->tiles->enter();
-    if (plan->members > 1)
+    if (plan->values.stale)
+        prepare(plan, member);
+    else if (plan->members > 1)
         work_together(plan, member);
     else
         work_alone(plan);
@@ -201,6 +214,14 @@ static dpr_status enter(dpr__cpu_plan *plan) {
         if (plan->rows[i].node != 0)
             dpr__cpu_refresh_node(plan, &plan->rows[i]);
     return DPR_OK;
+}
+
+/* Computes what is kept. */
+static void run_kept(dpr__cpu_plan *plan) {
+    plan->members = dpr__team_size(plan->values.step->context->team);
+    if (plan->first_phase > 0)
+        dpr__team_run(plan->values.step->context->team, work, plan);
+    plan->values.stale = false;
 }
 
 /* Up to `ticks` more, by so many members. */
@@ -222,6 +243,8 @@ static dpr_status run(void *p, uint64_t ticks, const volatile int *stop, uint64_
     atomic_store(&plan->failed, false);
     *done = 0;
     DPR_TRY(enter(plan));
+    if (plan->values.stale)
+        run_kept(plan);
     while (plan->done < ticks && (stop == NULL || *stop == 0) && !atomic_load(&plan->failed)) {
         unsigned members;
         uint64_t slice = dpr__pace_choose(&plan->pace, ticks - plan->done, &members);

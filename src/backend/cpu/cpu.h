@@ -95,6 +95,7 @@ typedef struct dpr__cpu_plan {
     const dpr__tile_kernel *tiles; /* whose enter and leave threads call; NULL: none */
     float **scratch;               /* one for each member */
     unsigned n_scratch;
+    uint32_t first_phase; /* of a tick: those before it compute what is kept */
     bool *phase_serial;   /* (phases) */
     bool *phase_finishes; /* (phases) some of its rows have something to finish */
     size_t *phase_end;    /* (phases) index after the last row */

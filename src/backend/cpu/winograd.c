@@ -1,7 +1,7 @@
 /* Convolutions of 3 × 3 and stride 1, forward and back to the data, by Winograd's F(4×4, 3×3): a tile of 4 × 4 results takes 36 products instead of 144,
  *   dst = Aᵀ·[(G·w·Gᵀ) ⊙ (Bᵀ·src·B)]·A    (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016)
  * summed over channels before the last transform, so that for each of 36 points there is one matrix product, tiles × channels × filters. Filters come transformed
- * (ops/winograd_filters.c). A unit of tiles goes through all steps before the next begins, and stays in L2. */
+ * (ops/winograd_filters.c). A unit of tiles goes through all steps before the next begins, and stays in L2; threads share its panels of filters, too. */
 #include "backend/cpu/winograd.h"
 #include "base/context.h"
 #include "ir/shape.h"
@@ -231,16 +231,18 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at;
     float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
+    int64_t panels = dpr__ceil_divide(conv->oc, DPR__PANEL), transformed = -1;
     for (int64_t t = first; t < last; t++) {
-        dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, t);
-        dpr__cpu_winograd_data(row, values, &unit, data);
-        for (int64_t panel = 0; panel * DPR__PANEL < conv->oc; panel++) {
-            multiply(row, data,
-                     dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
-                                           scratch + conv->filters_at),
-                     unit.tiles, panel, products);
-            put_products(row, values, scratch, products, panel, &unit);
-        }
+        int64_t number = t / panels, panel = t % panels;
+        dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, number);
+        if (number != transformed)
+            dpr__cpu_winograd_data(row, values, &unit, data);
+        transformed = number;
+        multiply(row, data,
+                 dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
+                                       scratch + conv->filters_at),
+                 unit.tiles, panel, products);
+        put_products(row, values, scratch, products, panel, &unit);
     }
 }
 
@@ -357,13 +359,16 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * conv->c);
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
     const dpr__conv_param *param = dpr__node_of(step->graph, value)->param;
-    bool panels = param->winograd == DPR__FILTERS_PLAIN;
-    conv->turns = panels && dpr__node_of(step->graph, value)->op == DPR__OP_conv2d_data;
-    row->n_tiles = dpr__cpu_winograd_cut(conv, tiles);
-    if (panels) {
+    int64_t panels = dpr__ceil_divide(conv->oc, DPR__PANEL);
+    bool by_panels = param->winograd == DPR__FILTERS_PLAIN;
+    conv->turns = by_panels && dpr__node_of(step->graph, value)->op == DPR__OP_conv2d_data;
+    row->n_tiles = panels * dpr__cpu_winograd_cut(conv, tiles);
+    if (row->n_tiles == 1) /* some for each thread of a small machine */
+        row->n_tiles = dpr__cpu_winograd_cut(conv, dpr__cpu_winograd_tiles(conv) / 2);
+    if (by_panels) {
         conv->unit_images = conv->n;
         conv->unit_rows = tiles_down(conv);
-        row->n_tiles = dpr__ceil_divide(conv->oc, DPR__PANEL);
+        row->n_tiles = panels;
     }
     dpr__winograd_unit most = dpr__cpu_winograd_unit(conv, 0);
     row->winograd =
@@ -372,7 +377,7 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     DPR_TRY(
         dpr__chain_compile(&plan->arena, step, group, value, most.pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
-    row->run = panels ? run_panels : run;
+    row->run = by_panels ? run_panels : run;
     row->bare = row->chain.n == 0 && row->chain.n_outputs == 1 && !row->chain.outputs[0].staged &&
                 row->chain.row_floats == conv->row_floats;
     row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
