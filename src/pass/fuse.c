@@ -1,7 +1,7 @@
 /* fuse: covers the graph with groups; makes no new ops. An elementwise node joins the group of its
  * reader or its source where both run over one iteration space and no value would have to leave the group
  * and come back. One contraction, or one gather, a group. Cheap nodes are thus computed where they are used.
- * Sums over all of a map but its channels end the groups that they read, so that a map is read once for all of them. What is largest in a
+ * Sums over all of a map but its channels end the groups that they read, a convolution's, too, so that a map is read once for all of them, or not at all. What is largest in a
  * window is taken as it is found. */
 #include "base/context.h"
 #include "ir/shape.h"
@@ -19,7 +19,8 @@ struct fusion {
         dpr_value next; /* in the circular list of the group's members */
         uint32_t size;  /* of a representative: members, highest id */
         dpr_value high;
-        bool anchored;      /* holds a matmul or a gather */
+        bool anchored;      /* holds a contraction or a gather */
+        bool open;          /* holds neither, or a convolution, whose tiles can be summed */
         bool ends;          /* holds a sum that ends it */
         uint32_t n_readers; /* roots count, too */
         uint32_t seen;      /* the search that saw this node last */
@@ -99,6 +100,12 @@ static bool is_anchor(const struct fusion *fusion, dpr_value value) {
            (node->dtype == DPR_F32 || (node->dtype == DPR_U8 && fusion->at[value].n_readers == 1));
 }
 
+/* What may stand in a group with sums: all but an anchor whose kernel cannot sum its tiles. */
+static bool is_open(const struct fusion *fusion, dpr_value value) {
+    dpr__op_id op = dpr__node_of(fusion->graph, value)->op;
+    return !is_anchor(fusion, value) || op == DPR__OP_conv2d || op == DPR__OP_conv2d_data;
+}
+
 static void see(struct fusion *fusion, dpr_value value, size_t *depth) {
     if (fusion->at[value].seen == fusion->searches)
         return;
@@ -151,6 +158,7 @@ static void merge(struct fusion *fusion, uint32_t from, uint32_t to) {
     b->size += a->size;
     b->high = a->high > b->high ? a->high : b->high;
     b->anchored |= a->anchored;
+    b->open &= a->open;
     b->ends |= a->ends;
 }
 
@@ -161,7 +169,8 @@ static bool may_join(const struct fusion *fusion, uint32_t a, uint32_t b) {
     if (a == 0 || b == 0 || a == b || x->size + y->size > MAX_MEMBERS ||
         fusion->kept[a] != fusion->kept[b])
         return false;
-    return !(x->anchored && (y->anchored || y->ends)) && !(y->anchored && x->ends);
+    bool ends = x->ends || y->ends;
+    return !(x->anchored && y->anchored) && !(ends && !(x->open && y->open));
 }
 
 /* Merges the group of src with that of its reader, where that is allowed. */
@@ -173,7 +182,7 @@ static void try_merge(struct fusion *fusion, dpr_value src, dpr_value reader) {
     const dpr__node *from = dpr__node_of(graph, src), *to = dpr__node_of(graph, reader);
     bool ends = is_end(fusion, reader);
     if (!(ends || may_fuse(fusion, reader)) ||
-        !((is_anchor(fusion, src) && !ends) || may_fuse(fusion, src)))
+        !((is_anchor(fusion, src) && (!ends || is_open(fusion, src))) || may_fuse(fusion, src)))
         return;
     bool same_space = ends ? from->shape.rank > 1 : dpr__shape_equal(&from->shape, &to->shape);
     if (same_space && !must_wait(fusion, a, b))
@@ -268,10 +277,10 @@ dpr__pattern dpr__pattern_of(const dpr_shape *operand, const dpr_shape *space) {
 
 static dpr__group_kind kind_of(const struct fusion *fusion, dpr_value first, uint32_t n) {
     dpr__op_id op = dpr__node_of(fusion->graph, first)->op;
-    if (fusion->at[fusion->at[first].group].ends)
-        return DPR__GROUP_REDUCE;
     if (is_anchor(fusion, first) && (n > 1 || fusion->graph->nodes[first].dtype == DPR_F32))
         return op == DPR__OP_gather ? DPR__GROUP_GATHER : DPR__GROUP_CONTRACT;
+    if (fusion->at[fusion->at[first].group].ends)
+        return DPR__GROUP_REDUCE;
     return may_fuse(fusion, first) ? DPR__GROUP_POINTWISE : DPR__GROUP_NODE;
 }
 
@@ -329,6 +338,7 @@ dpr_status dpr__fuse(dpr__step *step) {
         for (dpr_value v = 1; v < n; v++) {
             fusion.at[v].anchored = is_anchor(&fusion, v);
             fusion.at[v].ends = is_end(&fusion, v);
+            fusion.at[v].open = is_open(&fusion, v);
         }
         if (fusion.merges) {
             merge_all(&fusion);

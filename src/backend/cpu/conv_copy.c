@@ -99,11 +99,34 @@ void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain) {
     conv->row_floats = chain->row_floats < VECTOR ? VECTOR : chain->row_floats;
 }
 
-void dpr__cpu_conv_pack(const dpr__cpu_conv *conv, const dpr__chain *chain, float *tile,
-                        int64_t pixels) {
+static void pack(const dpr__cpu_conv *conv, const dpr__chain *chain, float *tile, int64_t pixels) {
     int64_t row = chain->row_floats;
     for (int64_t i = 1; row < conv->row_floats && i < pixels; i++)
         memcpy(tile + i * row, tile + i * conv->row_floats, (size_t)row * sizeof *tile);
+}
+
+bool dpr__cpu_conv_is_bare(const dpr__cpu_conv *conv, const dpr__chain *chain) {
+    return chain->n == 0 && chain->n_outputs == 1 && chain->outputs[0].reg == 0 &&
+           !chain->outputs[0].staged && chain->row_floats == conv->row_floats;
+}
+
+float *dpr__cpu_conv_place(const dpr__row *row, const dpr__values *values, int64_t pixel,
+                           int64_t panel) {
+    const dpr__chain *chain = &row->chain;
+    return (float *)values->memory[chain->outputs[0].value] + panel * chain->rows * DPR__PANEL +
+           pixel * row->conv.row_floats;
+}
+
+void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *scratch,
+                         float *products, int64_t pixel, int64_t pixels, int64_t panel,
+                         int64_t number) {
+    const dpr__chain *chain = &row->chain;
+    const dpr__tile tile = {pixel / chain->fold, pixels / chain->fold, panel};
+    if (row->bare && chain->n_sums == 0)
+        return;
+    pack(&row->conv, chain, products, pixels);
+    dpr__chain_run(chain, values, scratch, products, tile.row, tile.rows, panel);
+    dpr__cpu_bring_sums(row, values, scratch, &tile, number);
 }
 
 /* A data gradient with turned filters is a convolution of diff_dst with stride − 1 zeros between its pixels. */

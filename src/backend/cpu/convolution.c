@@ -132,17 +132,16 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         copied = block;
         const float *filters = dpr__cpu_conv_filters(conv, values, conv->kh * conv->kw * conv->c,
                                                      panel, scratch + conv->filters_at);
+        int64_t pixel = (n * conv->oh + oh) * conv->ow;
+        float *dst = row->bare ? dpr__cpu_conv_place(row, values, pixel, panel) : tile;
         for (int64_t r = 0; r < rows; r++)
             if (spread)
                 multiply_spread_row(row, &w, copy, filters, panel, oh + r,
-                                    tile + r * conv->ow * conv->row_floats);
+                                    dst + r * conv->ow * conv->row_floats);
             else
                 multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
-                             tile + r * conv->ow * conv->row_floats);
-        dpr__cpu_conv_pack(conv, &row->chain, tile, rows * conv->ow);
-        dpr__chain_run(&row->chain, values, scratch, tile,
-                       (n * conv->oh + oh) * conv->ow / row->chain.fold,
-                       rows * conv->ow / row->chain.fold, panel);
+                             dst + r * conv->ow * conv->row_floats);
+        dpr__cpu_conv_close(row, values, scratch, dst, pixel, rows * conv->ow, panel, block);
     }
 }
 
@@ -178,9 +177,12 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     row->tile = kernel->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
+    row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
-    row->n_tiles = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h) * panels_of(conv);
+    int64_t blocks = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
+    row->n_tiles = blocks * panels_of(conv);
+    DPR_TRY(dpr__cpu_finish_sums(plan, row, blocks));
     row->flops =
         row->chain.flops + (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +

@@ -83,7 +83,8 @@ struct dpr__row {
     dpr_value node;
     /* sums that are made in parts: where these go, until the row is finished */
     float *partial;
-    char *plain; /* row-major copies of operands in panels, for kernels that take none */
+    int64_t n_parts; /* of sums that end a chain, for each panel */
+    char *plain;     /* row-major copies of operands in panels, for kernels that take none */
 };
 
 typedef struct dpr__cpu_plan {
@@ -110,6 +111,11 @@ typedef struct dpr__cpu_plan {
     uint64_t *row_ns; /* (rows × members), when timed */
 } dpr__cpu_plan;
 
+/* Some rows of a panel, as chains count them (chain.h). */
+typedef struct dpr__tile {
+    int64_t row, rows, panel;
+} dpr__tile;
+
 /* Makes the row of a group. */
 dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t group, dpr__row *row);
 
@@ -134,6 +140,11 @@ dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, d
 /* A row of one chain without a product: all but what runs it, and its tiles. */
 dpr_status dpr__cpu_compile_chain(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                   int64_t tile_rows, bool *supported);
+/* Sums that end a chain (reduce.c). A row that brings each panel's in so many parts, and joins them when it is finished; no sums: nothing to do. */
+dpr_status dpr__cpu_finish_sums(dpr__cpu_plan *plan, dpr__row *row, int64_t n_parts);
+/* After the chain ran on a tile: what it brings is part `number`. */
+void dpr__cpu_bring_sums(const dpr__row *row, const dpr__values *values, const float *scratch,
+                         const dpr__tile *tile, int64_t number);
 /* Room for parts of a row's sums, touched now: so many floats. */
 dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats);
 /* Before a run: a node's operands may have moved. */
@@ -149,10 +160,17 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
 /* The filters of 32 channels, `rows` rows of 32: where they lie, or copied. */
 const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
                                    int64_t rows, int64_t panel, float *copy);
-/* Products write whole vectors: sets how far a tile's pixels lie apart for them. Then they are packed as the chain reads them. */
+/* Products write whole vectors: sets how far a tile's pixels lie apart for them. */
 void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain);
-void dpr__cpu_conv_pack(const dpr__cpu_conv *conv, const dpr__chain *chain, float *tile,
-                        int64_t pixels);
+/* Whether the result is what the chain would copy: products go to their place at once. */
+bool dpr__cpu_conv_is_bare(const dpr__cpu_conv *conv, const dpr__chain *chain);
+/* Where those of some pixels belong. */
+float *dpr__cpu_conv_place(const dpr__row *row, const dpr__values *values, int64_t pixel,
+                           int64_t panel);
+/* Packs the products of some pixels, runs the chain on them, and brings their sums as part `number`. */
+void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *scratch,
+                         float *products, int64_t pixel, int64_t pixels, int64_t panel,
+                         int64_t number);
 /* Floats of such a copy. */
 size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows);
 
@@ -161,9 +179,6 @@ const char *dpr__cpu_chosen(const dpr__cpu_plan *plan, const char *name, const d
 
 /* ---- tiles of matrices, shared by products, gathers and chains ---- */
 
-typedef struct dpr__tile {
-    int64_t row, rows, panel;
-} dpr__tile;
 dpr__tile dpr__cpu_tile(const dpr__row *row, int64_t number);
 /* Sets the tiles of a row whose chain is in panels; tile_rows is given. */
 void dpr__cpu_cut_panels(dpr__row *row);

@@ -1,5 +1,5 @@
-/* Groups that end in sums over all rows of their space: a bias's gradient, a normalisation's statistics and their gradients. Rows are cut into tiles,
- * from shapes alone, each summed from top to bottom by whoever has it; when all are done they are added in order.
+/* Groups that end in sums over all rows of their space: a bias's gradient, a normalisation's statistics and their gradients; convolutions may make what is
+ * summed. Rows are cut into tiles, from shapes alone, each summed from top to bottom by whoever has it; when all are done they are added in order.
  * Squared deviations of parts are joined as by Chan, Golub and LeVeque (1983): M = Ma + Mb + δ²·na·nb/(na + nb), δ = mean b − mean a. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
@@ -7,13 +7,11 @@
 
 enum { TILE_ROWS = 512 };
 
-/* What a tile brings of a sum: 32 sums, or 32 means, then 32 sums of squared deviations. */
-enum { PART = 2 * DPR__PANEL };
+/* What a part of the rows brings of a sum: 32 sums, or 32 means, then 32 sums of squared deviations; of how many rows. */
+enum { PART = 2 * DPR__PANEL + 16, COUNT = 2 * DPR__PANEL };
 
-static float *part_of(const dpr__row *row, const dpr__tile *tile, uint32_t sum) {
-    int64_t down = dpr__ceil_divide(row->chain.rows, row->tile_rows);
-    int64_t at = tile->panel * down + tile->row / row->tile_rows;
-    return row->partial + (at * row->chain.n_sums + sum) * PART;
+static float *part_of(const dpr__row *row, int64_t part, int64_t panel, uint32_t sum) {
+    return row->partial + ((panel * row->n_parts + part) * row->chain.n_sums + sum) * PART;
 }
 
 /* Rows of a tile that count for a sum of squares. */
@@ -26,18 +24,21 @@ static int64_t valid_rows(const dpr__row *row, const dpr__values *values, const 
     return valid < tile->rows ? valid : tile->rows;
 }
 
-static void bring_part(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
-                       const float *scratch, uint32_t k) {
-    const dpr__chain_sum *sum = &row->chain.sums[k];
-    const float *total = scratch + sum->at, *squares = total + DPR__PANEL;
-    const float *shift = squares + DPR__PANEL;
-    float *part = part_of(row, tile, k);
-    memcpy(part, total, PART * sizeof *part);
-    int64_t n = sum->squares ? valid_rows(row, values, tile, sum) : 0;
-    for (int64_t j = 0; n > 0 && j < DPR__PANEL; j++) {
-        float off = total[j] / (float)n;
-        part[j] = shift[j] + off;
-        part[DPR__PANEL + j] = squares[j] - off * total[j];
+void dpr__cpu_bring_sums(const dpr__row *row, const dpr__values *values, const float *scratch,
+                         const dpr__tile *tile, int64_t number) {
+    for (uint32_t k = 0; k < row->chain.n_sums; k++) {
+        const dpr__chain_sum *sum = &row->chain.sums[k];
+        const float *total = scratch + sum->at, *squares = total + DPR__PANEL;
+        const float *shift = squares + DPR__PANEL;
+        float *part = part_of(row, number, tile->panel, k);
+        memcpy(part, total, 2 * (size_t)DPR__PANEL * sizeof *part);
+        int64_t n = sum->squares ? valid_rows(row, values, tile, sum) : 0;
+        part[COUNT] = (float)n;
+        for (int64_t j = 0; n > 0 && j < DPR__PANEL; j++) {
+            float off = total[j] / (float)n;
+            part[j] = shift[j] + off;
+            part[DPR__PANEL + j] = squares[j] - off * total[j];
+        }
     }
 }
 
@@ -66,13 +67,10 @@ static void combine(const dpr__row *row, const dpr__values *values, int64_t pane
     const dpr__chain *chain = &row->chain;
     const dpr__chain_sum *sum = &chain->sums[k];
     float total[DPR__PANEL] = {0}, squares[DPR__PANEL] = {0};
-    dpr__tile tile = {.panel = panel};
     int64_t n = 0;
-    for (; tile.row < chain->rows; tile.row += row->tile_rows) {
-        const float *part = part_of(row, &tile, k);
-        int64_t left = chain->rows - tile.row;
-        tile.rows = left < row->tile_rows ? left : row->tile_rows;
-        int64_t more = sum->squares ? valid_rows(row, values, &tile, sum) : 0;
+    for (int64_t i = 0; i < row->n_parts; i++) {
+        const float *part = part_of(row, i, panel, k);
+        int64_t more = (int64_t)part[COUNT];
         if (more > 0)
             join_squares(total, squares, n, part, more);
         for (int j = 0; !sum->squares && j < DPR__PANEL; j++)
@@ -90,8 +88,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     for (int64_t t = first; t < last; t++) {
         dpr__tile tile = dpr__cpu_tile(row, t);
         dpr__chain_run(&row->chain, values, scratch, NULL, tile.row, tile.rows, tile.panel);
-        for (uint32_t k = 0; k < row->chain.n_sums; k++)
-            bring_part(row, values, &tile, scratch, k);
+        dpr__cpu_bring_sums(row, values, scratch, &tile, tile.row / row->tile_rows);
     }
 }
 
@@ -102,13 +99,21 @@ static void finish(const dpr__row *row, const dpr__values *values, float *scratc
         combine(row, values, t / row->chain.n_sums, (uint32_t)(t % row->chain.n_sums));
 }
 
+dpr_status dpr__cpu_finish_sums(dpr__cpu_plan *plan, dpr__row *row, int64_t n_parts) {
+    int64_t sums = dpr__ceil_divide(row->chain.columns, DPR__PANEL) * row->chain.n_sums;
+    if (sums == 0)
+        return DPR_OK;
+    row->n_parts = n_parts;
+    row->finish = finish;
+    row->n_finish = sums;
+    return dpr__cpu_make_parts(plan, row, (size_t)(n_parts * sums * PART));
+}
+
 dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported) {
     DPR_TRY(dpr__cpu_compile_chain(plan, group, row, TILE_ROWS, supported));
     row->kernel = "sums";
     row->run = run;
     dpr__cpu_cut_panels(row);
-    row->finish = finish;
-    row->n_finish = dpr__ceil_divide(row->chain.columns, DPR__PANEL) * row->chain.n_sums;
-    return dpr__cpu_make_parts(plan, row, (size_t)row->n_tiles * row->chain.n_sums * PART);
+    return dpr__cpu_finish_sums(plan, row, dpr__ceil_divide(row->chain.rows, row->tile_rows));
 }

@@ -209,21 +209,14 @@ static void multiply(const dpr__row *row, const float *data, const float *filter
     }
 }
 
-/* Products of a unit, for 32 filters, to the result. */
+/* Products of unit `number`, for 32 filters, to the result. */
 static void put_products(const dpr__row *row, const dpr__values *values, float *scratch,
-                         const float *products, int64_t panel, const dpr__winograd_unit *unit) {
-    const dpr__cpu_conv *conv = &row->conv;
-    const dpr__chain *chain = &row->chain;
-    float *pixels = scratch + row->tile_at;
-    if (row->bare) /* the result is what the chain would copy */
-        pixels = (float *)values->memory[chain->outputs[0].value] +
-                 panel * chain->rows * DPR__PANEL + unit->pixel * conv->row_floats;
+                         const float *products, int64_t panel, const dpr__winograd_unit *unit,
+                         int64_t number) {
+    float *pixels =
+        row->bare ? dpr__cpu_conv_place(row, values, unit->pixel, panel) : scratch + row->tile_at;
     dpr__cpu_winograd_products(row, products, panel, unit, pixels);
-    if (row->bare)
-        return;
-    dpr__cpu_conv_pack(conv, chain, pixels, unit->pixels);
-    dpr__chain_run(chain, values, scratch, pixels, unit->pixel / chain->fold,
-                   unit->pixels / chain->fold, panel);
+    dpr__cpu_conv_close(row, values, scratch, pixels, unit->pixel, unit->pixels, panel, number);
 }
 
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
@@ -242,7 +235,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
                  dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
                                        scratch + conv->filters_at),
                  unit.tiles, panel, products);
-        put_products(row, values, scratch, products, panel, &unit);
+        put_products(row, values, scratch, products, panel, &unit, number);
     }
 }
 
@@ -329,7 +322,7 @@ static void run_panels(const dpr__row *row, const dpr__values *values, float *sc
             transform_filters(row, values, filters, c, n, panel, taps, transformed);
             multiply_rows(row, data, transformed, c, n, all.tiles, panel, products);
         }
-        put_products(row, values, scratch, products, panel, &all);
+        put_products(row, values, scratch, products, panel, &all, 0);
     }
 }
 
@@ -378,13 +371,12 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
         dpr__chain_compile(&plan->arena, step, group, value, most.pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
     row->run = by_panels ? run_panels : run;
-    row->bare = row->chain.n == 0 && row->chain.n_outputs == 1 && !row->chain.outputs[0].staged &&
-                row->chain.row_floats == conv->row_floats;
+    row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
     row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
     row->flops = row->chain.flops +
                  18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
     place_scratch(row, step, most.pixels);
-    return DPR_OK;
+    return dpr__cpu_finish_sums(plan, row, row->n_tiles / panels);
 }
