@@ -1,6 +1,6 @@
 /* prepare: what fuse and the kernels want of a graph.
  * - A convolution's data gradient reads its filters turned (ops/turn_filters.c). They are turned once a step, as a node that the plan shows, and
- *   not in every tile. What has groups stays as it is.
+ *   not in every tile. What has groups stays as it is, and what has few channels: its kernel reads filters as they are (backend/cpu/conv_spread.c).
  * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too; but where a map is small beside them, their convolution does it with some at a
  *   time, and nobody stores four times what there was. Neither is done again where filters are kept (keep.c).
  * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers, and what is made of that in turn: less
@@ -80,6 +80,16 @@ static bool has_few_tiles(const dpr_graph *graph, dpr_value value) {
            36 * tiles * src->dim[3] * (int64_t)sizeof(float) <= MOST_DATA;
 }
 
+/* Data of so few channels that lanes over them would be empty, while a window of them has enough. */
+static bool spreads(const dpr_graph *graph, dpr_value value) {
+    enum { MOST_CHANNELS = 8, LEAST_WINDOW = 24, MOST_WINDOW = 512, MOST_PIXELS = 1 << 16 };
+    const dpr__node *node = dpr__node_of(graph, value);
+    const dpr_shape *taps = &dpr__node_of(graph, dpr__source(graph, value, 1))->shape;
+    int64_t channels = node->shape.dim[3], window = taps->dim[0] * taps->dim[1] * channels;
+    return channels <= MOST_CHANNELS && window >= LEAST_WINDOW && window <= MOST_WINDOW &&
+           node->shape.dim[1] * node->shape.dim[2] <= MOST_PIXELS;
+}
+
 static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *src) {
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_graph *to = rewrite->to;
@@ -92,7 +102,7 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
         has_few_tiles(rewrite->from, old))
         param.winograd = DPR__FILTERS_PLAIN;
     if (node->op == DPR__OP_conv2d_data && param.groups == 1 && param.turned == 0 &&
-        param.winograd != DPR__FILTERS_PLAIN) {
+        param.winograd != DPR__FILTERS_PLAIN && !spreads(rewrite->from, old)) {
         src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
         param.turned = 1;
     }

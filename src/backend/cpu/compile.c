@@ -97,11 +97,14 @@ static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *gro
                                       bool *supported) {
     const dpr__step *step = plan->values.step;
     const dpr__node *node = dpr__node_of(step->graph, step->members[group->first]);
-    bool winograd = dpr__has_trait(node->op, DPR__CONVOLUTION) &&
-                    ((const dpr__conv_param *)node->param)->winograd;
+    const dpr__conv_param *conv = node->param;
+    bool winograd = dpr__has_trait(node->op, DPR__CONVOLUTION) && conv->winograd;
     switch (node->op) {
-    case DPR__OP_conv2d:
     case DPR__OP_conv2d_data:
+        if (!winograd && !conv->turned)
+            return dpr__cpu_compile_spread(plan, group, row, supported);
+        // fall through
+    case DPR__OP_conv2d:
         return winograd ? dpr__cpu_compile_winograd(plan, group, row, supported)
                         : dpr__cpu_compile_convolution(plan, group, row, supported);
     case DPR__OP_conv2d_weights:

@@ -67,6 +67,7 @@ struct dpr__row {
     bool bare;   /* the sums are the result: no chain runs */
     dpr__cpu_conv conv;
     const dpr__winograd_kernel *winograd;
+    dpr__span_kernel *add;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
     /* gathers: rows of `columns` consecutive elements, entry_rows of them an entry */
@@ -124,6 +125,8 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
                                         bool *supported);
 dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                         bool *supported);
+dpr_status dpr__cpu_compile_spread(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                   bool *supported);
 dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
                                             dpr__row *row, bool *supported);
 dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
