@@ -4,6 +4,7 @@
  * computed, too, from whatever they hold. */
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/matrix.h"
+#include <math.h>
 #include <string.h>
 
 #if defined(__GNUC__)
@@ -125,7 +126,7 @@ INLINE void argmax_at(const struct windows *w, const struct views *s, const stru
             const int32_t here = (int32_t)((y - at->top) * w->param->kernel_w + x - at->left);
             EACH_VECTOR(v) {
                 const floats value = load(src + j * EIGHT, n);
-                const words larger = ~(value <= best[j]) & (best[j] == best[j]);
+                const words larger = ~(value <= best[j]) & (best[j] <= INFINITY); /* a NaN stays */
                 best[j] = choose(larger, value, best[j]);
                 place[j] = (larger & here) | (~larger & place[j]);
             }
