@@ -295,9 +295,23 @@ class Files(Case):
                 self.assertEqual(len(lines), wanted + 1)
         self.write("c", "--epochs 0\n")
         self.says(self.usage("train", "x", "--epochs", "4", "@c"), "c:1: --epochs is '0'")
-        self.says(self.usage("train", "@a", "@a"), "a:1: --epochs", "twice")
         self.write("d", "--epochs 3\n@a\n--epochs 4\n")
         self.says(self.usage("train", "@d"), "d:3: --epochs", "twice")
+
+    def test_later_files_win(self):
+        write_idx(self.path("set"))
+        self.write("a", "--epochs 3\n--net 'input 4 4 1, linear classes'\n--quiet\n")
+        self.write("b", "--epochs 2\n")
+        self.write("around-b", "@b\n")
+        self.write("own", "@b --epochs 4 @a\n")
+        for arguments, wanted in ((["@a", "@b"], 2), (["@b", "@a"], 3), (["@a", "@a"], 3),
+                                  (["@a", "@around-b"], 2), (["@own", "@around-b"], 2),
+                                  (["@around-b", "@own"], 4), (["@b", "--epochs=1", "@a"], 1)):
+            with self.subTest(arguments):
+                lines = self.ok("train", "set", *arguments, "--json").lines()
+                self.assertEqual(len(lines), wanted + 1)
+        self.write("d", "--epochs 0\n")
+        self.says(self.usage("train", "x", "@d", "@a"), "d:1: --epochs is '0'")
 
     def test_nesting_ends(self):
         self.write("self", "@self")
