@@ -326,7 +326,7 @@ class Recipes(Case):
         return re.findall(r"^  @recipe:(\S+)", self.ok("train", "--help").out, re.M)
 
     def test_listed_and_printed(self):
-        self.assertLessEqual({"mnist-fast", "letters", "resnet20"}, set(self.names()))
+        self.assertLessEqual({"mnist-99", "letters", "resnet20"}, set(self.names()))
         self.assertNotIn("@recipe:letters", self.ok("eval", "--help").out)
         self.assertIn("@recipe:letters", self.ok("help", "--man", "train").out)
         for name in self.names():
@@ -354,8 +354,8 @@ class Recipes(Case):
 
     def test_unknown(self):
         self.says(self.usage("train", "x", "@recipe:leters"), "'leters'", "did you mean 'letters'?")
-        self.says(self.usage("train", "x", "@recipe:"), "''", "letters, mnist-fast")
-        self.says(self.usage("help", "@recipe:zzzzzzzzzz"), "zzzz", "mnist-fast")
+        self.says(self.usage("train", "x", "@recipe:"), "''", "letters, mnist-99")
+        self.says(self.usage("help", "@recipe:zzzzzzzzzz"), "zzzz", "mnist-99")
         self.write("mine", "\n\n@recipe:leters\n")
         self.says(self.usage("train", "x", "@mine"), "mine:3: ", "'leters'")
         self.says(self.usage("eval", "x", "y", "@recipe:letters"), "recipe:letters:2: ", "'--net'")
