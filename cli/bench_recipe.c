@@ -126,9 +126,9 @@ static void print_text(const struct repeat *r, const struct recorded *line,
     fflush(stdout);
 }
 
-static int repeat_line(const struct settings *asked, const struct recorded *line) {
+static int repeat_line(const struct settings *asked, const char *data,
+                       const struct recorded *line) {
     struct repeat *r = calloc(1, sizeof *r);
-    const char *data = asked->n_words > 0 ? asked->words[0] : line->data;
     struct comparison c;
     if (r == NULL)
         return fail(NULL);
@@ -153,6 +153,8 @@ static int repeat_line(const struct settings *asked, const struct recorded *line
 
 int bench_recipe(const struct settings *settings) {
     struct recorded line;
+    /* the array of words is that of the arguments parsed last: soon those of a training */
+    const char *data = settings->n_words > 0 ? settings->words[0] : NULL;
     int status = EXIT_DONE;
     bool found = false;
     char *own = settings->results != NULL ? read_text(settings->results) : NULL;
@@ -163,7 +165,7 @@ int bench_recipe(const struct settings *settings) {
         !results_valid(own != NULL ? settings->results : "recipes/results.txt", text))
         status = EXIT_USAGE;
     while (status == EXIT_DONE && results_next(&text, settings->recipe, &line)) {
-        status = repeat_line(settings, &line);
+        status = repeat_line(settings, data != NULL ? data : line.data, &line);
         found = true;
     }
     if (status == EXIT_DONE && !found)

@@ -62,6 +62,16 @@ class Recipe(Case):
         self.assertLess(self.told["test_accuracy"], 1)
         self.assertEqual(self.compared(status=1), (True, False, False, False))
 
+    def test_every_line_is_repeated(self):
+        self.record(data="nowhere")
+        with open(self.path("results"), "r+", encoding="utf-8") as file:
+            line = file.read().splitlines()[-1]
+            file.write(line.replace("--epochs 2", "--epochs 1") + "\n" + line.replace("mnist-99", "letters") + "\n")
+        told = self.fails(*self.bench("set", "--json"))
+        compared = [line for line in told.lines() if "recipe" in line]
+        self.assertEqual([line["arguments"].split()[-3] for line in compared], ["2", "1"])
+        self.assertEqual([line["same_weights"] for line in compared], [True, False])
+
     def test_mean_and_interval(self):
         self.record(accuracies="20 22 27")
         line = self.ok(*self.bench("--json")).lines()[-1]
