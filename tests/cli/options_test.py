@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import unittest
 
@@ -345,7 +346,12 @@ class Recipes(Case):
         net = ["--net", "input 4 4 1, linear classes"]
         lines = self.ok("train", "set", "@recipe:mnist-99", *net, "--epochs", "1", "--json").lines()
         self.assertEqual((len(lines), lines[-1]["parameters"]), (2, 17 * 4))
-        spelt = self.ok("train", "set", *net, "--epochs", "1", "--batch", "64", "--json")
+        rest = shlex.split(self.ok("help", "@recipe:mnist-99").out, comments=True)
+        for name in ("--net", "--epochs"):
+            at = rest.index(name)
+            del rest[at:at + 2]
+        spelt = self.ok("train", "set", *net, "--epochs", "1", *rest, "--json")
+        self.assertGreater(len(rest), 2)
         self.assertEqual(lines[-1]["weights_sha256"], spelt.lines()[-1]["weights_sha256"])
 
     def test_in_a_file(self):
