@@ -129,7 +129,7 @@ static void print_text(const struct repeat *r, const struct recorded *line,
 static int repeat_line(const struct settings *asked, const char *data,
                        const struct recorded *line) {
     struct repeat *r = calloc(1, sizeof *r);
-    struct comparison c;
+    struct comparison c = {.agrees = false};
     if (r == NULL)
         return fail(NULL);
     r->asked = asked;
