@@ -209,8 +209,8 @@ static int print_plan(dpr_context *context, const struct settings *settings) {
 /* Options that would do nothing are refused. */
 static int check_recipe(const struct settings *settings, const struct settings *usual) {
     if (settings->plan_net != NULL || settings->classes > 0 || settings->bench_batch > 0 ||
-        settings->step_only || settings->bench_seconds != usual->bench_seconds ||
-        strcmp(settings->sort, usual->sort) != 0)
+        settings->step_only || settings->plan_predicts ||
+        settings->bench_seconds != usual->bench_seconds || strcmp(settings->sort, usual->sort) != 0)
         return complain(EXIT_USAGE, "--recipe trains as a recorded line says; of bench's other "
                                     "options it takes --results, the machine's and --json");
     if (settings->n_words > 1)

@@ -82,7 +82,8 @@ class Recipe(Case):
         self.record()
         self.says(self.usage("bench", "--recipe", "mnist-9"), "'mnist-9'", "did you mean 'mnist-99'?")
         self.says(self.usage(*self.bench("set", "more")), "'more' is left over")
-        self.says(self.usage(*self.bench("--seconds", "2")), "--recipe trains as a recorded line says")
+        for words in (["--seconds", "2"], ["--predict"]):
+            self.says(self.usage(*self.bench(*words)), "--recipe trains as a recorded line says")
         self.says(self.usage("bench", "--results", "results"), "--results is for --recipe")
         self.says(self.fails("bench", "--recipe", "letters", "--results", "results"), "nothing is recorded of @recipe:letters")
         self.says(self.fails(*self.bench("nodata")), "nodata")
