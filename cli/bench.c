@@ -207,8 +207,24 @@ static int print_plan(dpr_context *context, const struct settings *settings) {
 }
 
 /* Options that would do nothing are refused. */
+static int check_recipe(const struct settings *settings, const struct settings *usual) {
+    if (settings->plan_net != NULL || settings->classes > 0 || settings->bench_batch > 0 ||
+        settings->step_only || settings->plan_predicts ||
+        settings->bench_seconds != usual->bench_seconds || strcmp(settings->sort, usual->sort) != 0)
+        return complain(EXIT_USAGE, "--recipe trains as a recorded line says; of bench's other "
+                                    "options it takes --results, the machine's and --json");
+    if (settings->n_words > 1)
+        return complain(EXIT_USAGE, "--recipe takes one DATA; '%s' is left over",
+                        settings->words[1]);
+    return EXIT_DONE;
+}
+
 static int check_settings(const struct settings *settings) {
     const struct settings usual = settings_default();
+    if (settings->recipe == NULL && settings->results != NULL)
+        return complain(EXIT_USAGE, "--results is for --recipe NAME");
+    if (settings->recipe != NULL)
+        return check_recipe(settings, &usual);
     if (settings->plan_net == NULL && strcmp(settings->sort, usual.sort) != 0)
         return complain(EXIT_USAGE, "--sort is for --plan NET");
     if (settings->plan_net == NULL && settings->plan_predicts)
@@ -225,6 +241,8 @@ static int check_settings(const struct settings *settings) {
 int command_bench(const struct settings *settings) {
     dpr_context *context = NULL;
     int status = check_settings(settings);
+    if (status == EXIT_DONE && settings->recipe != NULL)
+        return bench_recipe(settings);
     if (status == EXIT_DONE)
         status = open_context(settings, NULL, &context);
     if (status == EXIT_DONE)

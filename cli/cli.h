@@ -30,6 +30,8 @@ double now_seconds(void);
 /* A context as the settings ask for, with log `topics` where DEEPER_LOG does not say which. Returns
  * EXIT_DONE, or another status after a message; then, too, the context is to be destroyed. */
 int open_context(const struct settings *settings, const char *topics, dpr_context **out);
+/* The text of a small file, freed by the caller; NULL: there is none, it is too large, or no text. */
+char *read_text(const char *path);
 /* The text of a net, and the name that messages give it: `argument` is a file, preset:NAME, or the
  * text itself, which then has the name `what`. NULL after a message. Freed by the caller. */
 char *read_net(const char *argument, const char *what, const char **name);
@@ -65,6 +67,24 @@ const char *duration(double seconds, char out[32]);
 int text_width(const char *text);
 /* Prints text in `width` columns, at the left or (negative) at the right. */
 void print_column(const char *text, int width);
+
+/* ---- train.c ---- */
+
+/* What a training gave, and with what. */
+struct train_result {
+    dpr_evaluation test; /* n 0: there is no test half */
+    char weights_sha256[65], data_sha256[65];
+    const char *device, *isa, *precision; /* what computed */
+    double seconds, decode_seconds;
+};
+
+/* deeper train, as the settings say; *result is complete where EXIT_DONE is returned. */
+int run_training(const struct settings *settings, struct train_result *result);
+
+/* ---- bench_recipe.c ---- */
+
+/* deeper bench --recipe. */
+int bench_recipe(const struct settings *settings);
 
 /* ---- the commands ---- */
 int command_train(const struct settings *settings);

@@ -75,10 +75,25 @@ int open_context(const struct settings *settings, const char *topics, dpr_contex
     return status == DPR_E_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
 }
 
+char *read_text(const char *path) {
+    enum { MOST = 1 << 20 };
+    FILE *file = fopen(path, "rbe");
+    char *text = file != NULL ? malloc(MOST + 1) : NULL;
+    size_t n = text != NULL ? fread(text, 1, MOST + 1, file) : 0;
+    bool good = text != NULL && !ferror(file) && n <= MOST && memchr(text, '\0', n) == NULL;
+    if (file != NULL)
+        fclose(file);
+    if (good) {
+        text[n] = '\0';
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
 /* Net text holds blanks, commas or line ends, which file names seldom do; a file wins. A preset's name is passed on: the
  * library knows its text. */
 char *read_net(const char *argument, const char *what, const char **name) {
-    enum { MOST = 1 << 20 };
     struct stat info;
     if (stat(argument, &info) != 0) {
         bool preset = strncmp(argument, "preset:", 7) == 0;
@@ -92,19 +107,10 @@ char *read_net(const char *argument, const char *what, const char **name) {
         return NULL;
     }
     *name = argument;
-    FILE *file = S_ISDIR(info.st_mode) ? NULL : fopen(argument, "rbe");
-    char *text = file != NULL ? malloc(MOST + 1) : NULL;
-    size_t n = text != NULL ? fread(text, 1, MOST + 1, file) : 0;
-    bool good = text != NULL && !ferror(file) && n <= MOST && memchr(text, '\0', n) == NULL;
-    if (file != NULL)
-        fclose(file);
-    if (good) {
-        text[n] = '\0';
-        return text;
-    }
-    complain(EXIT_FAILED, "'%s' is not a readable text of a network", argument);
-    free(text);
-    return NULL;
+    char *text = S_ISDIR(info.st_mode) ? NULL : read_text(argument);
+    if (text == NULL)
+        complain(EXIT_FAILED, "'%s' is not a readable text of a network", argument);
+    return text;
 }
 
 /* Model files begin with the eight-byte length of a JSON header, then '{'. */

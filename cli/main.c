@@ -168,6 +168,12 @@ static const struct option BENCH[] = {
     TEXT("plan", plan_net, "NET",
          "instead: where the time of a training step of this network goes, row by row",
          .otherwise = ""),
+    TEXT(
+        "recipe", recipe, "NAME",
+        "instead: repeat what docs/results.md has of this recipe, and compare weights and accuracy",
+        .otherwise = ""),
+    TEXT("results", results, "FILE", "of --recipe: compare with the lines of this file",
+         .otherwise = "recipes/results.txt, which ships"),
     CLASSES_OPTION,
     COUNT("batch", bench_batch, 1, 65536, "N", "only rows of this batch; of --plan: images a step",
           .otherwise = "all rows; 128"),
@@ -229,14 +235,19 @@ const struct command COMMANDS[] = {
      command_summary},
     {"graph", "NET|MODEL", "Draws a network as a graph, and its derivative", NULL, 0, 1, GRAPH,
      command_graph},
-    {"bench", "[ROW...]", "Times training and prediction of a suite of networks",
+    {"bench", "[ROW...|DATA]",
+     "Times training and prediction of a suite of networks, or repeats a recipe",
      "Rows: L0, B0, B1, B2 train networks of linear layers, B3 (lenet5), B4 (mnist-cnn), B5 "
      "(resnet20), B6 (airbench), B7 (resnet18) convolutional ones; I1 and I64 predict, one image "
      "and 64 at a time. ROW:NET, as in I1:resnet20, is one network's. All without ROW: some two "
      "minutes on two cores, most of them for B5 to B7. "
      "A step takes one of eight float32 batches in turn; end to end, random rows of a set of uint8 "
      "images are gathered and normalised in the step too. The last column holds matrix products "
-     "and convolutions against what one product reaches here from the caches.",
+     "and convolutions against what one product reaches here from the caches.\n"
+     "bench --recipe NAME [DATA] trains as each recorded line of the recipe says, with seed 1, on "
+     "DATA or where the line says that its set was. Weights must "
+     "be the recorded ones, bit for bit, where set and kernels are; elsewhere the accuracy must "
+     "agree. The model goes to NAME.safetensors.",
      0, SIZE_MAX, BENCH, command_bench},
     {"data info", "DATA", "Looks at a set: sizes, classes, duplicates",
      "Prints sizes, classes, balance, duplicates and unreadable files. The exit status is 1 when a "

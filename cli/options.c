@@ -41,7 +41,9 @@ struct kept {
 
 /* The arguments of one place: the command line, or an option file. */
 struct items {
-    const char *file; /* NULL: the command line */
+    const char *file;          /* NULL: the command line */
+    unsigned id;               /* 1, 2, …, in the order of reading */
+    const struct items *outer; /* the place that names it */
     size_t n;
     const char **word;
     unsigned *line;
@@ -51,9 +53,9 @@ struct parser {
     const struct command *command;
     struct settings *settings;
     bool only_words;
-    int set_at
-        [MOST_OPTIONS]; /* 1 + the depth of the place that gave the value that counts; 0: none yet */
+    unsigned set_in[MOST_OPTIONS]; /* the id of the place whose value counts; 0: none yet */
     size_t n_items;
+    unsigned n_places;
     int depth;
     const struct items *items; /* what is being read, for messages */
     size_t at;
@@ -219,21 +221,29 @@ static const struct option *find_option(const struct command *command, const cha
     return NULL;
 }
 
-/* What is nearer to the command line wins, wherever it stands: an option given there over the one in a file, and a file's own over those
- * of the files in it. A value that does not count must be valid, too. */
+/* Whether the place is one of those that name what is being read. */
+static bool is_around(const struct parser *p, unsigned id) {
+    for (const struct items *place = p->items->outer; place != NULL; place = place->outer)
+        if (place->id == id)
+            return true;
+    return false;
+}
+
+/* A place's own option wins over those of the files that it names, wherever it stands; of two files beside each other the later one wins,
+ * with all that it names. A value that does not count must be valid, too. */
 static int take_value(struct parser *p, const struct option *o, const char *value) {
-    int *set_at = &p->set_at[o - p->command->options], here = 1 + p->depth;
+    unsigned *set_in = &p->set_in[o - p->command->options];
     char at[512];
-    if (*set_at == here && o->kind != OPTION_LIST)
+    if (*set_in == p->items->id && o->kind != OPTION_LIST)
         return complain(EXIT_USAGE, "%s--%s is given twice", place(p, at), o->name);
-    if (*set_at != 0 && *set_at < here && o->kind != OPTION_LIST) {
+    if (is_around(p, *set_in) && o->kind != OPTION_LIST) {
         struct settings unused = *p->settings, *kept = p->settings;
         p->settings = &unused;
         int status = set_value(p, o, value);
         p->settings = kept;
         return status;
     }
-    *set_at = here;
+    *set_in = p->items->id;
     return set_value(p, o, value);
 }
 
@@ -276,8 +286,10 @@ static int parse_item(struct parser *p, const char *item) {
     return EXIT_DONE;
 }
 
-static int parse_items(struct parser *p, const struct items *items) {
+static int parse_items(struct parser *p, struct items *items) {
     int status = EXIT_DONE;
+    items->id = ++p->n_places;
+    items->outer = p->items;
     p->items = items;
     for (p->at = 0; p->at < items->n && status == EXIT_DONE; p->at++)
         status = parse_item(p, items->word[p->at]);
@@ -427,7 +439,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     int status = parse_items(&parser, &items);
     settings->command = command;
     for (int i = 0; i < MOST_OPTIONS; i++)
-        settings->was_given[i] = parser.set_at[i] != 0;
+        settings->was_given[i] = parser.set_in[i] != 0;
     return status == EXIT_DONE ? check_words(command, settings) : status;
 }
 

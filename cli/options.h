@@ -20,7 +20,7 @@ struct settings {
     dpr_graph_view view;
     const char *net, *init, *out, *log, *fit, *half, *tta;
     unsigned classes, top, bench_batch, input_size; /* 0, but top: not given */
-    const char *plan_net, *sort;
+    const char *plan_net, *sort, *recipe, *results;
     double bench_seconds;
     bool json, quiet, resume, plan, plan_predicts, step_only;
     const char *fonts[LIST_ROOM], *groups[LIST_ROOM]; /* NULL-terminated */

@@ -452,14 +452,7 @@ static int train(struct run *run) {
 
 /* ---- the result ---- */
 
-/* What the last line tells. */
-struct result {
-    dpr_evaluation test; /* n 0: there is no test half */
-    char sha256[65];
-    double seconds;
-};
-
-static out_value *result_json(const struct run *run, const struct result *result) {
+static out_value *result_json(const struct run *run, const struct train_result *result) {
     double accuracy = result->test.n > 0 ? result->test.accuracy : (double)NAN;
     out_value *line = out_object();
     out_set(line, "done", out_flag(true));
@@ -467,14 +460,18 @@ static out_value *result_json(const struct run *run, const struct result *result
     out_set(line, "test_accuracy", out_real(accuracy)); /* null where there is no test half */
     out_set(line, "test_accuracy_plain",
             out_real(result->test.n > 0 ? result->test.accuracy_plain : (double)NAN));
-    out_set(line, "weights_sha256", out_text(result->sha256));
+    out_set(line, "weights_sha256", out_text(result->weights_sha256));
     out_set(line, "parameters", out_count(dpr_model_parameters(run->model)));
     out_set(line, "seconds", out_real(result->seconds));
-    out_set(line, "decode_seconds", out_real(run->decode_seconds));
+    out_set(line, "decode_seconds", out_real(result->decode_seconds));
+    out_set(line, "data_sha256", out_text(result->data_sha256));
+    out_set(line, "device", out_text(result->device));
+    out_set(line, "isa", out_text(result->isa));
+    out_set(line, "precision", out_text(result->precision));
     return line;
 }
 
-static void print_result(const struct run *run, const struct result *result) {
+static void print_result(const struct run *run, const struct train_result *result) {
     char count[32];
     const dpr_evaluation *test = &result->test;
     if (test->n > 0)
@@ -484,26 +481,30 @@ static void print_result(const struct run *run, const struct result *result) {
     if (test->n > 0 && strcmp(dpr_model_tta(run->model), "none") != 0)
         printf("without test-time augmentation %.2f %%\n", 100 * test->accuracy_plain);
     printf("model %s: %s parameters, SHA-256 of the weights %.16s...\n", run->out,
-           grouped(dpr_model_parameters(run->model), count), result->sha256);
+           grouped(dpr_model_parameters(run->model), count), result->weights_sha256);
 }
 
 /* The model is on disk before anything else can go wrong. */
-static int finish(struct run *run) {
-    struct result result = {.test = {.n = 0}};
+static int finish(struct run *run, struct train_result *result) {
+    *result = (struct train_result){.device = run->settings->machine.device,
+                                    .isa = dpr_context_isa(run->context),
+                                    .precision = dpr_context_precision(run->context),
+                                    .decode_seconds = run->decode_seconds};
     if (!run->complete && dpr_trainer_save(run->trainer, run->out) != DPR_OK)
         return fail(run->context);
     unlink(run->checkpoint);
-    result.seconds = now_seconds() - run->began;
-    if (dpr_model_weights_sha256(run->model, result.sha256) != DPR_OK)
+    result->seconds = now_seconds() - run->began;
+    dpr_data_sha256(run->train, result->data_sha256);
+    if (dpr_model_weights_sha256(run->model, result->weights_sha256) != DPR_OK)
         return fail(run->context);
-    if (run->test != NULL && dpr_evaluate(run->model, run->test, &result.test) != DPR_OK)
+    if (run->test != NULL && dpr_evaluate(run->model, run->test, &result->test) != DPR_OK)
         return fail(run->context);
     if (run->settings->json)
-        out_print(result_json(run, &result), stdout);
+        out_print(result_json(run, result), stdout);
     else
-        print_result(run, &result);
+        print_result(run, result);
     if (run->progress.log != NULL)
-        out_print(result_json(run, &result), run->progress.log);
+        out_print(result_json(run, result), run->progress.log);
     return EXIT_DONE;
 }
 
@@ -518,7 +519,7 @@ static int close_log(struct run *run, int status) {
     return status;
 }
 
-int command_train(const struct settings *settings) {
+int run_training(const struct settings *settings, struct train_result *result) {
     struct run run = {.settings = settings,
                       .data = settings->words[0],
                       .training = settings->training,
@@ -536,7 +537,7 @@ int command_train(const struct settings *settings) {
         set_signals(SIG_DFL);
     }
     if (status == EXIT_DONE)
-        status = finish(&run);
+        status = finish(&run, result);
     status = close_log(&run, status);
     dpr_trainer_destroy(run.trainer);
     dpr_model_destroy(run.model);
@@ -548,4 +549,9 @@ int command_train(const struct settings *settings) {
     free(run.out);
     free(run.checkpoint);
     return status;
+}
+
+int command_train(const struct settings *settings) {
+    struct train_result result;
+    return run_training(settings, &result);
 }

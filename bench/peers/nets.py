@@ -26,6 +26,11 @@ class PadShortcut(nn.Module):
         return functional.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, self.before, self.after))
 
 
+def pad(c, k, stride):
+    """Option A."""
+    return PadShortcut(k - c, stride)
+
+
 def project(c, k, stride):
     """Option B."""
     return nn.Sequential(nn.Conv2d(c, k, 1, stride, bias=False), nn.BatchNorm2d(k))
@@ -92,7 +97,8 @@ def dense(widths):
 CONVOLUTIONAL = {
     "lenet5": (lenet5, (1, 28, 28)),
     "mnist-cnn": (mnist_cnn, (1, 28, 28)),
-    "resnet20": (lambda: resnet((16, 32, 64), 3, lambda c, k, stride: PadShortcut(k - c, stride)), (3, 32, 32)),
+    "resnet8": (lambda: resnet((16, 32, 64), 1, pad), (3, 32, 32)),
+    "resnet20": (lambda: resnet((16, 32, 64), 3, pad), (3, 32, 32)),
     "airbench": (airbench, (3, 32, 32)),
     "resnet18": (lambda: resnet((64, 128, 256, 512), 2, project), (3, 32, 32)),
 }

@@ -379,6 +379,8 @@ const dpr_data_info *dpr_data_describe(const dpr_data *data);
 size_t dpr_data_count(const dpr_data *data);
 const uint8_t *dpr_data_images(const dpr_data *data);
 const int32_t *dpr_data_labels(const dpr_data *data);
+/* Over shape, images and labels: the identity of a set. */
+void dpr_data_sha256(const dpr_data *data, char hex[65]);
 /* Checks the grammar of dpr_train_options' `augment` before there is a set. Errors: DPR_E_ARGUMENT names the item, its range and the
  * nearest word. */
 dpr_status dpr_augment_check(dpr_context *context, const char *augment);

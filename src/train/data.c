@@ -173,7 +173,7 @@ const int32_t *dpr_data_labels(const dpr_data *data) {
     return data->labels;
 }
 
-void dpr__data_sha256(const dpr_data *data, char hex[65]) {
+void dpr_data_sha256(const dpr_data *data, char hex[65]) {
     dpr__sha256 hash;
     uint8_t digest[32];
     uint64_t shape[4] = {data->n, (uint64_t)data->info.image.dim[0],

@@ -26,7 +26,4 @@ const char *dpr__class_name(const dpr_data_info *info, uint32_t index, char numb
 dpr_status dpr__info_match(dpr_context *context, const dpr_data_info *wanted,
                            const dpr_data_info *data);
 
-/* Over shape, images and labels: the identity of a training set. */
-void dpr__data_sha256(const dpr_data *data, char hex[65]);
-
 #endif

@@ -108,9 +108,9 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
             dpr__info_match(trainer->context, &trainer->model->info, &options->validation->info));
         if (options->validation->n == 0)
             return DPR_FAIL(trainer->context, DPR_E_DATA, "train: the validation set is empty");
-        dpr__data_sha256(options->validation, trainer->validation_sha256);
+        dpr_data_sha256(options->validation, trainer->validation_sha256);
     }
-    dpr__data_sha256(data, trainer->data_sha256);
+    dpr_data_sha256(data, trainer->data_sha256);
     DPR_TRY(prepare_class_weights(trainer));
     DPR_TRY(dpr__duplicate(trainer->context, options->data_name ? options->data_name : "",
                            &trainer->data_name));

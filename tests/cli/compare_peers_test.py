@@ -9,6 +9,7 @@ from unittest import mock
 PEERS = os.path.join(os.environ["DEEPER_SOURCE"], "bench", "peers")
 sys.path.insert(0, PEERS)
 import compare  # noqa: E402
+import recipe  # noqa: E402
 import rows  # noqa: E402
 
 
@@ -138,6 +139,15 @@ class Compare(unittest.TestCase):
         except ImportError:
             self.skipTest("no PyTorch in this Python; compare.py checks the same before it compares")
         compare.check_nets(os.environ["DEEPER"], list(rows.CONVOLUTIONAL))
+
+    def test_recipes_of_resnets_are_understood(self):
+        folder = os.path.join(os.environ["DEEPER_SOURCE"], "recipes")
+        for name in ("resnet8", "resnet20", "resnet18"):
+            options, augment = recipe.read_recipe(os.path.join(folder, name + ".options"))
+            self.assertEqual((options["net"], augment["crop"], augment["flip"]), ("preset:" + name, "4", "random"))
+        with self.assertRaises(SystemExit) as told:
+            recipe.read_recipe(os.path.join(folder, "cifar10-fast.options"))
+        self.assertIn("--loss-reduction", str(told.exception))
 
     def test_some_rows_make_no_page(self):
         for chosen in (["--only", "L0"], ["--precision", "bf16"]):

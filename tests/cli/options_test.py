@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import unittest
 
@@ -295,9 +296,23 @@ class Files(Case):
                 self.assertEqual(len(lines), wanted + 1)
         self.write("c", "--epochs 0\n")
         self.says(self.usage("train", "x", "--epochs", "4", "@c"), "c:1: --epochs is '0'")
-        self.says(self.usage("train", "@a", "@a"), "a:1: --epochs", "twice")
         self.write("d", "--epochs 3\n@a\n--epochs 4\n")
         self.says(self.usage("train", "@d"), "d:3: --epochs", "twice")
+
+    def test_later_files_win(self):
+        write_idx(self.path("set"))
+        self.write("a", "--epochs 3\n--net 'input 4 4 1, linear classes'\n--quiet\n")
+        self.write("b", "--epochs 2\n")
+        self.write("around-b", "@b\n")
+        self.write("own", "@b --epochs 4 @a\n")
+        for arguments, wanted in ((["@a", "@b"], 2), (["@b", "@a"], 3), (["@a", "@a"], 3),
+                                  (["@a", "@around-b"], 2), (["@own", "@around-b"], 2),
+                                  (["@around-b", "@own"], 4), (["@b", "--epochs=1", "@a"], 1)):
+            with self.subTest(arguments):
+                lines = self.ok("train", "set", *arguments, "--json").lines()
+                self.assertEqual(len(lines), wanted + 1)
+        self.write("d", "--epochs 0\n")
+        self.says(self.usage("train", "x", "@d", "@a"), "d:1: --epochs is '0'")
 
     def test_nesting_ends(self):
         self.write("self", "@self")
@@ -312,7 +327,7 @@ class Recipes(Case):
         return re.findall(r"^  @recipe:(\S+)", self.ok("train", "--help").out, re.M)
 
     def test_listed_and_printed(self):
-        self.assertLessEqual({"mnist-fast", "letters", "resnet20"}, set(self.names()))
+        self.assertLessEqual({"mnist-99", "letters", "resnet20"}, set(self.names()))
         self.assertNotIn("@recipe:letters", self.ok("eval", "--help").out)
         self.assertIn("@recipe:letters", self.ok("help", "--man", "train").out)
         for name in self.names():
@@ -329,10 +344,15 @@ class Recipes(Case):
     def test_options_win(self):
         write_idx(self.path("set"))
         net = ["--net", "input 4 4 1, linear classes"]
-        lines = self.ok("train", "set", "@recipe:letters", *net, "--epochs", "1", "--json").lines()
+        lines = self.ok("train", "set", "@recipe:mnist-99", *net, "--epochs", "1", "--json").lines()
         self.assertEqual((len(lines), lines[-1]["parameters"]), (2, 17 * 4))
-        smooth = self.ok("train", "set", *net, "--epochs", "1", "--label-smoothing", "0.1", "--json")
-        self.assertEqual(lines[-1]["weights_sha256"], smooth.lines()[-1]["weights_sha256"])
+        rest = shlex.split(self.ok("help", "@recipe:mnist-99").out, comments=True)
+        for name in ("--net", "--epochs"):
+            at = rest.index(name)
+            del rest[at:at + 2]
+        spelt = self.ok("train", "set", *net, "--epochs", "1", *rest, "--json")
+        self.assertGreater(len(rest), 2)
+        self.assertEqual(lines[-1]["weights_sha256"], spelt.lines()[-1]["weights_sha256"])
 
     def test_in_a_file(self):
         self.write("mine", "# better\n@recipe:letters --epochs 99\n--lr nan\n")
@@ -340,8 +360,8 @@ class Recipes(Case):
 
     def test_unknown(self):
         self.says(self.usage("train", "x", "@recipe:leters"), "'leters'", "did you mean 'letters'?")
-        self.says(self.usage("train", "x", "@recipe:"), "''", "letters, mnist-fast")
-        self.says(self.usage("help", "@recipe:zzzzzzzzzz"), "zzzz", "mnist-fast")
+        self.says(self.usage("train", "x", "@recipe:"), "''", "letters, mnist-99")
+        self.says(self.usage("help", "@recipe:zzzzzzzzzz"), "zzzz", "mnist-99")
         self.write("mine", "\n\n@recipe:leters\n")
         self.says(self.usage("train", "x", "@mine"), "mine:3: ", "'leters'")
         self.says(self.usage("eval", "x", "y", "@recipe:letters"), "recipe:letters:2: ", "'--net'")

@@ -15,7 +15,7 @@ NET = "input 4 4 1, linear 9, relu, linear classes"
 FEW = ["--net", NET, "--epochs", "3", "--batch", "32"]
 EPOCH_KEYS = {"epoch", "loss", "train_accuracy", "images_per_second", "lr", "seconds"}
 DONE_KEYS = {"done", "model", "test_accuracy", "test_accuracy_plain", "weights_sha256", "parameters",
-             "seconds", "decode_seconds"}
+             "seconds", "decode_seconds", "data_sha256", "device", "isa", "precision"}
 
 
 def timeless(line):

@@ -468,11 +468,12 @@ static void presets_have_the_counts_of_their_papers(void **state) {
         const char *name;
         uint64_t parameters;
     } WANT[] = {
-        {"preset:linear", 7850},       {"preset:mlp", 814090},        {"preset:lenet5", 61706},
-        {"preset:mnist-cnn", 1199882}, {"preset:resnet8", 75290},     {"preset:resnet20", 269722},
-        {"preset:resnet32", 464154},   {"preset:resnet44", 658586},   {"preset:resnet56", 853018},
-        {"preset:resnet18", 11173962}, {"preset:vgg-small", 3249098}, {"preset:airbench", 1971640},
-        {"preset:small-cnn", 113962},  {"preset:photo-cnn", 244010}};
+        {"preset:linear", 7850},        {"preset:mlp", 814090},        {"preset:lenet5", 61706},
+        {"preset:mnist-cnn", 1199882},  {"preset:resnet8", 75290},     {"preset:resnet20", 269722},
+        {"preset:resnet32", 464154},    {"preset:resnet44", 658586},   {"preset:resnet56", 853018},
+        {"preset:resnet18", 11173962},  {"preset:vgg-small", 3249098}, {"preset:airbench", 1971640},
+        {"preset:airbench94", 1971352}, {"preset:glyph-cnn", 279402},  {"preset:small-cnn", 113962},
+        {"preset:photo-cnn", 244010}};
     size_t n;
     dpr_data_info info = dpr_data_info_default();
     dpr_model *model;
@@ -497,7 +498,7 @@ static void presets_have_the_counts_of_their_papers(void **state) {
     assert_string_equal(dpr_error(context), "unknown preset 'resnt20'; did you mean 'resnet20'?");
 }
 
-/* Presets are made for both usual sizes. */
+/* Presets are made for both usual sizes; but airbench94's 24 whitening filters need colours. */
 static void presets_take_other_sizes(void **state) {
     (void)state;
     size_t n;
@@ -508,10 +509,13 @@ static void presets_take_other_sizes(void **state) {
     for (size_t i = 0; i < 2 * n; i++) {
         dpr_model *model;
         info.image = dpr_shape_of(SIZES[i % 2][0], SIZES[i % 2][1], SIZES[i % 2][2]);
-        if (dpr_model_from_net(context, names[i / 2], dpr_preset_text(names[i / 2]), &info, 1,
-                               "zero", &model) != DPR_OK)
+        bool refused = strcmp(names[i / 2], "airbench94") == 0 && info.image.dim[2] == 1;
+        dpr_status status = dpr_model_from_net(context, names[i / 2], dpr_preset_text(names[i / 2]),
+                                               &info, 1, "zero", &model);
+        if ((status != DPR_OK) != refused)
             fail_msg("%s", dpr_error(context));
-        dpr_model_destroy(model);
+        if (!refused)
+            dpr_model_destroy(model);
     }
 }
 
