@@ -176,8 +176,9 @@ static int preview(dpr_context *context, const struct settings *settings) {
         status = read_input(context, settings, &input);
     if (status != EXIT_DONE)
         return status;
-    if (open_training_half(context, settings, &input, &options, &data) != DPR_OK)
-        return fail(context);
+    dpr_status opened = open_training_half(context, settings, &input, &options, &data);
+    if (opened != DPR_OK)
+        return fail_reading(context, opened, settings->words[0]);
     if (dpr_data_preview(data, settings->training.augment, settings->training.seed, path) != DPR_OK)
         status = fail(context);
     dpr_data_destroy(data);

@@ -50,6 +50,11 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
     WORD("fit", fit, FITS, "RULE",                                                                 \
          "how images of other sizes are brought to the network's: whole on black, the middle cut " \
          "out, or stretched")
+#define MEMORY_OPTION                                                                              \
+    SIZE("data-memory", data.memory,                                                               \
+         "bytes that decoded pictures of folders may take, such as 500M or 4G; what is beyond is " \
+         "decoded again whenever it is needed",                                                    \
+         .otherwise = "half of what is free")
 #define AUGMENT_OPTION                                                                             \
     TEXT("augment", training.augment, "LIST",                                                      \
          "change training images at random, each time anew: crop=4, pad=reflect, flip=alternate, " \
@@ -125,6 +130,7 @@ static const struct option TRAIN[] = {
           "stop after so many epochs without a better validation accuracy; 0: never"),
     AUGMENT_OPTION,
     FIT_OPTION,
+    MEMORY_OPTION,
     TTA_OPTION("none"),
     TEXT("out", out, "FILE", "the model", .letter = 'o',
          .otherwise = "DATA's name with .safetensors, here"),
@@ -139,6 +145,7 @@ static const struct option TRAIN[] = {
 
 static const struct option EVAL[] = {WORD("half", half, HALVES, "HALF", "which images"),
                                      VAL_OPTION(NULL),
+                                     MEMORY_OPTION,
                                      TTA_OPTION("the model's"),
                                      MACHINE_OPTIONS,
                                      JSON_OPTION,

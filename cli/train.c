@@ -122,6 +122,29 @@ static void tell_of_size(const struct run *run) {
              run->net_name, natural, here);
 }
 
+/* What the images of one half leave of --data-memory for the next. */
+static void take_memory(dpr_open_options *options, const dpr_data *data) {
+    size_t taken = data != NULL ? dpr_data_memory(data) : 0;
+    if (options->memory != 0)
+        options->memory = options->memory > taken ? options->memory - taken : 1;
+}
+
+/* A few images may happen to be the same. */
+static int warn_of_shared_images(const struct run *run) {
+    size_t shared, n = run->test != NULL ? dpr_data_count(run->test) : 0;
+    char a[32], b[32];
+    if (n == 0)
+        return EXIT_DONE;
+    if (dpr_data_count_shared(run->test, run->train, &shared) != DPR_OK)
+        return fail(run->context);
+    if (shared > n / 50)
+        complain(EXIT_DONE,
+                 "warning: %s of the %s test images are training images, too: the test accuracy "
+                 "will not tell what the model makes of new ones",
+                 grouped(shared, a), grouped(n, b));
+    return EXIT_DONE;
+}
+
 /* The test half is read now, so that a broken file shows before the training and not after it; it is
  * looked at in the end. A set without one is no failure. */
 static int open_data(struct run *run) {
@@ -133,9 +156,11 @@ static int open_data(struct run *run) {
                            run->image.rank != 0 ? &chosen : &run->input, &options, &run->train);
     if (status == DPR_OK) {
         options.image = dpr_data_describe(run->train)->image;
+        take_memory(&options, run->train);
         status = dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
     }
     if (status == DPR_OK) {
+        take_memory(&options, run->validation);
         status = dpr_data_open(run->context, run->data, DPR_TEST, &options, &run->test);
         if (status == DPR_E_DATA) {
             note(run->settings, "there will be no test accuracy: %s", dpr_error(run->context));
@@ -144,11 +169,11 @@ static int open_data(struct run *run) {
     }
     run->decode_seconds += now_seconds() - began;
     if (status != DPR_OK)
-        return fail(run->context);
+        return fail_reading(run->context, status, run->data);
     tell_of_size(run);
     if (run->settings->training.patience > 0 && run->validation == NULL)
         return complain(EXIT_FAILED, "--patience needs a validation part; give --val 0.1");
-    return EXIT_DONE;
+    return warn_of_shared_images(run);
 }
 
 static int make_model(struct run *run) {

@@ -58,7 +58,7 @@ class Train(Case):
             self.assertEqual("ETA" in line, i < 2, line)
         self.assertRegex(result.out, r"\ntest accuracy \d+\.\d\d % \(.* 100 images\)\n")
         self.assertIn("model set.safetensors: 193 parameters", result.out)
-        self.assertIn("training half, 240 images", result.err)
+        self.assertIn("set: IDX, 4 classes, 240 images to train on, 60 to validate, 100 to test\n", result.err)
         self.assertNotIn("\r", result.err + result.out)
         self.assertEqual(self.files(), ["set", "set.safetensors"])
 
