@@ -37,6 +37,7 @@ struct run {
     dpr_trainer *trainer;
     struct progress progress;
     struct net_input input;              /* of --net */
+    struct choice choice;                /* training points to its texts */
     dpr_shape image;                     /* that was chosen; rank 0: the network's or the data's */
     double began, saved, decode_seconds; /* now_seconds() of the process and the last checkpoint */
     bool complete;                       /* resumed from OUT, and nothing is left to do */
@@ -298,30 +299,34 @@ static void take_choice(struct run *run, const struct choice *choice) {
         training->weight_decay = choice->weight_decay;
     if (!option_given(s, "label-smoothing"))
         training->label_smoothing = choice->label_smoothing;
+    if (!option_given(s, "augment"))
+        training->augment = choice->augment;
 }
 
 /* Without --net pictures decide on the network, their size and the length of the training (choose.h). */
 static int choose(struct run *run) {
     const struct settings *s = run->settings;
     dpr_sizes sizes;
+    struct choice *choice = &run->choice;
     if (run->net != NULL)
         return EXIT_DONE;
     if (dpr_data_sizes(run->context, run->data, &sizes) != DPR_OK)
         return fail(run->context);
-    struct choice choice = choose_net(&sizes, s->input_size);
-    if (choice.net == NULL)
+    *choice = choose_net(&sizes, s->input_size);
+    if (choice->net == NULL)
         return EXIT_DONE;
-    run->net = strdup(choice.net);
-    run->net_name = choice.net;
-    run->image = choice.image;
-    take_choice(run, &choice);
+    run->net = strdup(choice->net);
+    run->net_name = choice->net;
+    run->image = choice->image;
+    take_choice(run, choice);
     note(
         s,
         "%zu %s pictures to train on, median side %u: --net %s at %lld × %lld, --epochs %u --batch "
-        "%u --weight-decay %g --label-smoothing %g; what is given wins",
-        sizes.n, sizes.channels == 1 ? "grey" : "colour", sizes.median_side, choice.net,
-        (long long)choice.image.dim[0], (long long)choice.image.dim[1], run->training.epochs,
-        run->training.batch, run->training.weight_decay, run->training.label_smoothing);
+        "%u --weight-decay %g --label-smoothing %g --augment %s; what is given wins",
+        sizes.n, sizes.channels == 1 ? "grey" : "colour", sizes.median_side, choice->net,
+        (long long)choice->image.dim[0], (long long)choice->image.dim[1], run->training.epochs,
+        run->training.batch, run->training.weight_decay, run->training.label_smoothing,
+        run->training.augment);
     return run->net != NULL ? EXIT_DONE : fail(NULL);
 }
 
