@@ -46,14 +46,24 @@ static void clear_leaves(dpr_store *store) {
     }
 }
 
+static dpr_status lend(dpr_store *store, const char *name, dpr_dtype dtype, dpr_shape shape,
+                       const void *memory) {
+    const dpr__leaf_param leaf = {
+        .name = name, .kind = DPR_INPUT, .init = DPR_INIT_ZERO, .dtype = dtype, .shape = shape};
+    return dpr__store_lend(store, &leaf, memory);
+}
+
+/* Before the program is made, since the set may be most of what there is room for. */
 static dpr_status bind_data(const dpr_trainer *trainer) {
     const dpr_data *data = trainer->data;
-    DPR_TRY(dpr_store_bind(store_of(trainer), "train.images", data->pool, dpr_data_memory(data)));
+    const int64_t *dim = data->info.image.dim;
+    dpr_store *store = store_of(trainer);
+    const dpr_shape pool = dpr_shape_of((int64_t)data->rows, dim[0], dim[1], dim[2]);
+    const dpr_shape all = dpr_shape_of((int64_t)data->n);
+    DPR_TRY(lend(store, "train.images", DPR_U8, pool, data->pool));
     if (data->window != NULL)
-        DPR_TRY(dpr_store_bind(store_of(trainer), "train.rows", data->window->place,
-                               data->n * sizeof *data->window->place));
-    return dpr_store_bind(store_of(trainer), "train.labels", data->labels,
-                          data->n * sizeof *data->labels);
+        DPR_TRY(lend(store, "train.rows", DPR_I32, all, data->window->place));
+    return lend(store, "train.labels", DPR_I32, all, data->labels);
 }
 
 /* The only program of a run: first, last and all steps between are the same. */
@@ -145,8 +155,8 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
 static dpr_status begin(dpr_trainer *trainer) {
     dpr_store *store = store_of(trainer);
     clear_leaves(store);
-    DPR_TRY(compile(trainer));
     DPR_TRY(bind_data(trainer));
+    DPR_TRY(compile(trainer));
     DPR_TRY(dpr__model_write_normalisation(trainer->model));
     if (trainer->class_weights != NULL)
         DPR_TRY(dpr_store_write(store, "class_weights", trainer->class_weights,

@@ -287,6 +287,46 @@ static void an_image_that_cannot_be_loaded(void **state) {
     dpr_context_destroy(context);
 }
 
+static void *note_largest(void *user, void *memory, size_t bytes) {
+    size_t *largest = user;
+    *largest = bytes > *largest ? bytes : *largest;
+    if (bytes > 0)
+        return realloc(memory, bytes);
+    free(memory);
+    return NULL;
+}
+
+/* The set may be most of what there is room for: nothing of its size is made beside it. */
+static void no_room_is_made_for_a_second_set(void **state) {
+    (void)state;
+    enum { LARGE = 256 }; /* pixels across and down */
+    size_t largest = 0;
+    dpr_context_options machine = dpr_context_options_default();
+    dpr_train_options options = options_of(NULL, 1);
+    dpr_data_info info = dpr_data_info_default();
+    dpr_context *context;
+    dpr_data *data;
+    dpr_trainer *trainer;
+    static const int32_t labels[N];
+    uint8_t *images = calloc(N, LARGE * LARGE);
+    assert_non_null(images);
+    machine.threads = 1;
+    machine.allocate = note_largest;
+    machine.allocate_user = &largest;
+    assert_int_equal(dpr_context_create(&machine, &context), DPR_OK);
+    info.image = dpr_shape_of(LARGE, LARGE, 1);
+    info.n_classes = 1;
+    OK(context, dpr_data_create(context, &info, images, labels, N, NULL, NULL, &data));
+    dpr_model *model = make_model(context, data, "input data, avgpool 64, linear classes", 3);
+    OK(context, dpr_trainer_create(model, data, &options, &trainer));
+    assert_true(largest < (size_t)N * LARGE * LARGE / 2);
+    dpr_trainer_destroy(trainer);
+    dpr_model_destroy(model);
+    dpr_data_destroy(data);
+    dpr_context_destroy(context);
+    free(images);
+}
+
 static void counts_what_sets_share(void **state) {
     (void)state;
     size_t shared;
@@ -322,6 +362,7 @@ int main(void) {
         cmocka_unit_test(stops_while_loading),
         cmocka_unit_test(a_step_must_fit),
         cmocka_unit_test(an_image_that_cannot_be_loaded),
+        cmocka_unit_test(no_room_is_made_for_a_second_set),
         cmocka_unit_test(counts_what_sets_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
