@@ -139,7 +139,7 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
 }
 
 /* The arguments of a row kernel over ROWS × COLUMNS. */
-static void make_call(const dpr__kernel *kernel, dpr__tensor src[4], dpr__call *call) {
+static void make_call(const dpr__kernel *kernel, dpr__tensor src[6], dpr__call *call) {
     static const dpr__sum_param last = {.axes = 2}, first = {.axes = 1};
     static const dpr__one_hot_param one_hot = {.classes = COLUMNS};
     static const dpr__draw_param draw = {.ordinal = 1, .shape = {2, {ROWS, COLUMNS}}};
@@ -186,7 +186,7 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[4], dpr__call *
         break;
     case DPR__OP_augment: /* ROWS images of 8 × 8 */
         src[0] = (dpr__tensor){DPR_U8, pictures, a, DPR__PLAIN};
-        src[1] = index;
+        src[1] = src[4] = src[5] = index;
         src[2] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN};
         src[3] = (dpr__tensor){DPR_U64, dpr_scalar_shape(), &tick, DPR__PLAIN};
         call->param = &augment;
@@ -201,7 +201,7 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[4], dpr__call *
 }
 
 static void call_rows(const dpr__kernel *kernel) {
-    dpr__tensor src[4];
+    dpr__tensor src[6];
     dpr__call call;
     make_call(kernel, src, &call);
     kernel->run.rows->run(&call, 0, kernel->run.rows->units(&call));

@@ -18,10 +18,13 @@ static const struct rule {
     {40, 1, ANY, "preset:lenet5", 10, 64, 5e-4, 0},
     {40, 3, 10000, "preset:small-cnn", 40, 32, 5e-3, 0.1},
     {40, 3, ANY, "preset:resnet8", 15, 128, 5e-4, 0},
-    {ANY, 3, 500, "preset:photo-cnn", 80, 16, 5e-3, 0.1},
+    {ANY, 3, 500, "preset:photo-cnn", 120, 16, 5e-3, 0.1},
     {ANY, 3, 5000, "preset:photo-cnn", 30, 32, 5e-3, 0.1},
     {ANY, 3, ANY, "preset:photo-cnn", 15, 64, 5e-4, 0},
 };
+
+/* How far pictures are moved, as a part of their shorter side. */
+enum { COLOUR_PART = 8, GREY_PART = 14 };
 
 /* Pictures of one size up to 128 stay as they are; else the smallest of 32, 64 and 128 that is no less than their median, the largest at
  * most. */
@@ -33,6 +36,15 @@ static dpr_shape choose_size(const dpr_sizes *sizes, unsigned input_size) {
         return dpr_shape_of(image->dim[0], image->dim[1], 0);
     int side = sizes->median_side <= 32 ? 32 : sizes->median_side <= 64 ? 64 : 128;
     return dpr_shape_of(side, side, 0);
+}
+
+/* A photo shows the same when it is moved a little or seen in a mirror. Grey pictures are letters, digits and scans as often: they have a right
+ * and a left. */
+static void choose_augment(const dpr_shape *image, uint32_t channels, char out[64]) {
+    int64_t side = image->dim[0] < image->dim[1] ? image->dim[0] : image->dim[1];
+    int64_t part = channels == 1 ? GREY_PART : COLOUR_PART;
+    snprintf(out, 64, "crop=%lld,pad=reflect%s", (long long)(side > part ? side / part : 1),
+             channels == 1 ? "" : ",flip");
 }
 
 struct choice choose_net(const dpr_sizes *sizes, unsigned input_size) {
@@ -51,5 +63,6 @@ struct choice choose_net(const dpr_sizes *sizes, unsigned input_size) {
     choice.batch = rule->batch;
     choice.weight_decay = rule->weight_decay;
     choice.label_smoothing = rule->label_smoothing;
+    choose_augment(&choice.image, sizes->channels, choice.augment);
     return choice;
 }

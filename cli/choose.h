@@ -1,4 +1,4 @@
-/* What train does with a folder of pictures where --net says nothing. */
+/* What train does, and data preview shows, with a folder of pictures where --net says nothing. */
 #ifndef DEEPER_CLI_CHOOSE_H
 #define DEEPER_CLI_CHOOSE_H
 
@@ -10,6 +10,7 @@ struct choice {
     /* where the options do not say: */
     unsigned epochs, batch;
     double weight_decay, label_smoothing;
+    char augment[64]; /* "": none */
 };
 
 /* By sizes, colours and number of the pictures; input_size 0: by their sizes too. */

@@ -25,6 +25,8 @@ void note(const struct settings *settings, const char *format, ...)
 int fail(const dpr_context *context);
 /* Flushes stdout: a full disk or a closed pipe is a failure. Returns `status`, or EXIT_FAILED. */
 int finish_output(int status);
+/* The same for a set that could not be opened: where files of it may be to blame, points to the command that lists all of them. */
+int fail_reading(const dpr_context *context, dpr_status status, const char *data);
 double now_seconds(void);
 
 /* A context as the settings ask for, with log `topics` where DEEPER_LOG does not say which. Returns

@@ -39,6 +39,15 @@ int fail(const dpr_context *context) {
     return complain(EXIT_FAILED, "%s", context ? dpr_error(context) : "out of memory");
 }
 
+int fail_reading(const dpr_context *context, dpr_status status, const char *data) {
+    struct stat info;
+    bool files = status == DPR_E_FORMAT || status == DPR_E_IO;
+    fail(context);
+    if (files && stat(data, &info) == 0 && S_ISDIR(info.st_mode))
+        complain(EXIT_FAILED, "'deeper data info %s' lists all files that cannot be read", data);
+    return EXIT_FAILED;
+}
+
 int finish_output(int status) {
     bool failed_before = ferror(stdout); /* then errno has long been overwritten */
     if (fflush(stdout) == 0 && !failed_before && !out_failed())

@@ -1,5 +1,5 @@
 /* deeper data info DATA, deeper data preview DATA OUT.png, deeper data letters -o DIR */
-#include "cli.h"
+#include "choose.h"
 #include "json.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -152,12 +152,20 @@ int command_data_info(const struct settings *settings) {
 
 /* ---- preview ---- */
 
+/* Without --net pictures are shown as train would take them. */
+static int choose_input(dpr_context *context, const struct settings *settings,
+                        struct net_input *out, struct choice *choice) {
+    dpr_sizes sizes;
+    if (dpr_data_sizes(context, settings->words[0], &sizes) != DPR_OK)
+        return fail(context);
+    *choice = choose_net(&sizes, 0);
+    *out = (struct net_input){.image = choice->image, .of_data = choice->net == NULL};
+    return EXIT_DONE;
+}
+
 static int read_input(dpr_context *context, const struct settings *settings,
                       struct net_input *out) {
     const char *name;
-    out->of_data = settings->net == NULL;
-    if (settings->net == NULL)
-        return EXIT_DONE;
     char *net = read_net(settings->net, "--net", &name);
     if (net == NULL)
         return EXIT_FAILED;
@@ -168,17 +176,22 @@ static int read_input(dpr_context *context, const struct settings *settings,
 
 static int preview(dpr_context *context, const struct settings *settings) {
     struct net_input input = {0};
+    struct choice choice = {.augment = ""};
     dpr_open_options options;
     dpr_data *data;
-    const char *path = settings->words[1];
+    const char *path = settings->words[1], *augment = settings->training.augment;
     int status = check_augment(context, settings);
     if (status == EXIT_DONE)
-        status = read_input(context, settings, &input);
+        status = settings->net != NULL ? read_input(context, settings, &input)
+                                       : choose_input(context, settings, &input, &choice);
     if (status != EXIT_DONE)
         return status;
-    if (open_training_half(context, settings, &input, &options, &data) != DPR_OK)
-        return fail(context);
-    if (dpr_data_preview(data, settings->training.augment, settings->training.seed, path) != DPR_OK)
+    dpr_status opened = open_training_half(context, settings, &input, &options, &data);
+    if (opened != DPR_OK)
+        return fail_reading(context, opened, settings->words[0]);
+    if (augment == NULL && choice.augment[0] != '\0')
+        augment = choice.augment;
+    if (dpr_data_preview(data, augment, settings->training.seed, path) != DPR_OK)
         status = fail(context);
     dpr_data_destroy(data);
     if (status == EXIT_DONE && settings->json) {
@@ -186,7 +199,9 @@ static int preview(dpr_context *context, const struct settings *settings) {
         out_set(all, "out", out_text(path));
         out_print(all, stdout);
     } else if (status == EXIT_DONE) {
-        note(settings, "look at %s", path);
+        bool chosen = augment == choice.augment;
+        note(settings, "look at %s%s%s", path, chosen ? ": --augment " : "",
+             chosen ? choice.augment : "");
     }
     return status;
 }

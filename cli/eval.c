@@ -171,8 +171,11 @@ int command_eval(const struct settings *settings) {
     if (status == EXIT_DONE) {
         options = options_for_model(model);
         options.validation = settings->data.validation;
-        if (dpr_data_open(context, settings->words[1], half_of(settings->half), &options, &data))
-            status = fail(context);
+        options.memory = settings->data.memory;
+        dpr_status opened =
+            dpr_data_open(context, settings->words[1], half_of(settings->half), &options, &data);
+        if (opened != DPR_OK)
+            status = fail_reading(context, opened, settings->words[1]);
         else if (data == NULL)
             status = complain(EXIT_FAILED, "'%s' has no validation part; --val FRACTION makes one",
                               settings->words[1]);

@@ -50,13 +50,18 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
     WORD("fit", fit, FITS, "RULE",                                                                 \
          "how images of other sizes are brought to the network's: whole on black, the middle cut " \
          "out, or stretched")
+#define MEMORY_OPTION                                                                              \
+    SIZE("data-memory", data.memory,                                                               \
+         "bytes that decoded pictures of folders may take, such as 500M or 4G; what is beyond is " \
+         "decoded again whenever it is needed",                                                    \
+         .otherwise = "half of what is free")
 #define AUGMENT_OPTION                                                                             \
     TEXT("augment", training.augment, "LIST",                                                      \
          "change training images at random, each time anew: crop=4, pad=reflect, flip=alternate, " \
          "rotate=15, scale=0.1, shear=10, translate=2, elastic=1, smooth=4, brightness=0.2, "      \
          "contrast=0.2, saturation=0.2, cutout=8, mixup=0.2, cutmix=1; any of them, with commas "  \
          "between",                                                                                \
-         .otherwise = "no changes")
+         .otherwise = "none; without --net by the pictures of a folder")
 
 static const struct option TRAIN[] = {
     TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",
@@ -125,6 +130,7 @@ static const struct option TRAIN[] = {
           "stop after so many epochs without a better validation accuracy; 0: never"),
     AUGMENT_OPTION,
     FIT_OPTION,
+    MEMORY_OPTION,
     TTA_OPTION("none"),
     TEXT("out", out, "FILE", "the model", .letter = 'o',
          .otherwise = "DATA's name with .safetensors, here"),
@@ -139,6 +145,7 @@ static const struct option TRAIN[] = {
 
 static const struct option EVAL[] = {WORD("half", half, HALVES, "HALF", "which images"),
                                      VAL_OPTION(NULL),
+                                     MEMORY_OPTION,
                                      TTA_OPTION("the model's"),
                                      MACHINE_OPTIONS,
                                      JSON_OPTION,
@@ -194,7 +201,7 @@ static const struct option DATA_PREVIEW[] = {
     AUGMENT_OPTION,
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N", "of the draws"),
     TEXT("net", net, "NET", "show images in the size that this network takes",
-         .otherwise = "as they are"),
+         .otherwise = "as train takes pictures of a folder; else as they are"),
     FIT_OPTION,
     FLAG("quiet", quiet, "print errors only", .letter = 'q'),
     JSON_OPTION,
@@ -220,7 +227,8 @@ const struct command COMMANDS[] = {
      "at the end.\n"
      "@recipe:NAME stands for options that go well together; what is given beside it wins.\n"
      "Without --net the size and number of the pictures of a folder decide on network, input size, "
-     "epochs and batch, and it is said how. Other sets get the two-layer network: linear 1024, "
+     "epochs, batch and augmentation, and it is said how. Other sets get the two-layer network: "
+     "linear 1024, "
      "relu, linear classes.",
      1, 1, TRAIN, command_train},
     {"eval", "MODEL DATA", "Tells how well a model does on a set",
@@ -255,8 +263,8 @@ const struct command COMMANDS[] = {
      1, 1, DATA_INFO, command_data_info},
     {"data preview", "DATA OUT.png", "Draws a sheet of training images, also augmented",
      "Each row begins with an image as it is; behind it stands what a training with this --augment "
-     "and --seed shows the network in the epochs 1 to 8. Without --augment a row holds images of "
-     "one class.",
+     "and --seed shows the network in the epochs 1 to 8. Without --net and --augment pictures of a "
+     "folder are shown as train takes them; of other sets a row holds images of one class.",
      2, 2, DATA_PREVIEW, command_data_preview},
     {"data letters", "--out DIR", "Makes the letters set from fonts",
      "Renders the letters A to J, 28 x 28 pixels, as a set of IDX files. No font family is in both "

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +133,23 @@ static int set_real(const struct parser *p, const struct option *o, const char *
     return EXIT_DONE;
 }
 
+/* "1048576", "500M", "1.5G"; units are powers of 1024. */
+static int set_size(const struct parser *p, const struct option *o, const char *text, size_t *out) {
+    static const char UNITS[] = "KMGT";
+    size_t n = strspn(text, ".0123456789");
+    char *end = NULL;
+    double value = n > 0 ? strtod(text, &end) : 0;
+    bool plain = n > 0 && end == text + n;
+    const char *unit = plain && *end != '\0' ? strchr(UNITS, *end) : NULL;
+    for (const char *u = UNITS; unit != NULL && u <= unit; u++)
+        value *= 1024;
+    if (!plain || (*end != '\0' && (unit == NULL || end[1] != '\0')) || value < 1 ||
+        value >= (double)SIZE_MAX)
+        return bad_value(p, o, text, "a number of bytes, such as 500M or 4G");
+    *out = (size_t)value;
+    return EXIT_DONE;
+}
+
 static int set_word(const struct parser *p, const struct option *o, const char *text,
                     const char **out) {
     char must[256] = "one of ";
@@ -177,6 +195,8 @@ static int set_value(const struct parser *p, const struct option *o, const char 
         return set_count(p, o, text, at);
     case OPTION_REAL:
         return set_real(p, o, text, at);
+    case OPTION_SIZE:
+        return set_size(p, o, text, at);
     case OPTION_WORD:
         return set_word(p, o, text, at);
     case OPTION_TEXT:

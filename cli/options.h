@@ -36,6 +36,7 @@ enum option_kind {
     OPTION_COUNT, /* unsigned */
     OPTION_LONG,  /* uint64_t */
     OPTION_REAL,  /* double */
+    OPTION_SIZE,  /* size_t, bytes: "500M" */
     OPTION_TEXT,  /* const char * */
     OPTION_WORD,  /* const char *, one of `words` */
     OPTION_LIST,  /* const char *[], may be given again */
@@ -65,6 +66,8 @@ struct option {
 #define COUNT(...) NUMBER_ROW(OPTION_COUNT, __VA_ARGS__)
 #define LONG(...) NUMBER_ROW(OPTION_LONG, __VA_ARGS__)
 #define REAL(...) NUMBER_ROW(OPTION_REAL, __VA_ARGS__)
+#define SIZE(name, member, ...)                                                                    \
+    OPTION_ROW(OPTION_SIZE, name, member, .value = "SIZE", .help = __VA_ARGS__)
 #define TEXT(name, member, value_, ...)                                                            \
     OPTION_ROW(OPTION_TEXT, name, member, .value = (value_), .help = __VA_ARGS__)
 #define WORD(name, member, words_, value_, ...)                                                    \

@@ -37,6 +37,7 @@ struct run {
     dpr_trainer *trainer;
     struct progress progress;
     struct net_input input;              /* of --net */
+    struct choice choice;                /* training points to its texts */
     dpr_shape image;                     /* that was chosen; rank 0: the network's or the data's */
     double began, saved, decode_seconds; /* now_seconds() of the process and the last checkpoint */
     bool complete;                       /* resumed from OUT, and nothing is left to do */
@@ -122,6 +123,29 @@ static void tell_of_size(const struct run *run) {
              run->net_name, natural, here);
 }
 
+/* What the images of one half leave of --data-memory for the next. */
+static void take_memory(dpr_open_options *options, const dpr_data *data) {
+    size_t taken = data != NULL ? dpr_data_memory(data) : 0;
+    if (options->memory != 0)
+        options->memory = options->memory > taken ? options->memory - taken : 1;
+}
+
+/* A few images may happen to be the same. */
+static int warn_of_shared_images(const struct run *run) {
+    size_t shared, n = run->test != NULL ? dpr_data_count(run->test) : 0;
+    char a[32], b[32];
+    if (n == 0)
+        return EXIT_DONE;
+    if (dpr_data_count_shared(run->test, run->train, &shared) != DPR_OK)
+        return fail(run->context);
+    if (shared > n / 50)
+        complain(EXIT_DONE,
+                 "warning: %s of the %s test images are training images, too: the test accuracy "
+                 "will not tell what the model makes of new ones",
+                 grouped(shared, a), grouped(n, b));
+    return EXIT_DONE;
+}
+
 /* The test half is read now, so that a broken file shows before the training and not after it; it is
  * looked at in the end. A set without one is no failure. */
 static int open_data(struct run *run) {
@@ -133,9 +157,11 @@ static int open_data(struct run *run) {
                            run->image.rank != 0 ? &chosen : &run->input, &options, &run->train);
     if (status == DPR_OK) {
         options.image = dpr_data_describe(run->train)->image;
+        take_memory(&options, run->train);
         status = dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
     }
     if (status == DPR_OK) {
+        take_memory(&options, run->validation);
         status = dpr_data_open(run->context, run->data, DPR_TEST, &options, &run->test);
         if (status == DPR_E_DATA) {
             note(run->settings, "there will be no test accuracy: %s", dpr_error(run->context));
@@ -144,11 +170,11 @@ static int open_data(struct run *run) {
     }
     run->decode_seconds += now_seconds() - began;
     if (status != DPR_OK)
-        return fail(run->context);
+        return fail_reading(run->context, status, run->data);
     tell_of_size(run);
     if (run->settings->training.patience > 0 && run->validation == NULL)
         return complain(EXIT_FAILED, "--patience needs a validation part; give --val 0.1");
-    return EXIT_DONE;
+    return warn_of_shared_images(run);
 }
 
 static int make_model(struct run *run) {
@@ -273,30 +299,34 @@ static void take_choice(struct run *run, const struct choice *choice) {
         training->weight_decay = choice->weight_decay;
     if (!option_given(s, "label-smoothing"))
         training->label_smoothing = choice->label_smoothing;
+    if (!option_given(s, "augment"))
+        training->augment = choice->augment;
 }
 
 /* Without --net pictures decide on the network, their size and the length of the training (choose.h). */
 static int choose(struct run *run) {
     const struct settings *s = run->settings;
     dpr_sizes sizes;
+    struct choice *choice = &run->choice;
     if (run->net != NULL)
         return EXIT_DONE;
     if (dpr_data_sizes(run->context, run->data, &sizes) != DPR_OK)
         return fail(run->context);
-    struct choice choice = choose_net(&sizes, s->input_size);
-    if (choice.net == NULL)
+    *choice = choose_net(&sizes, s->input_size);
+    if (choice->net == NULL)
         return EXIT_DONE;
-    run->net = strdup(choice.net);
-    run->net_name = choice.net;
-    run->image = choice.image;
-    take_choice(run, &choice);
+    run->net = strdup(choice->net);
+    run->net_name = choice->net;
+    run->image = choice->image;
+    take_choice(run, choice);
     note(
         s,
         "%zu %s pictures to train on, median side %u: --net %s at %lld × %lld, --epochs %u --batch "
-        "%u --weight-decay %g --label-smoothing %g; what is given wins",
-        sizes.n, sizes.channels == 1 ? "grey" : "colour", sizes.median_side, choice.net,
-        (long long)choice.image.dim[0], (long long)choice.image.dim[1], run->training.epochs,
-        run->training.batch, run->training.weight_decay, run->training.label_smoothing);
+        "%u --weight-decay %g --label-smoothing %g --augment %s; what is given wins",
+        sizes.n, sizes.channels == 1 ? "grey" : "colour", sizes.median_side, choice->net,
+        (long long)choice->image.dim[0], (long long)choice->image.dim[1], run->training.epochs,
+        run->training.batch, run->training.weight_decay, run->training.label_smoothing,
+        run->training.augment);
     return run->net != NULL ? EXIT_DONE : fail(NULL);
 }
 
@@ -494,8 +524,8 @@ static int finish(struct run *run, struct train_result *result) {
         return fail(run->context);
     unlink(run->checkpoint);
     result->seconds = now_seconds() - run->began;
-    dpr_data_sha256(run->train, result->data_sha256);
-    if (dpr_model_weights_sha256(run->model, result->weights_sha256) != DPR_OK)
+    if (dpr_data_sha256(run->train, result->data_sha256) != DPR_OK ||
+        dpr_model_weights_sha256(run->model, result->weights_sha256) != DPR_OK)
         return fail(run->context);
     if (run->test != NULL && dpr_evaluate(run->model, run->test, &result->test) != DPR_OK)
         return fail(run->context);

@@ -36,7 +36,7 @@ endfunction()
 
 deeper_optional(ZLIB zlib zlib1g-dev src/data/gzip.c)
 deeper_optional(PNG libpng libpng-dev src/data/png.c)
-deeper_optional(JPEG libjpeg libjpeg-dev src/data/jpeg.c)
+deeper_optional(JPEG libjpeg libjpeg-dev src/data/jpeg.c bench/decode.c)
 deeper_optional(FREETYPE freetype2 libfreetype-dev src/data/letters_render.c)
 deeper_optional(JANSSON jansson libjansson-dev cli/json.c)
 

@@ -374,13 +374,29 @@ dpr_data_info dpr_data_info_default(void);
 dpr_status dpr_data_create(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
                            const int32_t *labels, size_t n, void (*release)(void *user), void *user,
                            dpr_data **out);
+/* Brings image i of a set to pixels, u8 (height, width, channels): the same ones each time. Called on several threads at once, each with
+ * a context of its own for messages and memory. */
+typedef dpr_status (*dpr_data_load)(dpr_context *own, void *user, size_t i, uint8_t *pixels);
+/* A set whose images are loaded, now all of them once. Where they fit in `memory` bytes (0: any) they stay; of a larger set the first ones do,
+ * and the others are loaded again whenever training and evaluation come to them, a few hundred at a time: to the same results. At
+ * least 256 images have room. The rest is as for dpr_data_create.
+ * Errors: those of `load`, of the smallest i; also later, of what takes images from the set. */
+dpr_status dpr_data_create_loaded(dpr_context *context, const dpr_data_info *info,
+                                  dpr_data_load load, const int32_t *labels, size_t n,
+                                  size_t memory, void (*release)(void *user), void *user,
+                                  dpr_data **out);
 void dpr_data_destroy(dpr_data *data);
 const dpr_data_info *dpr_data_describe(const dpr_data *data);
 size_t dpr_data_count(const dpr_data *data);
+/* Bytes of the images that are in memory. */
+size_t dpr_data_memory(const dpr_data *data);
+/* How many images of `a` are in `b`, too, pixel for pixel. */
+dpr_status dpr_data_count_shared(const dpr_data *a, const dpr_data *b, size_t *out);
+/* NULL where they are not all in memory. */
 const uint8_t *dpr_data_images(const dpr_data *data);
 const int32_t *dpr_data_labels(const dpr_data *data);
-/* Over shape, images and labels: the identity of a set. */
-void dpr_data_sha256(const dpr_data *data, char hex[65]);
+/* Over shape, images and labels: the identity of a set; looks at the images where nobody has. Errors: of loading them. */
+dpr_status dpr_data_sha256(const dpr_data *data, char hex[65]);
 /* Checks the grammar of dpr_train_options' `augment` before there is a set. Errors: DPR_E_ARGUMENT names the item, its range and the
  * nearest word. */
 dpr_status dpr_augment_check(dpr_context *context, const char *augment);

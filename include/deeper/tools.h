@@ -25,6 +25,9 @@ typedef struct dpr_open_options {
      * these by index; a different number, or names that differ, is DPR_E_MISMATCH. */
     uint32_t n_classes;
     const char *const *class_names;
+    /* Bytes that the decoded images of a folder may take; of a larger set the rest is decoded again when it is needed (see
+     * dpr_data_create_loaded): its files must stay as they are. 0: half of the memory that is free now. */
+    size_t memory;
 } dpr_open_options;
 
 dpr_open_options dpr_open_options_default(void);

@@ -203,17 +203,38 @@ dpr_status dpr_store_write(dpr_store *store, const char *leaf, const void *src, 
     return DPR_OK;
 }
 
+static void borrow(dpr_store *store, dpr__slot *slot, const void *memory) {
+    release_data(store, slot);
+    slot->version++;
+    store->moves++;
+    slot->data = (void *)(uintptr_t)memory; /* borrowed slots are never written */
+    slot->borrowed = true;
+}
+
+dpr_status dpr__store_lend(dpr_store *store, const dpr__leaf_param *param, const void *memory) {
+    dpr__leaf_param empty = *param;
+    dpr__slot *slot = dpr__store_find(store, param->name);
+    if (slot == NULL) {
+        size_t made;
+        empty.shape.dim[0] = 0;
+        DPR_TRY(dpr__store_want(store, &empty, 0, &made));
+        slot = &store->slots[made];
+    }
+    DPR_ASSERT(slot->kind == DPR_INPUT && slot->dtype == param->dtype);
+    borrow(store, slot, memory);
+    slot->shape = param->shape;
+    slot->bytes = slot->room =
+        (size_t)dpr__shape_count(&param->shape) * dpr__dtype_bytes(slot->dtype);
+    return DPR_OK;
+}
+
 dpr_status dpr_store_bind(dpr_store *store, const char *leaf, const void *memory, size_t bytes) {
     dpr__slot *slot = NULL;
     DPR_TRY(find_checked(store, leaf, bytes, &slot));
     if (slot->kind != DPR_INPUT)
         return DPR_FAIL(store->context, DPR_E_ARGUMENT,
                         "leaf '%s' is no input; only inputs can be bound", leaf);
-    release_data(store, slot);
-    slot->version++;
-    store->moves++;
-    slot->data = (void *)(uintptr_t)memory; /* borrowed slots are never written */
-    slot->borrowed = true;
+    borrow(store, slot, memory);
     return DPR_OK;
 }
 

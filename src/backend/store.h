@@ -40,6 +40,9 @@ void dpr__slot_write(dpr__slot *slot, const void *src);
  * when kind, dtype or shape differ from what the store holds. *out is its index in slots. */
 dpr_status dpr__store_want(dpr_store *store, const dpr__leaf_param *param, uint64_t seed,
                            size_t *out);
+/* Makes the input `param`, or takes the one of that name, and binds it to the caller's memory: before a program is made that would
+ * otherwise make room for it. */
+dpr_status dpr__store_lend(dpr_store *store, const dpr__leaf_param *param, const void *memory);
 /* DPR_E_NON_FINITE names the first float leaf (inputs aside) that is not finite. */
 dpr_status dpr__store_check_finite(const dpr_store *store);
 

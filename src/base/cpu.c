@@ -1,8 +1,10 @@
-/* Detecting instruction sets and usable cores (cpu.h). */
+/* Detecting instruction sets, usable cores and free memory (cpu.h). */
 #include "base/cpu.h"
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -82,4 +84,35 @@ unsigned dpr__usable_cores(void) {
     int n = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
     unsigned cores = n > 0 ? (unsigned)n : 1, quota = quota_cores();
     return quota > 0 && quota < cores ? quota : cores;
+}
+
+/* A number after a word, or the first of a file ("" for the word); `otherwise` where there is none. */
+static unsigned long long read_number(const char *path, const char *word,
+                                      unsigned long long otherwise) {
+    FILE *file = fopen(path, "re");
+    char line[256];
+    unsigned long long value = otherwise;
+    size_t n = strlen(word);
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, word, n) == 0) {
+            if (sscanf(line + n, "%llu", &value) != 1) /* "max" */
+                value = otherwise;
+            break;
+        }
+    if (file != NULL)
+        fclose(file);
+    return value;
+}
+
+size_t dpr__free_memory(void) {
+    unsigned long long most = SIZE_MAX;
+    unsigned long long available =
+        read_number("/proc/meminfo", "MemAvailable:", most / 1024) * 1024;
+    unsigned long long limit = read_number("/sys/fs/cgroup/memory.max", "", most);
+    unsigned long long taken = read_number("/sys/fs/cgroup/memory.current", "", 0);
+    unsigned long long cached = read_number("/sys/fs/cgroup/memory.stat", "inactive_file", 0);
+    taken -= cached < taken ? cached
+                            : taken; /* files that the system lets go of when asked for memory */
+    unsigned long long left = limit == most ? most : limit > taken ? limit - taken : 0;
+    return (size_t)(left < available ? left : available);
 }

@@ -3,6 +3,7 @@
 #define DPR_BASE_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* X(name, word): instruction sets that kernels are written for, weakest first. */
 #define DPR__ISA_MAP(X)                                                                            \
@@ -25,5 +26,7 @@ const char *dpr__isa_name(dpr__isa isa);
 dpr__isa dpr__isa_detect(void);
 /* Cores that this process may use (affinity mask, cgroup quota), at least 1. */
 unsigned dpr__usable_cores(void);
+/* Bytes that this process may still take without driving others out (what the system says is available, the cgroup's limit). */
+size_t dpr__free_memory(void);
 
 #endif

@@ -31,28 +31,33 @@ bool dpr__is_directory(const char *path) {
 
 /* ---- reading ---- */
 
-static dpr_status read_all(dpr_context *context, FILE *file, const char *path, size_t limit,
-                           uint8_t **out, size_t *n) {
+/* Room for one byte more than a regular file has: reading less than there is room says that it ends, without asking again. */
+static dpr_status read_all(dpr_context *context, int fd, const struct stat *info, const char *path,
+                           size_t limit, uint8_t **out, size_t *n) {
     uint8_t *bytes = NULL;
-    size_t capacity = 0, length = 0;
-    struct stat info;
+    size_t capacity = 0, length = 0, room = 1 << 16;
     dpr_status status = DPR_OK;
-    if (fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode) && (size_t)info.st_size <= limit)
-        status = dpr__grow(context, &bytes, &capacity, (size_t)info.st_size + 2, 1);
-    while (status == DPR_OK) {
-        status = dpr__grow(context, &bytes, &capacity, length + 4096 + 1, 1);
+    bool regular = S_ISREG(info->st_mode), ended = false;
+    if (regular && (size_t)info->st_size <= limit)
+        room = (size_t)info->st_size + 1;
+    while (status == DPR_OK && !ended) {
+        status = dpr__grow(context, &bytes, &capacity, length + room + 1, 1);
         if (status != DPR_OK)
             break;
-        size_t got = fread(bytes + length, 1, capacity - length - 1, file);
-        length += got;
+        size_t asked = capacity - length - 1;
+        ssize_t got = read(fd, bytes + length, asked);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            status = io_error(context, "cannot read", path, errno);
+            break;
+        }
+        length += (size_t)got;
+        ended = regular ? (size_t)got < asked : got == 0;
         if (length > limit)
             status = DPR_FAIL(context, DPR_E_FORMAT,
                               "'%s' is larger than the %zu bytes that such a file may have", path,
                               limit);
-        else if (got == 0 && ferror(file))
-            status = io_error(context, "cannot read", path, errno);
-        else if (got == 0)
-            break;
     }
     if (status != DPR_OK) {
         dpr__free(context, bytes);
@@ -66,15 +71,20 @@ static dpr_status read_all(dpr_context *context, FILE *file, const char *path, s
 
 dpr_status dpr__file_read(dpr_context *context, const char *path, size_t limit, uint8_t **out,
                           size_t *n) {
-    if (strcmp(path, "-") == 0)
-        return read_all(context, stdin, "standard input", limit, out, n);
-    if (dpr__is_directory(path))
-        return io_error(context, "cannot read", path, EISDIR);
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
+    bool input = strcmp(path, "-") == 0;
+    int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (fd < 0)
         return io_error(context, "cannot open", path, errno);
-    dpr_status status = read_all(context, file, path, limit, out, n);
-    fclose(file);
+    dpr_status status;
+    if (fstat(fd, &info) != 0)
+        status = io_error(context, "cannot read", path, errno);
+    else if (S_ISDIR(info.st_mode))
+        status = io_error(context, "cannot read", path, EISDIR);
+    else
+        status = read_all(context, fd, &info, input ? "standard input" : path, limit, out, n);
+    if (!input)
+        close(fd);
     return status;
 }
 

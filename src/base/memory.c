@@ -14,12 +14,19 @@ static dpr_status out_of_memory(dpr_context *context, size_t n, size_t size) {
     return DPR_FAIL(context, DPR_E_MEMORY, "out of memory: %zu × %zu bytes were wanted", n, size);
 }
 
-dpr_status dpr__allocate(dpr_context *context, size_t n, size_t size, void *out) {
+dpr_status dpr__allocate_untouched(dpr_context *context, size_t n, size_t size, void *out) {
     void *memory = NULL;
     if (size == 0 || n <= (SIZE_MAX - 1) / size)
         memory = call_hook(context, NULL, n * size > 0 ? n * size : 1);
     if (memory == NULL)
         return out_of_memory(context, n, size);
+    memcpy(out, &memory, sizeof memory);
+    return DPR_OK;
+}
+
+dpr_status dpr__allocate(dpr_context *context, size_t n, size_t size, void *out) {
+    void *memory;
+    DPR_TRY(dpr__allocate_untouched(context, n, size, &memory));
     memset(memory, 0, n * size);
     memcpy(out, &memory, sizeof memory);
     return DPR_OK;

@@ -7,7 +7,10 @@
 /* Zeroed memory for n items of `size` bytes (n × size may be 0: then a unique pointer).
  * DPR_E_MEMORY says how much was wanted. Aligned for any type; dpr__free frees. */
 dpr_status dpr__allocate(dpr_context *context, size_t n, size_t size, void *out /* T** */);
-/* The same, aligned to `alignment` (a power of two); only dpr__free_aligned frees it. */
+/* The same, not zeroed: large memory that is to be filled, by several threads. */
+dpr_status dpr__allocate_untouched(dpr_context *context, size_t n, size_t size,
+                                   void *out /* T** */);
+/* Zeroed, and aligned to `alignment` (a power of two); only dpr__free_aligned frees it. */
 dpr_status dpr__allocate_aligned(dpr_context *context, size_t bytes, size_t alignment,
                                  void *out /* T** */);
 void dpr__free(dpr_context *context, void *memory);         /* NULL is allowed */

@@ -2,8 +2,7 @@
 #include "base/sha256.h"
 #include <string.h>
 
-/* The fractional parts of the cube roots of the first 64 primes (section 4.2.2). */
-static const uint32_t K[64] = {
+const uint32_t dpr__sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -17,8 +16,17 @@ static uint32_t rotate(uint32_t x, int n) {
     return x >> n | x << (32 - n);
 }
 
-static void compress(uint32_t state[8], const uint8_t block[64]) {
-    uint32_t w[64], s[8];
+/* One round, without moving the letters: what changes are d and h. */
+#define ROUND(a, b, c, d, e, f, g, h, t)                                                           \
+    do {                                                                                           \
+        h += (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) +               \
+             dpr__sha256_k[t] + w[t];                                                              \
+        d += h;                                                                                    \
+        h += (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));       \
+    } while (0)
+
+static void compress_block(uint32_t state[8], const uint8_t block[64]) {
+    uint32_t w[64];
     for (int t = 0; t < 16; t++)
         w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 |
                (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
@@ -27,19 +35,31 @@ static void compress(uint32_t state[8], const uint8_t block[64]) {
         w[t] = w[t - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[t - 7] +
                (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
     }
-    memcpy(s, state, sizeof s);
-    for (int t = 0; t < 64; t++) {
-        uint32_t e = s[4], a = s[0];
-        uint32_t t1 = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
-                      ((e & s[5]) ^ (~e & s[6])) + K[t] + w[t];
-        uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-                      ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    for (int t = 0; t < 64; t += 8) { /* after eight rounds each letter is back in its place */
+        ROUND(a, b, c, d, e, f, g, h, t);
+        ROUND(h, a, b, c, d, e, f, g, t + 1);
+        ROUND(g, h, a, b, c, d, e, f, t + 2);
+        ROUND(f, g, h, a, b, c, d, e, t + 3);
+        ROUND(e, f, g, h, a, b, c, d, t + 4);
+        ROUND(d, e, f, g, h, a, b, c, t + 5);
+        ROUND(c, d, e, f, g, h, a, b, t + 6);
+        ROUND(b, c, d, e, f, g, h, a, t + 7);
     }
+    const uint32_t add[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
-        state[i] += s[i];
+        state[i] += add[i];
+}
+
+void dpr__sha256_plain(uint32_t state[8], const uint8_t *blocks, size_t n) {
+    for (; n > 0; n--, blocks += 64)
+        compress_block(state, blocks);
+}
+
+static void compress(uint32_t state[8], const uint8_t *blocks, size_t n) {
+    if (!dpr__sha256_fast(state, blocks, n))
+        dpr__sha256_plain(state, blocks, n);
 }
 
 void dpr__sha256_init(dpr__sha256 *hash) {
@@ -52,12 +72,12 @@ void dpr__sha256_add(dpr__sha256 *hash, const void *bytes, size_t n) {
     while (n > 0) {
         size_t at = hash->bytes % 64, part = 64 - at < n ? 64 - at : n;
         if (at == 0 && n >= 64) {
-            compress(hash->state, p); /* whole blocks need no copy */
-            part = 64;
+            part = n - n % 64;
+            compress(hash->state, p, part / 64); /* whole blocks need no copy */
         } else {
             memcpy(hash->block + at, p, part);
             if (at + part == 64)
-                compress(hash->state, hash->block);
+                compress(hash->state, hash->block, 1);
         }
         hash->bytes += part;
         p += part;

@@ -35,9 +35,7 @@ static bool is_half_name(const char *name, dpr_half *half) {
     return false;
 }
 
-/* An image by its name or, whatever its name, by its first bytes. Image formats that are not read are
- * taken too: to leave out part of a set without a word would be worse than an error. */
-static bool looks_like_image(const dpr__entry *entry) {
+static bool is_named_like_image(const dpr__entry *entry) {
     static const char *const ENDINGS[] = {".png",  ".jpg",  ".jpeg", ".jpe",  ".jfif",
                                           ".gif",  ".bmp",  ".tif",  ".tiff", ".webp",
                                           ".heic", ".avif", ".jp2"};
@@ -45,6 +43,14 @@ static bool looks_like_image(const dpr__entry *entry) {
     for (size_t i = 0; dot != NULL && i < sizeof ENDINGS / sizeof *ENDINGS; i++)
         if (strcasecmp(dot, ENDINGS[i]) == 0)
             return true;
+    return false;
+}
+
+/* An image by its name or, whatever its name, by its first bytes. Image formats that are not read are
+ * taken too: to leave out part of a set without a word would be worse than an error. */
+static bool looks_like_image(const dpr__entry *entry) {
+    if (is_named_like_image(entry))
+        return true;
     uint8_t head[8];
     size_t n = dpr__file_head(entry->path, head, sizeof head);
     return dpr__is_image(head, n);
@@ -65,6 +71,12 @@ static dpr_status add_images(dpr__listing *listing, const char *directory, int32
         else if (!entries[i].hidden && entries[i].kind == DPR__KIND_FILE &&
                  looks_like_image(&entries[i]))
             DPR_TRY(dpr__listing_add(listing, &item));
+        else if (!entries[i].hidden && entries[i].lost && is_named_like_image(&entries[i]))
+            DPR_TRY(dpr__listing_bad(
+                listing, entries[i].path,
+                DPR_FAIL(listing->context, DPR_E_IO,
+                         "%s: is a link to a file that is not there; mend it, or take it away",
+                         entries[i].path)));
         else
             listing->ignored++;
     }

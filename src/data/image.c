@@ -24,7 +24,7 @@ dpr_status dpr__image_allocate(dpr_context *context, const char *name, uint64_t 
                         "too small; fetch it again",
                         name, (unsigned long long)height, (unsigned long long)width);
     *out = (dpr__image){(uint32_t)height, (uint32_t)width, channels, NULL};
-    return dpr__allocate(context, height * width, channels, &out->pixels);
+    return dpr__allocate_untouched(context, height * width, channels, &out->pixels);
 }
 
 static bool is_png(const uint8_t *bytes, size_t n) {
@@ -66,6 +66,9 @@ static dpr_status turn_upright(dpr_context *context, const char *name, unsigned 
 
 dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                              dpr__image *out) {
+    if (n == 0)
+        return DPR_FAIL(context, DPR_E_FORMAT, "%s: is empty; fetch it again, or take it away",
+                        name);
     if (is_png(bytes, n))
         return dpr__png_decode(context, name, bytes, n, out);
     if (!is_jpeg(bytes, n))

@@ -88,20 +88,41 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const dpr__entry *)a)->name, ((const dpr__entry *)b)->name);
 }
 
-static dpr_status describe(dpr__listing *listing, const char *directory, const char *name,
-                           dpr__entry *out) {
+/* Of links, and where the directory does not say what it holds. */
+static void ask_file(dpr__entry *entry) {
     struct stat own, target;
-    out->name = dpr__listing_text(listing, "%s", name);
-    out->path = dpr__listing_text(listing, "%s/%s", directory, name);
-    if (out->name == NULL || out->path == NULL)
+    entry->link = lstat(entry->path, &own) == 0 && S_ISLNK(own.st_mode);
+    bool known = stat(entry->path, &target) == 0;
+    entry->lost = entry->link && !known;
+    entry->kind = known && S_ISREG(target.st_mode)   ? DPR__KIND_FILE
+                  : known && S_ISDIR(target.st_mode) ? DPR__KIND_DIRECTORY
+                                                     : DPR__KIND_OTHER;
+}
+
+static dpr_status describe(dpr__listing *listing, const char *directory, const struct dirent *from,
+                           dpr__entry *out) {
+    size_t n = strlen(directory), m = strlen(from->d_name);
+    char *path = dpr__arena_allocate(&listing->arena, n + m + 2);
+    if (path == NULL)
         return DPR_E_MEMORY;
-    out->hidden = is_hidden(name);
-    out->link = lstat(out->path, &own) == 0 && S_ISLNK(own.st_mode);
-    bool known = stat(out->path, &target) == 0;
-    out->kind = known && S_ISREG(target.st_mode)   ? DPR__KIND_FILE
-                : known && S_ISDIR(target.st_mode) ? DPR__KIND_DIRECTORY
-                                                   : DPR__KIND_OTHER;
+    memcpy(path, directory, n);
+    path[n] = '/';
+    memcpy(path + n + 1, from->d_name, m);
+    *out = (dpr__entry){.name = path + n + 1, .path = path, .hidden = is_hidden(from->d_name)};
+    if (from->d_type == DT_REG)
+        out->kind = DPR__KIND_FILE;
+    else if (from->d_type == DT_DIR)
+        out->kind = DPR__KIND_DIRECTORY;
+    else
+        ask_file(out);
     return DPR_OK;
+}
+
+/* What this program writes beside a set, or into it. */
+static bool is_model(const dpr__entry *entry) {
+    static const char END[] = ".safetensors";
+    size_t n = strlen(entry->name), m = sizeof END - 1;
+    return entry->kind == DPR__KIND_FILE && n > m && strcmp(entry->name + n - m, END) == 0;
 }
 
 static dpr_status read_entries(dpr__listing *listing, DIR *directory, const char *path,
@@ -115,8 +136,8 @@ static dpr_status read_entries(dpr__listing *listing, DIR *directory, const char
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         DPR_TRY(dpr__grow(listing->context, list, &capacity, *n + 1, sizeof **list));
-        DPR_TRY(describe(listing, path, entry->d_name, *list + *n));
-        (*n)++;
+        DPR_TRY(describe(listing, path, entry, *list + *n));
+        *n += !is_model(*list + *n);
     }
     if (errno != 0)
         return DPR_FAIL(listing->context, DPR_E_IO, "%s: cannot read the directory: %s", path,

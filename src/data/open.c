@@ -1,10 +1,12 @@
-/* Opening one half of a set: list, make the halves, check the classes, load the pixels. What comes out
+/* Opening one half of a set: list, make the halves, check the classes, load the pixels, some of them again and again where memory is short. What comes out
  * depends on the files and the options alone, not on threads or the order of a directory. */
 #include "base/context.h"
 #include "base/text.h"
 #include "data/source.h"
 #include "ir/shape.h"
+#include "train/data.h"
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const HALF_NAMES[] = {"training", "validation", "test"};
@@ -129,37 +131,34 @@ static dpr_status match_classes(dpr__listing *listing, const dpr_open_options *o
 
 /* ---- pixels --------------------------------------------------------------------------------- */
 
-/* One half on its way into memory. */
+/* What images are loaded from, for as long as the set does that; else it goes when all are in memory. */
 struct opening {
     dpr_context *context;
+    dpr__listing listing;
+    uint32_t height, width, channels; /* of the result */
     dpr_fit fit;
-    uint32_t height, width, channels;
     bool any_size;          /* nobody asked for a size: all must have the first one's */
     bool any_channels;      /* nobody asked for channels: 1 if all are grey */
     atomic_bool met_colour; /* among images that were thought grey: start again */
     const dpr__item **items;
+    int32_t *labels;
     size_t n;
 };
 
-/* What dpr_data borrows. */
-struct memory {
-    dpr_context *context;
-    uint8_t *images;
-    int32_t *labels;
-};
-
-static void release_memory(void *user) {
-    struct memory *memory = user;
-    dpr_context *context = memory->context;
-    dpr__free(context, memory->images);
-    dpr__free(context, memory->labels);
-    dpr__free(context, memory);
+static void release_listing(struct opening *o) {
+    dpr__free(o->context, o->items);
+    o->items = NULL;
+    dpr__listing_release(&o->listing);
+    o->listing = (dpr__listing){.context = o->context};
 }
 
-struct loading {
-    struct opening *opening;
-    struct memory *memory;
-};
+static void release(void *user) {
+    struct opening *o = user;
+    dpr_context *context = o->context;
+    release_listing(o);
+    dpr__free(context, o->labels);
+    dpr__free(context, o);
+}
 
 static dpr_status bring(dpr_context *own, struct opening *o, const dpr__item *item,
                         const dpr__image *image, uint8_t *dst) {
@@ -176,18 +175,14 @@ static dpr_status bring(dpr_context *own, struct opening *o, const dpr__item *it
     return dpr__image_bring(own, image, o->height, o->width, o->channels, o->fit, dst);
 }
 
-static dpr_status load_item(dpr_context *own, void *user, size_t i) {
-    struct loading *loading = user;
-    struct opening *o = loading->opening;
-    const dpr__item *item = o->items[i];
-    size_t bytes = (size_t)o->height * o->width * o->channels;
+static dpr_status load(dpr_context *own, void *user, size_t i, uint8_t *pixels) {
+    struct opening *o = user;
     dpr__image image;
-    loading->memory->labels[i] = item->label;
     if (atomic_load(&o->met_colour))
         return DPR_OK;
-    DPR_TRY(dpr__item_open(own, item, &image));
-    dpr_status status = bring(own, o, item, &image, loading->memory->images + i * bytes);
-    dpr__item_release(own, item, &image);
+    DPR_TRY(dpr__item_open(own, o->items[i], &image));
+    dpr_status status = bring(own, o, o->items[i], &image, pixels);
+    dpr__item_release(own, o->items[i], &image);
     return status;
 }
 
@@ -209,46 +204,44 @@ static dpr_status settle_shape(struct opening *o, const dpr_open_options *option
     return DPR_OK;
 }
 
-static dpr_status load_pixels(struct opening *o, struct memory *memory) {
-    struct loading loading = {o, memory};
-    size_t bytes = (size_t)o->height * o->width * o->channels;
-    DPR_TRY(dpr__allocate(o->context, o->n, bytes, &memory->images));
-    DPR_TRY(dpr__parallel(o->context, o->n, load_item, &loading));
-    if (!atomic_load(&o->met_colour))
-        return DPR_OK;
-    dpr__free(o->context, memory->images);
-    memory->images = NULL;
-    o->channels = 3; /* grey images among coloured ones are repeated in all three */
-    atomic_store(&o->met_colour, false);
-    return load_pixels(o, memory);
-}
-
-static dpr_status load(struct opening *o, const dpr_open_options *options, struct memory *memory) {
-    DPR_TRY(settle_shape(o, options));
-    DPR_TRY(dpr__allocate(o->context, o->n, sizeof *memory->labels, &memory->labels));
-    return load_pixels(o, memory);
-}
-
 /* ---- the set -------------------------------------------------------------------------------- */
 
-static dpr_status make_data(const struct opening *o, const dpr__listing *listing,
-                            const dpr_open_options *options, struct memory *memory,
-                            dpr_data **out) {
+/* Half of what is free now, so that the rest of the machine, and the training itself, keep theirs. What is packed lies in memory anyway. */
+static size_t memory_for(const struct opening *o, const dpr_open_options *options) {
+    if (o->items[0]->path == NULL)
+        return 0;
+    return options->memory != 0 ? options->memory : dpr__free_memory() / 2;
+}
+
+static dpr_status make_data(struct opening *o, const dpr_open_options *options, dpr_data **out) {
+    const dpr__listing *listing = &o->listing;
     dpr_data_info info = dpr_data_info_default();
     info.image = dpr_shape_of(o->height, o->width, o->channels);
     info.fit = options->fit;
     info.n_classes = listing->n_classes;
     info.class_names = listing->class_names != NULL ? listing->class_names : options->class_names;
-    return dpr_data_create(o->context, &info, memory->images, memory->labels, o->n, release_memory,
-                           memory, out);
+    DPR_TRY(dpr_data_create_loaded(o->context, &info, load, o->labels, o->n, memory_for(o, options),
+                                   release, o, out));
+    if (!atomic_load(&o->met_colour))
+        return DPR_OK;
+    o->channels = 3; /* grey images among coloured ones are repeated in all three */
+    atomic_store(&o->met_colour, false);
+    (*out)->release = NULL; /* this is not the end of what images are loaded from */
+    dpr_data_destroy(*out);
+    *out = NULL;
+    return make_data(o, options, out);
 }
 
 /* The items of the half that is wanted; none is an error but for a validation part. */
-static dpr_status choose_items(const dpr__listing *listing, struct opening *o) {
+static dpr_status choose_items(struct opening *o) {
+    const dpr__listing *listing = &o->listing;
     DPR_TRY(dpr__allocate(o->context, listing->n_items, sizeof *o->items, &o->items));
+    DPR_TRY(dpr__allocate(o->context, listing->n_items, sizeof *o->labels, &o->labels));
     for (size_t i = 0; i < listing->n_items; i++)
-        if (listing->items[i].half == listing->wanted)
+        if (listing->items[i].half == listing->wanted) {
+            o->labels[o->n] = listing->items[i].label;
             o->items[o->n++] = &listing->items[i];
+        }
     if (o->n == 0 && listing->wanted != DPR_VALIDATION)
         return DPR_FAIL(o->context, DPR_E_DATA, "%s: has no %s half%s", listing->root,
                         HALF_NAMES[listing->wanted],
@@ -256,8 +249,7 @@ static dpr_status choose_items(const dpr__listing *listing, struct opening *o) {
     return DPR_OK;
 }
 
-static dpr_status prepare(dpr__listing *listing, const dpr_open_options *options,
-                          struct opening *o) {
+static dpr_status prepare(dpr__listing *listing, const dpr_open_options *options) {
     if (listing->has[DPR_TRAIN] && !listing->has[DPR_TEST])
         DPR_TRY(dpr__split_test(listing));
     DPR_TRY(check_halves(listing));
@@ -265,51 +257,88 @@ static dpr_status prepare(dpr__listing *listing, const dpr_open_options *options
     if (options->validation > 0 && listing->has[DPR_TRAIN] && !listing->has[DPR_VALIDATION] &&
         listing->wanted != DPR_TEST)
         DPR_TRY(dpr__split_validation(listing, options->validation));
-    return choose_items(listing, o);
+    return DPR_OK;
 }
 
-/* One line; what goes without saying is left out. */
-static void say_what_was_opened(const struct opening *o, const dpr__listing *listing) {
-    char ignored[64] = "";
+/* What was decided about the memory of the half that was opened. */
+static void say_where(const struct opening *o, const dpr_data *data, char text[128]) {
+    size_t all = o->n * dpr__image_bytes(&data->info), here = dpr_data_memory(data);
+    if (o->items[0]->path == NULL)
+        text[0] = '\0';
+    else if (here == all)
+        snprintf(text, 128, "; all %zu kB in memory", (all + 999) / 1000);
+    else
+        snprintf(text, 128, "; %zu of %zu kB in memory, the rest is decoded when it is needed",
+                 (here + 999) / 1000, (all + 999) / 1000);
+}
+
+/* One line on the whole set, when its training half is opened; what goes without saying is left out. On another half only that it is not
+ * all in memory. */
+static void say_what_was_opened(const struct opening *o, const dpr_data *data) {
+    const dpr__listing *listing = &o->listing;
+    static const char *const USES[] = {"images to train on", "to validate", "to test"};
+    char text[512], where[128];
+    size_t n[3] = {0}, at = 0;
+    for (size_t i = 0; i < listing->n_items; i++)
+        n[listing->items[i].half]++;
+    for (int half = 0; half < 3; half++)
+        if (n[half] > 0)
+            at += (size_t)snprintf(text + at, sizeof text - at, ", %zu %s", n[half], USES[half]);
+    if (listing->made_split)
+        at += (size_t)snprintf(text + at, sizeof text - at, " (a fifth of each class)");
     if (listing->ignored > 0)
-        dpr__format(o->context, ignored, sizeof ignored, "; %zu hidden or foreign files ignored",
-                    listing->ignored);
-    dpr__log(o->context, DPR_LOG_INFO, DPR__TOPIC_DATA, "%s: %s, %s half, %zu images%s%s%s",
-             listing->root, listing->format, HALF_NAMES[listing->wanted], o->n,
-             listing->made_split ? "; " : "", listing->made_split ? listing->split : "", ignored);
+        snprintf(text + at, sizeof text - at, "; %zu hidden or foreign files ignored",
+                 listing->ignored);
+    say_where(o, data, where);
+    if (listing->wanted == DPR_TRAIN)
+        dpr__log(o->context, DPR_LOG_INFO, DPR__TOPIC_DATA, "%s: %s, %u class%s%s%s", listing->root,
+                 listing->format, listing->n_classes, listing->n_classes == 1 ? "" : "es", text,
+                 where);
+    else if (dpr_data_images(data) == NULL)
+        dpr__log(o->context, DPR_LOG_INFO, DPR__TOPIC_DATA, "%s: %s half%s", listing->root,
+                 HALF_NAMES[listing->wanted], where);
 }
 
-static dpr_status open_items(struct opening *o, const dpr__listing *listing,
-                             const dpr_open_options *options, dpr_data **out) {
-    struct memory *memory;
-    DPR_TRY(dpr__allocate(o->context, 1, sizeof *memory, &memory));
-    memory->context = o->context;
-    dpr_status status = load(o, options, memory);
-    if (status == DPR_OK)
-        status = make_data(o, listing, options, memory, out);
-    if (status != DPR_OK) {
-        release_memory(memory);
-        return status;
-    }
-    say_what_was_opened(o, listing);
+static void warn_of_one_class(const dpr__listing *listing) {
+    if (listing->wanted == DPR_TRAIN && listing->n_classes == 1)
+        dpr__log(listing->context, DPR_LOG_WARNING, DPR__TOPIC_DATA,
+                 "%s: has one class only, so there is nothing to tell apart", listing->root);
+}
+
+/* After success the set releases the opening, or what is left of it; else the caller does. */
+static dpr_status open_items(struct opening *o, const dpr_open_options *options, dpr_data **out) {
+    DPR_TRY(settle_shape(o, options));
+    DPR_TRY(make_data(o, options, out));
+    say_what_was_opened(o, *out);
+    warn_of_one_class(&o->listing);
+    if (dpr_data_images(*out) != NULL)
+        release_listing(o);
     return DPR_OK;
 }
 
 dpr_status dpr_data_open(dpr_context *context, const char *path, dpr_half half,
                          const dpr_open_options *options, dpr_data **out) {
     dpr_open_options all = dpr_open_options_default();
-    dpr__listing listing = {.wanted = half};
-    struct opening o = {.context = context};
+    struct opening *o;
     dpr_data *data = NULL;
     if (options != NULL)
         memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
     DPR_TRY(check_options(context, path, half, &all));
-    DPR_TRY(dpr__listing_open(context, path, &listing));
-    dpr_status status = prepare(&listing, &all, &o);
-    if (status == DPR_OK && o.n > 0)
-        status = open_items(&o, &listing, &all, &data);
-    dpr__free(context, o.items);
-    dpr__listing_release(&listing);
+    DPR_TRY(dpr__allocate(context, 1, sizeof *o, &o));
+    o->context = context;
+    o->listing.wanted = half;
+    dpr_status status = dpr__listing_open(context, path, &o->listing);
+    if (status != DPR_OK) {
+        dpr__free(context, o);
+        return status;
+    }
+    status = prepare(&o->listing, &all);
+    if (status == DPR_OK)
+        status = choose_items(o);
+    if (status == DPR_OK && o->n > 0)
+        status = open_items(o, &all, &data);
+    if (data == NULL)
+        release(o);
     if (status == DPR_OK)
         *out = data;
     return status;

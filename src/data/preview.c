@@ -60,7 +60,7 @@ static dpr_status draw_row(const struct sheet *s, size_t row, size_t y) {
         if (changed)
             DPR_TRY(dpr_data_augment(s->data, s->augment, s->seed, column, &image, 1, s->cell));
         else
-            memcpy(s->cell, s->data->images + (size_t)image * s->bytes, s->bytes);
+            DPR_TRY(dpr_data_augment(s->data, NULL, s->seed, 1, &image, 1, s->cell));
         place_cell(s, changed ? x + OWN_GAP - GAP : x, y);
     }
     return DPR_OK;

@@ -119,9 +119,10 @@ typedef struct dpr__entry {
     dpr__kind kind;
     bool hidden; /* by a dot, or one of the files that desktops leave behind */
     bool link;   /* symbolic */
+    bool lost;   /* a link that leads nowhere */
 } dpr__entry;
 
-/* The entries of a directory, sorted bytewise, without "." and "..", in the arena. */
+/* The entries of a directory, sorted bytewise, without "." and ".." and models, in the arena. */
 dpr_status dpr__directory_read(dpr__listing *listing, const char *path, dpr__entry **entries,
                                size_t *n);
 /* The first bytes of a file, at most n; how many there were. */
@@ -135,10 +136,5 @@ dpr_status dpr__split_validation(dpr__listing *listing, double fraction);
 /* The item's image: decoded, or a view of packed pixels. Released by dpr__item_release. */
 dpr_status dpr__item_open(dpr_context *context, const dpr__item *item, dpr__image *out);
 void dpr__item_release(dpr_context *context, const dpr__item *item, dpr__image *image);
-
-/* Calls work(context, user, i) for i = 0 … n−1 on the context's threads, each with a context of its
- * own for messages and memory. Returns the failure of the smallest i, with its message. */
-dpr_status dpr__parallel(dpr_context *context, size_t n,
-                         dpr_status (*work)(dpr_context *own, void *user, size_t i), void *user);
 
 #endif

@@ -2,6 +2,7 @@
  * chance; equal contents of a class stay together. Stratified: each class gives its share. */
 #include "base/context.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "data/source.h"

@@ -1,7 +1,8 @@
 /* Surveys: what `deeper data info` tells. Bad files are counted and listed, not errors. Images are the
- * same where their SHA-256 over size and pixels begins with the same 64 bits. */
+ * same where the hashes of size and pixels are. */
 #include "base/context.h"
-#include "base/sha256.h"
+#include "base/hash.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "data/source.h"
 #include "ir/shape.h"
@@ -31,16 +32,9 @@ struct survey {
 };
 
 static uint64_t hash_image(const dpr__image *image) {
-    uint32_t shape[3] = {image->height, image->width, image->channels};
-    uint8_t digest[32];
-    uint64_t value = 0;
-    dpr__sha256 hash;
-    dpr__sha256_init(&hash);
-    dpr__sha256_add(&hash, shape, sizeof shape);
-    dpr__sha256_add(&hash, image->pixels, (size_t)image->height * image->width * image->channels);
-    dpr__sha256_finish(&hash, digest);
-    memcpy(&value, digest, sizeof value);
-    return value;
+    size_t bytes = (size_t)image->height * image->width * image->channels;
+    const uint64_t all[3] = {image->height, image->width, dpr__hash(image->pixels, bytes)};
+    return dpr__hash(all, sizeof all);
 }
 
 static dpr_status look_at(dpr_context *own, void *user, size_t i) {

@@ -270,11 +270,13 @@ dpr_value dpr__rows(dpr_graph *graph, dpr_value batch, int64_t n) {
     return dpr__node_add(graph, DPR__OP_rows, &batch, 1, &param);
 }
 
-dpr_value dpr__augment(dpr_graph *graph, dpr__op_id op, const dpr__augment_param *param,
-                       dpr_value pool, dpr_value index, dpr_value seed, dpr_value epoch) {
-    const dpr_value src[4] = {pool, index, seed, epoch};
-    bool takes_pool = dpr__op_arity[op] == 4;
-    return dpr__node_add(graph, op, takes_pool ? src : src + 1, takes_pool ? 4 : 3, param);
+dpr_value dpr__augment(dpr_graph *graph, const dpr__augment_param *param, const dpr_value src[6]) {
+    return dpr__node_add(graph, DPR__OP_augment, src, 6, param);
+}
+
+dpr_value dpr__augment_mix(dpr_graph *graph, dpr__op_id op, const dpr__augment_param *param,
+                           dpr_value index, dpr_value seed, dpr_value epoch) {
+    return dpr__node_add(graph, op, (dpr_value[]){index, seed, epoch}, 3, param);
 }
 
 dpr_value dpr__increment(dpr_graph *graph, dpr_value src) {

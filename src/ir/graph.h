@@ -78,9 +78,11 @@ dpr_value dpr__rows(dpr_graph *graph, dpr_value batch, int64_t n);
 /* Over the first `rows` rows (i32 scalar) of src, for each element of its last axis: the mean, and Σ (src − mean)². f32 (channels). */
 dpr_value dpr__channel_mean(dpr_graph *graph, dpr_value src, dpr_value rows);
 dpr_value dpr__squared_deviations(dpr_graph *graph, dpr_value src, dpr_value rows);
-/* One of augment, mix_partner, mix_share for the images that index names; pool 0 where the op takes none. */
-dpr_value dpr__augment(dpr_graph *graph, dpr__op_id op, const dpr__augment_param *param,
-                       dpr_value pool, dpr_value index, dpr_value seed, dpr_value epoch);
+/* src: pool, index, seed, epoch, and in which rows of the pool the images of index and their partners lie. */
+dpr_value dpr__augment(dpr_graph *graph, const dpr__augment_param *param, const dpr_value src[6]);
+/* One of mix_partner and mix_share, for the images that index names. */
+dpr_value dpr__augment_mix(dpr_graph *graph, dpr__op_id op, const dpr__augment_param *param,
+                           dpr_value index, dpr_value seed, dpr_value epoch);
 dpr_value dpr__increment(dpr_graph *graph, dpr_value src);
 dpr_value dpr__draw_node(dpr_graph *graph, dpr_value seed, dpr_value tick, dpr_shape shape);
 /* Sums `diff` over what broadcasting repeated, back to `shape`: the gradient of a broadcast. */

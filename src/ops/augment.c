@@ -1,5 +1,5 @@
-/* augment(pool, index, seed, epoch): gather, and each image changed at random: u8 (n h w c) → u8 (batch h w c). Draws and number
- * formats: augment.h. Where pixels are read from depends on draws, and the image's shape must not become index arithmetic in the
+/* augment(pool, index, seed, epoch, own, partner): rows own of the pool, each changed at random: u8 (rows h w c) → u8 (batch h w c). What is
+ * drawn goes by index, which image of the set it is; what is mixed in lies in row partner. Draws and number formats: augment.h. Where pixels are read from depends on draws, and the image's shape must not become index arithmetic in the
  * graph, so it is an op and no composition. Pool and result are data: there is no gradient. */
 #include "ops/augment.h"
 #include "ops/op.h"
@@ -7,20 +7,22 @@
 static dpr_status infer(dpr__infer *q) {
     const dpr__augment_param *p = q->param;
     const dpr_shape *pool = &q->src[0].shape;
-    static const dpr_dtype DTYPES[4] = {DPR_U8, DPR_I32, DPR_U64, DPR_U64};
-    static const uint32_t RANKS[4] = {4, 1, 0, 0};
-    for (uint32_t i = 0; i < 4; i++) {
+    static const dpr_dtype DTYPES[6] = {DPR_U8, DPR_I32, DPR_U64, DPR_U64, DPR_I32, DPR_I32};
+    static const uint32_t RANKS[6] = {4, 1, 0, 0, 1, 1};
+    for (uint32_t i = 0; i < 6; i++) {
         DPR_TRY(dpr__expect_dtype(q, i, DTYPES[i]));
         DPR_TRY(dpr__expect_rank(q, i, RANKS[i]));
     }
     DPR_TRY(dpr__expect_images(q, p->n, DPR_BATCH));
-    if (pool->dim[0] != p->n || pool->dim[1] != p->height || pool->dim[2] != p->width ||
+    if (pool->dim[0] < 1 || pool->dim[1] != p->height || pool->dim[2] != p->width ||
         p->height < 1 || p->width < 1 || pool->dim[3] < 1 || pool->dim[3] > DPR__CHANNELS)
         return DPR_FAIL(q->context, DPR_E_SHAPE,
-                        "augment '%s': it takes %lld images of %lld × %lld pixels and 1 to %d "
-                        "channels",
-                        q->name, (long long)p->n, (long long)p->height, (long long)p->width,
-                        DPR__CHANNELS);
+                        "augment '%s': it takes images of %lld × %lld pixels and 1 to %d channels",
+                        q->name, (long long)p->height, (long long)p->width, DPR__CHANNELS);
+    for (uint32_t i = 4; i < 6; i++)
+        if (!dpr__shape_equal(&q->src[i].shape, &q->src[1].shape))
+            return DPR_FAIL(q->context, DPR_E_SHAPE,
+                            "augment '%s': it takes as many rows of the pool as images", q->name);
     if (p->elastic > 0 && (p->smooth < 1 || dpr__knots(p->smooth, p->width) > DPR__KNOTS))
         return DPR_FAIL(q->context, DPR_E_ARGUMENT,
                         "augment '%s': an elastic field over %lld pixels cannot be smooth over "
@@ -96,21 +98,24 @@ static uint8_t pixel(const struct view *v, int64_t y, int64_t x, int64_t c) {
     return dpr__to_byte(colour);
 }
 
-static struct view view_of(const dpr__call *call, int64_t image) {
+static struct view view_of(const dpr__call *call, int64_t row, int64_t image) {
     const dpr_shape *pool = &call->src[0].shape;
     struct view v = {.channels = pool->dim[3]};
-    v.pixels = (const uint8_t *)call->src[0].data + image * dpr__shape_count(pool) / pool->dim[0];
+    row = dpr__clamped(row, pool->dim[0]);
+    v.pixels = (const uint8_t *)call->src[0].data + row * dpr__shape_count(pool) / pool->dim[0];
     dpr__augment_draw_image(call->param, v.channels, v.pixels, *(const uint64_t *)call->src[2].data,
                             *(const uint64_t *)call->src[3].data, image, &v.draw);
     return v;
 }
 
-static void one_image(const dpr__call *call, int64_t image, int64_t dst) {
+static void one_image(const dpr__call *call, int64_t i, int64_t dst) {
     const dpr__augment_param *p = call->param;
+    int64_t image = dpr__clamped(((const int32_t *)call->src[1].data)[i], p->n);
     dpr__mix_draw mix;
     dpr__mix_draw_image(p, *(const uint64_t *)call->src[2].data,
                         *(const uint64_t *)call->src[3].data, image, &mix);
-    struct view own = view_of(call, image), partner = view_of(call, mix.partner);
+    struct view own = view_of(call, ((const int32_t *)call->src[4].data)[i], image);
+    struct view partner = view_of(call, ((const int32_t *)call->src[5].data)[i], mix.partner);
     for (int64_t y = 0; y < p->height; y++)
         for (int64_t x = 0; x < p->width; x++)
             for (int64_t c = 0; c < own.channels; c++) {
@@ -127,11 +132,8 @@ static void reference(const dpr__call *call) {
     const dpr__augment_param *p = call->param;
     int64_t n = call->dst.shape.dim[0];
     int64_t each = p->height * p->width * call->dst.shape.dim[3];
-    for (int64_t i = 0; i < n; i++) {
-        int64_t image = ((const int32_t *)call->src[1].data)[i];
-        image = image < 0 ? 0 : image >= p->n ? p->n - 1 : image;
-        one_image(call, image, i * each);
-    }
+    for (int64_t i = 0; i < n; i++)
+        one_image(call, i, i * each);
 }
 
 const dpr__op dpr__op_augment = {.infer = infer,

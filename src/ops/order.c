@@ -1,7 +1,7 @@
 /* order(seed, epoch, batch): which image each row of a minibatch takes. Position p = batch·B + row of
  * the epoch's permutation of 0 … n−1, keyed by (seed, SHUFFLE; epoch), or p itself without shuffle;
  * rows past the last image take image 0. */
-#include "base/random.h"
+#include "ops/order.h"
 #include "ops/op.h"
 
 static dpr_status infer(dpr__infer *q) {
@@ -24,13 +24,11 @@ static void reference(const dpr__call *call) {
     int32_t *dst = call->dst.data;
     for (int64_t i = 0; i < p->batch; i++) {
         int64_t position = first + i;
-        if (position >= p->n || position < 0)
-            dst[i] = 0;
-        else if (!p->shuffle)
-            dst[i] = (int32_t)position;
+        bool inside = position >= 0 && position < p->n;
+        if (p->shuffle)
+            dst[i] = dpr__order_at(seed, epoch, position, p->n);
         else
-            dst[i] = (int32_t)dpr__permute(seed, DPR__PURPOSE_SHUFFLE, (uint32_t)epoch,
-                                           (uint64_t)position, (uint64_t)p->n);
+            dst[i] = inside ? (int32_t)position : 0;
     }
 }
 

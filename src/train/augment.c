@@ -251,6 +251,33 @@ dpr_status dpr__augment_fit(dpr_context *context, const dpr_data_info *info, siz
     return DPR_OK;
 }
 
+static dpr_status augment_image(const dpr_data *data, const dpr__augment_param *param,
+                                uint64_t seed, uint64_t epoch, int32_t image, uint8_t *pixels) {
+    const int64_t *dim = data->info.image.dim;
+    const dpr_shape none = dpr_scalar_shape(), one = dpr_shape_of(1);
+    int32_t wanted[2] = {image}, row[2];
+    bool full = false;
+    dpr__mix_draw mix;
+    dpr__mix_draw_image(param, seed, epoch, image, &mix);
+    wanted[1] = mix.partner;
+    if (data->window != NULL) {
+        dpr__pool_clear(data);
+        DPR_TRY(dpr__pool_load(data, wanted, 2, NULL, &full));
+    }
+    for (int i = 0; i < 2; i++)
+        row[i] = dpr__pool_row(data, (size_t)wanted[i]);
+    const dpr__tensor src[6] = {
+        {DPR_U8, dpr_shape_of((int64_t)data->rows, dim[0], dim[1], dim[2]), data->pool, DPR__PLAIN},
+        {DPR_I32, one, &image, DPR__PLAIN},
+        {DPR_U64, none, &seed, DPR__PLAIN},
+        {DPR_U64, none, &epoch, DPR__PLAIN},
+        {DPR_I32, one, &row[0], DPR__PLAIN},
+        {DPR_I32, one, &row[1], DPR__PLAIN}};
+    dpr__ops[DPR__OP_augment]->reference(&(dpr__call){
+        param, src, {DPR_U8, dpr_shape_of(1, dim[0], dim[1], dim[2]), pixels, DPR__PLAIN}, NULL});
+    return DPR_OK;
+}
+
 dpr_status dpr_data_augment(const dpr_data *data, const char *augment, uint64_t seed,
                             unsigned epoch, const int32_t *index, size_t n, uint8_t *pixels) {
     dpr__augment_param param;
@@ -265,20 +292,8 @@ dpr_status dpr_data_augment(const dpr_data *data, const char *augment, uint64_t 
         return n == 0 ? DPR_OK
                       : DPR_FAIL(data->context, DPR_E_ARGUMENT,
                                  "augment: epochs are counted from 1, not 0");
-    uint64_t before = epoch - 1;
-    const int64_t *dim = data->info.image.dim;
-    const dpr_shape none = dpr_scalar_shape();
-    /* The op reads them only. */
-    const dpr__tensor src[4] = {
-        {DPR_U8, dpr_shape_of((int64_t)data->n, dim[0], dim[1], dim[2]),
-         (void *)(uintptr_t)data->images, DPR__PLAIN},
-        {DPR_I32, dpr_shape_of((int64_t)n), (void *)(uintptr_t)index, DPR__PLAIN},
-        {DPR_U64, none, &seed, DPR__PLAIN},
-        {DPR_U64, none, &before, DPR__PLAIN}};
-    dpr__ops[DPR__OP_augment]->reference(
-        &(dpr__call){&param,
-                     src,
-                     {DPR_U8, dpr_shape_of((int64_t)n, dim[0], dim[1], dim[2]), pixels, DPR__PLAIN},
-                     NULL});
+    for (size_t i = 0; i < n; i++)
+        DPR_TRY(augment_image(data, &param, seed, epoch - 1, index[i],
+                              pixels + i * dpr__image_bytes(&data->info)));
     return DPR_OK;
 }

@@ -64,19 +64,22 @@ static dpr_status compile(dpr_trainer *trainer) {
 }
 
 /* Runs batches through the network, from the epoch's first on and over again; the counters are put back. */
-static dpr_status take_statistics(const dpr_trainer *trainer) {
+static dpr_status take_statistics(dpr_trainer *trainer) {
     dpr_store *store = trainer->model->store;
     int32_t zero = 0, batch;
     uint64_t tick;
     DPR_TRY(dpr_store_read(store, "batch", &batch, sizeof batch));
     DPR_TRY(dpr_store_read(store, "tick", &tick, sizeof tick));
     dpr_status status = DPR_OK;
-    for (uint64_t left = BATCHES; left > 0 && status == DPR_OK;) {
-        uint64_t now = left < trainer->steps ? left : trainer->steps;
-        status = dpr_store_write(store, "batch", &zero, sizeof zero);
+    uint64_t position = 0, done;
+    for (uint64_t left = BATCHES; left > 0 && status == DPR_OK; left -= done) {
+        uint64_t now = left < trainer->steps - position ? left : trainer->steps - position;
+        if (position == 0)
+            status = dpr_store_write(store, "batch", &zero, sizeof zero);
+        done = 0;
         if (status == DPR_OK)
-            status = dpr_program_run(trainer->statistics, now, NULL, NULL);
-        left -= now;
+            status = dpr__trainer_run(trainer, trainer->statistics, position, now, NULL, &done);
+        position = (position + done) % trainer->steps;
     }
     DPR_TRY(dpr_store_write(store, "batch", &batch, sizeof batch));
     DPR_TRY(dpr_store_write(store, "tick", &tick, sizeof tick));

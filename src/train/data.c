@@ -1,10 +1,9 @@
-/* Sets in memory: checking labels, mean and deviation, identity. */
+/* Sets of images: what is checked, who frees. */
 #include "train/data.h"
 #include "base/context.h"
-#include "base/sha256.h"
 #include "ir/shape.h"
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 dpr_data_info dpr_data_info_default(void) {
@@ -71,11 +70,11 @@ dpr_status dpr__info_match(dpr_context *context, const dpr_data_info *wanted,
 
 /* ---- creating ---- */
 
-static size_t image_bytes(const dpr_data_info *info) {
+size_t dpr__image_bytes(const dpr_data_info *info) {
     return (size_t)dpr__shape_count(&info->image);
 }
 
-static dpr_status check(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
+static dpr_status check(dpr_context *context, const dpr_data_info *info, bool images,
                         const int32_t *labels, size_t n) {
     const dpr_shape *image = &info->image;
     char shape[DPR__SHAPE_TEXT];
@@ -85,7 +84,7 @@ static dpr_status check(dpr_context *context, const dpr_data_info *info, const u
         return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "data: an image is (height, width, 1 to 4 channels), not %s",
                         dpr__shape_text(image, shape));
-    if (n > INT32_MAX || (n > 0 && (images == NULL || labels == NULL)))
+    if (n > INT32_MAX || (n > 0 && (!images || labels == NULL)))
         return DPR_FAIL(context, DPR_E_ARGUMENT, "data: %s",
                         n > INT32_MAX ? "more than 2,147,483,647 images"
                                       : "images and labels must be given");
@@ -99,53 +98,65 @@ static dpr_status check(dpr_context *context, const dpr_data_info *info, const u
     return DPR_OK;
 }
 
-/* Mean and deviation of pixel/255 per channel. From counts of each pixel value, so exact sums: the
- * same in any order. A channel that never varies gets deviation 1: dividing by 0 would help
- * nobody. */
-static dpr_status measure(dpr_data *data) {
-    size_t channels = (size_t)data->info.image.dim[2];
-    size_t pixels = data->n * image_bytes(&data->info) / channels;
-    uint64_t(*count)[256];
-    DPR_TRY(dpr__allocate(data->context, channels, sizeof *count, &count));
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t c = 0; c < channels; c++)
-            count[c][data->images[i * channels + c]]++;
-    for (size_t c = 0; c < channels; c++) {
-        double sum = 0, squares = 0, n = pixels > 0 ? (double)pixels : 1;
-        for (int v = 0; v < 256; v++) {
-            sum += (double)count[c][v] * v;
-            squares += (double)count[c][v] * v * v;
-        }
-        double mean = sum / n, variance = squares / n - mean * mean;
-        data->info.mean[c] = mean / 255;
-        data->info.deviation[c] = variance > 1e-9 ? sqrt(variance) / 255 : 1;
+/* The set without pixels. */
+static dpr_status make(dpr_context *context, const dpr_data_info *info, const int32_t *labels,
+                       size_t n, dpr_data **out) {
+    dpr_data *data;
+    DPR_TRY(dpr__allocate(context, 1, sizeof *data, &data));
+    *data = (dpr_data){.context = context, .labels = labels, .n = n};
+    dpr_status status = dpr__info_copy(context, info, &data->info);
+    if (status != DPR_OK)
+        dpr_data_destroy(data);
+    else
+        *out = data;
+    return status;
+}
+
+static bool knows_mean(const dpr_data_info *info) {
+    bool known = true;
+    for (int64_t c = 0; c < info->image.dim[2]; c++)
+        known = known && info->deviation[c] > 0;
+    return known;
+}
+
+/* From here on destroy releases the caller's memory; after a failure it is still the caller's. */
+static dpr_status finish(dpr_data *data, dpr_status status, void (*release)(void *user), void *user,
+                         dpr_data **out) {
+    if (status != DPR_OK) {
+        dpr_data_destroy(data);
+        return status;
     }
-    dpr__free(data->context, count);
+    data->release = release;
+    data->user = user;
+    *out = data;
     return DPR_OK;
 }
 
 dpr_status dpr_data_create(dpr_context *context, const dpr_data_info *info, const uint8_t *images,
                            const int32_t *labels, size_t n, void (*release)(void *user), void *user,
                            dpr_data **out) {
-    DPR_TRY(check(context, info, images, labels, n));
     dpr_data *data;
-    DPR_TRY(dpr__allocate(context, 1, sizeof *data, &data));
-    *data = (dpr_data){.context = context, .images = images, .labels = labels, .n = n};
-    dpr_status status = dpr__info_copy(context, info, &data->info);
-    bool known = true;
-    for (int64_t c = 0; c < info->image.dim[2]; c++)
-        known = known && info->deviation[c] > 0;
-    if (status == DPR_OK && !known)
-        status = measure(data);
-    if (status != DPR_OK) {
-        dpr_data_destroy(data);
-        return status;
-    }
-    /* From here on destroy releases the memory; after a failure it is still the caller's. */
-    data->release = release;
+    DPR_TRY(check(context, info, images != NULL, labels, n));
+    DPR_TRY(make(context, info, labels, n, &data));
+    data->pool = (uint8_t *)(uintptr_t)images; /* never written: nothing is loaded */
+    data->rows = n;
+    return finish(data, knows_mean(&data->info) ? DPR_OK : dpr__data_look(data, true), release,
+                  user, out);
+}
+
+dpr_status dpr_data_create_loaded(dpr_context *context, const dpr_data_info *info,
+                                  dpr_data_load load, const int32_t *labels, size_t n,
+                                  size_t memory, void (*release)(void *user), void *user,
+                                  dpr_data **out) {
+    dpr_data *data;
+    DPR_TRY(check(context, info, load != NULL, labels, n));
+    DPR_TRY(make(context, info, labels, n, &data));
+    data->load = load;
     data->user = user;
-    *out = data;
-    return DPR_OK;
+    dpr_status status = dpr__pool_create(data, memory);
+    if (status == DPR_OK)
+        status = dpr__data_look(data, !knows_mean(&data->info));
+    return finish(data, status, release, user, out);
 }
 
 void dpr_data_destroy(dpr_data *data) {
@@ -153,6 +164,8 @@ void dpr_data_destroy(dpr_data *data) {
         return;
     if (data->release != NULL)
         data->release(data->user);
+    dpr__pool_release(data);
+    dpr__free(data->context, data->hash);
     dpr__info_release(data->context, &data->info);
     dpr__free(data->context, data);
 }
@@ -166,24 +179,33 @@ size_t dpr_data_count(const dpr_data *data) {
 }
 
 const uint8_t *dpr_data_images(const dpr_data *data) {
-    return data->images;
+    return data->window == NULL ? data->pool : NULL;
 }
 
 const int32_t *dpr_data_labels(const dpr_data *data) {
     return data->labels;
 }
 
-void dpr_data_sha256(const dpr_data *data, char hex[65]) {
-    dpr__sha256 hash;
-    uint8_t digest[32];
-    uint64_t shape[4] = {data->n, (uint64_t)data->info.image.dim[0],
-                         (uint64_t)data->info.image.dim[1], (uint64_t)data->info.image.dim[2]};
-    dpr__sha256_init(&hash);
-    dpr__sha256_add(&hash, shape, sizeof shape);
-    if (data->n > 0) {
-        dpr__sha256_add(&hash, data->images, data->n * image_bytes(&data->info));
-        dpr__sha256_add(&hash, data->labels, data->n * sizeof *data->labels);
-    }
-    dpr__sha256_finish(&hash, digest);
-    dpr__sha256_hex(digest, hex);
+size_t dpr_data_memory(const dpr_data *data) {
+    return data->rows * dpr__image_bytes(&data->info);
+}
+
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+dpr_status dpr_data_count_shared(const dpr_data *a, const dpr_data *b, size_t *out) {
+    char unused[65];
+    uint64_t *sorted;
+    DPR_TRY(dpr_data_sha256(a, unused)); /* for the hashes */
+    DPR_TRY(dpr_data_sha256(b, unused));
+    DPR_TRY(dpr__allocate(a->context, b->n, sizeof *sorted, &sorted));
+    memcpy(sorted, b->hash, b->n * sizeof *sorted);
+    qsort(sorted, b->n, sizeof *sorted, by_value);
+    *out = 0;
+    for (size_t i = 0; i < a->n; i++)
+        *out += bsearch(&a->hash[i], sorted, b->n, sizeof *sorted, by_value) != NULL;
+    dpr__free(a->context, sorted);
+    return DPR_OK;
 }

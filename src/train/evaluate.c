@@ -15,7 +15,7 @@ struct purpose {
 
 static const struct purpose purposes[DPR__N_FORWARDS] = {
     [DPR__FORWARD_ONE] = {1, "predict.images", "predict.labels", "predict.rows"},
-    [DPR__FORWARD_MANY] = {256, "eval.images", "eval.labels", "eval.rows"},
+    [DPR__FORWARD_MANY] = {DPR__MOST_ROWS, "eval.images", "eval.labels", "eval.rows"},
 };
 
 /* From this many images on, the large batch is the faster way. */
@@ -192,13 +192,14 @@ static dpr_status count(dpr_model *model, const dpr_data *data, unsigned tta,
     dpr__forward *forward;
     DPR_TRY(prepare(model, DPR__FORWARD_MANY, &forward));
     size_t batch = (size_t)forward->batch, k = model->info.n_classes;
-    size_t image_bytes = (size_t)dpr__shape_count(&model->info.image);
+    const uint8_t *images;
     *counts = (struct counts){0};
     for (size_t first = 0; first < data->n; first += batch) {
         size_t rows = data->n - first < batch ? data->n - first : batch;
         const int32_t *labels = data->labels + first;
         float sum;
-        DPR_TRY(run(model, DPR__FORWARD_MANY, data->images + first * image_bytes, labels, rows));
+        DPR_TRY(dpr__data_rows(data, first, rows, &images));
+        DPR_TRY(run(model, DPR__FORWARD_MANY, images, labels, rows));
         DPR_TRY(dpr_program_read(forward->program, forward->loss, &sum, sizeof sum));
         DPR_TRY(dpr_program_read(forward->program, forward->predicted, forward->classes,
                                  batch * sizeof *forward->classes));
@@ -206,8 +207,7 @@ static dpr_status count(dpr_model *model, const dpr_data *data, unsigned tta,
         for (size_t i = 0; i < rows; i++)
             counts->correct_plain += forward->classes[i] == labels[i];
         if (tta != 0) {
-            DPR_TRY(
-                run_views(model, DPR__FORWARD_MANY, tta, data->images + first * image_bytes, rows));
+            DPR_TRY(run_views(model, DPR__FORWARD_MANY, tta, images, rows));
             count_views(model, forward, labels, rows, counts);
         }
         for (size_t i = 0; i < rows; i++)

@@ -21,6 +21,29 @@ struct building {
     dpr_value update; /* accumulating: 1 in a step that updates, else 0 */
 };
 
+/* The rows of the pool that images lie in. */
+static dpr_value rows_of(struct building *b, dpr_value index) {
+    if (b->plan->pool == 0)
+        return index;
+    return dpr_gather(b->graph,
+                      dpr_input(b->graph, "train.rows", DPR_I32, dpr_shape_of(b->plan->n)), index);
+}
+
+/* The images of index, changed; and what is mixed into them. */
+static dpr_value append_augment(struct building *b, dpr_value pool, dpr_value labels,
+                                dpr_value index, dpr_value seed) {
+    dpr_graph *graph = b->graph;
+    const dpr__augment_param *param = b->plan->augment;
+    dpr_value own = rows_of(b, index), partner = own;
+    if (dpr__augment_mixes(param)) {
+        dpr_value of = dpr__augment_mix(graph, DPR__OP_mix_partner, param, index, seed, b->epoch);
+        partner = rows_of(b, of);
+        b->partners = dpr_gather(graph, labels, of);
+        b->share = dpr__augment_mix(graph, DPR__OP_mix_share, param, index, seed, b->epoch);
+    }
+    return dpr__augment(graph, param, (dpr_value[]){pool, index, seed, b->epoch, own, partner});
+}
+
 /* Which images this step takes, and how many of the rows are images. */
 static void append_data(struct building *b) {
     dpr_graph *graph = b->graph;
@@ -32,22 +55,15 @@ static void append_data(struct building *b) {
     b->epoch = dpr_state(graph, "epoch", DPR_U64, dpr_scalar_shape());
     b->batch = dpr_state(graph, "batch", DPR_I32, dpr_scalar_shape());
     b->tick = dpr_state(graph, "tick", DPR_U64, dpr_scalar_shape());
+    int64_t pool_rows = b->plan->pool > 0 ? b->plan->pool : n;
     dpr_value pool =
-        dpr_input(graph, "train.images", DPR_U8, dpr_shape_of(n, dim[0], dim[1], dim[2]));
-    dpr_value all_labels = dpr_input(graph, "train.labels", DPR_I32, dpr_shape_of(n));
+        dpr_input(graph, "train.images", DPR_U8, dpr_shape_of(pool_rows, dim[0], dim[1], dim[2]));
+    dpr_value labels = dpr_input(graph, "train.labels", DPR_I32, dpr_shape_of(n));
     dpr_value index = dpr__order(graph, seed, b->epoch, b->batch, n, true);
     b->rows = dpr__rows(graph, b->batch, n);
-    const dpr__augment_param *augment = b->plan->augment;
-    b->images = augment == NULL
-                    ? dpr_gather(graph, pool, index)
-                    : dpr__augment(graph, DPR__OP_augment, augment, pool, index, seed, b->epoch);
-    b->labels = dpr_gather(graph, all_labels, index);
-    if (augment != NULL && dpr__augment_mixes(augment)) {
-        b->partners =
-            dpr_gather(graph, all_labels,
-                       dpr__augment(graph, DPR__OP_mix_partner, augment, 0, index, seed, b->epoch));
-        b->share = dpr__augment(graph, DPR__OP_mix_share, augment, 0, index, seed, b->epoch);
-    }
+    b->images = b->plan->augment == NULL ? dpr_gather(graph, pool, rows_of(b, index))
+                                         : append_augment(b, pool, labels, index, seed);
+    b->labels = dpr_gather(graph, labels, index);
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;
 }

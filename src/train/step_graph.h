@@ -10,13 +10,15 @@
  *   STATE  seed u64, epoch u64, batch i32 (position in the epoch), tick u64 (steps so far),
  *          loss_sum f32 (Σ loss × rows of this epoch), correct f32, and the optimiser's
  *   STATISTIC  those of the network's batch normalisations
- *   INPUT  train.images u8 (n …), train.labels i32 (n), normalise.*, class_weights f32 (classes),
+ *   INPUT  train.images u8 (rows …), train.labels i32 (n), train.rows i32 (n), normalise.*, class_weights f32 (classes),
  *          learning_rate f32 (steps of an epoch), adam_correction_1 and _2 f32 (likewise), active f32 (likewise: whether
  *          parameters are updated), average_weight f32 (likewise, of the new weights in average/…),
  *          lookahead f32, slow_weight f32 (likewise, whether slow/… moves, and by which share), update f32 (likewise, whether
  *          this step ends with one or adds to accumulated/… only); of rate rule k > 0 they are called table.k/learning_rate … */
 typedef struct dpr__step_plan {
-    int64_t n;     /* images in the set */
+    int64_t n; /* images in the set */
+    int64_t
+        pool; /* rows of the pool where images come and go: train.rows says which is in which; 0: all are there, each in its own */
     int64_t steps; /* per epoch */
     double label_smoothing;
     bool class_weights;

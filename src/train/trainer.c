@@ -46,12 +46,24 @@ static void clear_leaves(dpr_store *store) {
     }
 }
 
+static dpr_status lend(dpr_store *store, const char *name, dpr_dtype dtype, dpr_shape shape,
+                       const void *memory) {
+    const dpr__leaf_param leaf = {
+        .name = name, .kind = DPR_INPUT, .init = DPR_INIT_ZERO, .dtype = dtype, .shape = shape};
+    return dpr__store_lend(store, &leaf, memory);
+}
+
+/* Before the program is made, since the set may be most of what there is room for. */
 static dpr_status bind_data(const dpr_trainer *trainer) {
     const dpr_data *data = trainer->data;
-    size_t image_bytes = (size_t)dpr__shape_count(&data->info.image);
-    DPR_TRY(dpr_store_bind(store_of(trainer), "train.images", data->images, data->n * image_bytes));
-    return dpr_store_bind(store_of(trainer), "train.labels", data->labels,
-                          data->n * sizeof *data->labels);
+    const int64_t *dim = data->info.image.dim;
+    dpr_store *store = store_of(trainer);
+    const dpr_shape pool = dpr_shape_of((int64_t)data->rows, dim[0], dim[1], dim[2]);
+    const dpr_shape all = dpr_shape_of((int64_t)data->n);
+    DPR_TRY(lend(store, "train.images", DPR_U8, pool, data->pool));
+    if (data->window != NULL)
+        DPR_TRY(lend(store, "train.rows", DPR_I32, all, data->window->place));
+    return lend(store, "train.labels", DPR_I32, all, data->labels);
 }
 
 /* The only program of a run: first, last and all steps between are the same. */
@@ -108,9 +120,9 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
             dpr__info_match(trainer->context, &trainer->model->info, &options->validation->info));
         if (options->validation->n == 0)
             return DPR_FAIL(trainer->context, DPR_E_DATA, "train: the validation set is empty");
-        dpr_data_sha256(options->validation, trainer->validation_sha256);
+        DPR_TRY(dpr_data_sha256(options->validation, trainer->validation_sha256));
     }
-    dpr_data_sha256(data, trainer->data_sha256);
+    DPR_TRY(dpr_data_sha256(data, trainer->data_sha256));
     DPR_TRY(prepare_class_weights(trainer));
     DPR_TRY(dpr__duplicate(trainer->context, options->data_name ? options->data_name : "",
                            &trainer->data_name));
@@ -119,13 +131,17 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
     uint64_t updates = (trainer->steps + options->accumulate - 1) / options->accumulate;
     const dpr__manner manner = dpr__options_manner(options, updates);
     trainer->schedule = manner.schedule;
+    const dpr__augment_param *augment = options->augment ? &trainer->augment : NULL;
+    DPR_TRY(dpr__feed_init(&trainer->feed, data, augment, options->seed, trainer->batch,
+                           trainer->steps));
     trainer->plan = (dpr__step_plan){.n = (int64_t)data->n,
+                                     .pool = data->window != NULL ? (int64_t)data->rows : 0,
                                      .steps = (int64_t)trainer->steps,
                                      .label_smoothing = options->label_smoothing,
                                      .class_weights = trainer->class_weights != NULL,
                                      .sum = dpr__options_sum(options),
                                      .optimizer = manner.optimizer,
-                                     .augment = options->augment ? &trainer->augment : NULL,
+                                     .augment = augment,
                                      .groups = &trainer->groups,
                                      .average = options->ema > 0 || options->swa > 0,
                                      .average_statistics = options->ema > 0,
@@ -139,8 +155,8 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
 static dpr_status begin(dpr_trainer *trainer) {
     dpr_store *store = store_of(trainer);
     clear_leaves(store);
-    DPR_TRY(compile(trainer));
     DPR_TRY(bind_data(trainer));
+    DPR_TRY(compile(trainer));
     DPR_TRY(dpr__model_write_normalisation(trainer->model));
     if (trainer->class_weights != NULL)
         DPR_TRY(dpr_store_write(store, "class_weights", trainer->class_weights,
@@ -179,6 +195,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
         return;
     dpr_program_destroy(trainer->program);
     dpr_program_destroy(trainer->statistics);
+    dpr__feed_release(&trainer->feed);
     dpr__groups_release(trainer->context, &trainer->groups);
     dpr__free(trainer->context, trainer->table);
     dpr__free(trainer->context, trainer->class_weights);
@@ -386,10 +403,20 @@ static dpr_status explain(const dpr_trainer *trainer) {
                     trainer->options.learning_rate / 10);
 }
 
+dpr_status dpr__trainer_run(dpr_trainer *trainer, dpr_program *program, uint64_t position,
+                            uint64_t ticks, const volatile int *stop, uint64_t *done) {
+    uint64_t ready;
+    *done = 0;
+    DPR_TRY(dpr__feed_steps(&trainer->feed, trainer->epochs_done, position, ticks, stop, &ready));
+    return dpr_program_run(program, ready, stop, done);
+}
+
 /* Up to `ticks` steps of this epoch. */
 static dpr_status run(dpr_trainer *trainer, uint64_t ticks, const volatile int *stop) {
-    uint64_t start = dpr__now_ns(), before = trainer->position;
-    dpr_status status = dpr_program_run(trainer->program, ticks, stop, NULL);
+    uint64_t start = dpr__now_ns(), before = trainer->position, done;
+    dpr_status status = dpr__trainer_run(trainer, trainer->program, before, ticks, stop, &done);
+    if (status == DPR_E_INTERRUPTED) /* while loading; who calls looks at *stop */
+        status = DPR_OK;
     trainer->busy_ns += dpr__now_ns() - start;
     if (status != DPR_OK && status != DPR_E_NON_FINITE)
         return status;

@@ -5,6 +5,7 @@
 #define DPR_TRAIN_TRAINER_H
 
 #include "train/augment.h"
+#include "train/feed.h"
 #include "train/model.h"
 #include "train/options.h"
 #include "train/step_graph.h"
@@ -20,6 +21,7 @@ struct dpr_trainer {
     char data_sha256[65], validation_sha256[65]; /* the latter "" without a validation set */
     dpr__groups groups;
     dpr__step_plan plan;
+    dpr__feed feed;
     dpr__rate_schedule schedule; /* the run's own */
 
     dpr_program *program;
@@ -48,6 +50,10 @@ struct dpr_trainer {
 dpr_status dpr__trainer_begin_epoch(dpr_trainer *trainer);
 /* Fills the tables of rates for the current epoch. */
 dpr_status dpr__trainer_fill_tables(dpr_trainer *trainer);
+/* Runs up to `ticks` steps of a program that takes images in the epoch's order, from step `position` on. *done says how many.
+ * Errors: as of dpr_program_run, and of loading images. */
+dpr_status dpr__trainer_run(dpr_trainer *trainer, dpr_program *program, uint64_t position,
+                            uint64_t ticks, const volatile int *stop, uint64_t *done);
 /* Reads position and tick back from the store. */
 dpr_status dpr__trainer_sync(dpr_trainer *trainer);
 /* Everything after the last step of an epoch. report may be NULL. */

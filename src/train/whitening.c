@@ -109,8 +109,8 @@ static void add_image(const dpr_data_info *info, const uint8_t *image, const int
 
 /* Mean of p·pᵀ over patches of images that are spread over the set. Patches of normalised images have a mean near 0, which is not
  * subtracted. */
-static void covariance(const dpr_model *model, const dpr_data *data, const int64_t *kernel,
-                       double *patch, double *out) {
+static dpr_status covariance(const dpr_model *model, const dpr_data *data, const int64_t *kernel,
+                             double *patch, double *out) {
     const int64_t *dim = model->info.image.dim;
     size_t n = (size_t)(kernel[0] * kernel[1] * dim[2]);
     int64_t down = dim[0] - kernel[0] + 1, across = dim[1] - kernel[1] + 1;
@@ -118,14 +118,15 @@ static void covariance(const dpr_model *model, const dpr_data *data, const int64
     size_t images = MOST_PATCHES / each > 0 ? MOST_PATCHES / each : 1;
     images = images < data->n ? images : data->n;
     memset(out, 0, n * n * sizeof *out);
-    for (size_t i = 0; i < images; i++)
-        add_image(&model->info,
-                  data->images +
-                      i * data->n / images * (size_t)dpr__shape_count(&model->info.image),
-                  kernel, patch, out);
+    for (size_t i = 0; i < images; i++) {
+        const uint8_t *image;
+        DPR_TRY(dpr__data_rows(data, i * data->n / images, 1, &image));
+        add_image(&model->info, image, kernel, patch, out);
+    }
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k <= i; k++)
             out[k * n + i] = out[i * n + k] /= (double)(each * images);
+    return DPR_OK;
 }
 
 /* ---- filters ---- */
@@ -154,8 +155,9 @@ static dpr_status whiten_leaf(dpr_model *model, const dpr__leaf_param *leaf, con
         status = dpr_store_read(model->store, leaf->name, filters, bytes);
         for (size_t i = 0; i < n * outputs; i++)
             known = known || filters[i] != 0;
+        if (status == DPR_OK && !known)
+            status = covariance(model, data, dim, values + n, matrix);
         if (status == DPR_OK && !known) {
-            covariance(model, data, dim, values + n, matrix);
             dpr__eigen(matrix, n, values, vectors);
             fill_filters(values, vectors, n, outputs, filters);
             status = dpr_store_write(model->store, leaf->name, filters, bytes);

@@ -117,8 +117,9 @@ class Preview(Case):
         self.assertEqual(told.lines(), [{"out": "a.png"}])
         self.assertEqual(read_size(self.path("a.png")), (9 * 68 + 4, 6 * 84 + 4))
         png(self.path("photos", "train", "cat", "other.png"), 12, 14, 3, bytes(12 * 14 * 3))
-        self.says(self.ok("data", "preview", "photos", "a.png"), "differ in size", "32 × 32")
-        self.assertEqual(read_size(self.path("a.png"))[0], 9 * 100 + 4)
+        self.says(self.ok("data", "preview", "photos", "a.png"), # as train chooses
+                  "look at a.png: --augment crop=4,pad=reflect,flip")
+        self.assertEqual(read_size(self.path("a.png"))[0], 9 * 100 + 16)
 
     def test_what_fails(self):
         self.usage("data", "preview", "set")

@@ -1,4 +1,4 @@
-"""A folder of pictures without --net, on pictures that can be learnt: large ones made here, and 100 of each class of CIFAR-10 (JPEG) where that
+"""A folder of pictures without --net, on pictures that can be learnt: large JPEG files made here, and 100 of each class of CIFAR-10 (JPEG) where that
 lies beside the checkout (or in DEEPER_CIFAR, a folder or the .tar.xz)."""
 
 import json
@@ -7,28 +7,13 @@ import pathlib
 import subprocess
 import zlib
 
-from support import DEEPER, Case, Noise, environment, main, png
+from shapes import write_shapes
+from support import DEEPER, Case, environment, main
 
 SOURCE = pathlib.Path(os.environ["DEEPER_SOURCE"])
 CIFAR = pathlib.Path(os.environ.get("DEEPER_CIFAR",
                                     SOURCE.parent / "shared" / "data" / "cifar10-jpeg.tar.xz"))
 TRAINED, TESTED = 100, 100  # pictures of each class
-
-
-def striped(noise, kind):
-    """Stripes across, stripes down or checks: of any two colours, width and place, 1,000 pixels and more."""
-    height, width, wide = 1000 + noise(500), 1000 + noise(500), 60 + noise(120)
-    colours = [bytes(noise(256) for _ in range(3)) for _ in range(2)]
-    shift = noise(wide)
-    rows = []
-    for swap in (0, 1):
-        if kind == "across":
-            rows.append(colours[swap] * width)
-        else:
-            both = colours[swap] * wide + colours[1 - swap] * wide
-            rows.append((both * (width // wide + 2))[3 * shift:3 * (shift + width)])
-    lines = [rows[(y + shift) // wide % 2 if kind != "down" else 0] for y in range(height)]
-    return height, width, b"".join(lines)
 
 
 class Pictures(Case):
@@ -39,13 +24,10 @@ class Pictures(Case):
         return json.loads(out.stdout.splitlines()[-1])
 
     def test_large_ones(self):
-        noise = Noise(5)
-        for kind in ("across", "down", "checks"):
-            os.makedirs(self.path("photos", kind))
-            for i in range(30):
-                height, width, pixels = striped(noise, kind)
-                png(self.path("photos", kind, "%d.png" % i), width, height, 3, pixels)
-        self.assertGreaterEqual(self.done("photos")["test_accuracy"], 0.85)
+        write_shapes(self.path("photos"), 30, 40)
+        accuracy = self.done("photos")["test_accuracy"]
+        print("photos %.4f" % accuracy, flush=True)
+        self.assertGreaterEqual(accuracy, 0.85)
 
     def cifar(self):
         if CIFAR.is_dir():

@@ -9,6 +9,8 @@ import tempfile
 import unittest
 import zlib
 
+from noise import Noise
+
 DEEPER = os.path.abspath(os.environ["DEEPER"])
 SANITIZED = bool(os.environ.get("DEEPER_SANITIZE"))
 TIMEOUT = 300 if SANITIZED else 60
@@ -99,17 +101,6 @@ def main(needs_json=True):
 
 
 # ---- data sets ----------------------------------------------------------------------------------
-
-
-class Noise:
-    """A congruence: the same bytes everywhere."""
-
-    def __init__(self, seed):
-        self.state = seed
-
-    def __call__(self, below):
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
-        return (self.state >> 33) % below
 
 
 def picture(label, side, noise, contrast=90, channels=1):

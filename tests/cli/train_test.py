@@ -58,7 +58,7 @@ class Train(Case):
             self.assertEqual("ETA" in line, i < 2, line)
         self.assertRegex(result.out, r"\ntest accuracy \d+\.\d\d % \(.* 100 images\)\n")
         self.assertIn("model set.safetensors: 193 parameters", result.out)
-        self.assertIn("training half, 240 images", result.err)
+        self.assertIn("set: IDX, 4 classes, 240 images to train on, 60 to validate, 100 to test\n", result.err)
         self.assertNotIn("\r", result.err + result.out)
         self.assertEqual(self.files(), ["set", "set.safetensors"])
 
@@ -228,30 +228,34 @@ class Train(Case):
                 "--fit", "crop")
 
     def choice(self, folder, *options):
-        """What train says that it chose: (pictures, grey or colour, net, size, epochs, batch)."""
+        """What train says that it chose: (pictures, grey or colour, net, size, epochs, batch, augmentation)."""
         result = self.ok("train", folder, *options)
         found = re.search(r"deeper: (\d+) (grey|colour) pictures to train on, median side \d+: --net "
                           r"preset:(\S+) at (\d+ × \d+), --epochs (\d+) --batch (\d+) --weight-decay "
-                          r"(?:0.005|0.0005|0.25) --label-smoothing (?:0|0.1); what is given wins\n",
+                          r"(?:0.005|0.0005|0.25) --label-smoothing (?:0|0.1) --augment (\S+); what is "
+                          r"given wins\n",
                           result.err)
         return found.groups() if found else None
 
     def test_pictures_choose_the_network(self):
         write_pictures(self.path("grey"), ["a", "b"], 5, side=28)
         self.assertEqual(self.choice("grey", "--epochs", "1"),
-                         ("10", "grey", "small-cnn", "28 × 28", "1", "16"))
+                         ("10", "grey", "small-cnn", "28 × 28", "1", "16", "crop=2,pad=reflect"))
         write_pictures(self.path("colour"), ["a", "b"], 5, side=12, channels=3)
         self.assertEqual(self.choice("colour", "--batch", "5"),
-                         ("10", "colour", "small-cnn", "12 × 12", "80", "5"))
+                         ("10", "colour", "small-cnn", "12 × 12", "80", "5",
+                          "crop=1,pad=reflect,flip"))
         result = self.ok("train", "colour", "--epochs", "1", "--weight-decay", "0.25")
-        self.says(result, "--weight-decay 0.25 --label-smoothing 0.1;")
+        self.says(result, "--weight-decay 0.25 --label-smoothing 0.1 --augment crop=1,")
+        result = self.ok("train", "colour", "--epochs", "1", "--augment", "cutout=3")
+        self.says(result, "--augment cutout=3;")
         write_pictures(self.path("many"), ["a", "b", "c"], 167, side=8, halves=["train"], channels=3)
         write_pictures(self.path("many"), ["a", "b", "c"], 1, side=8, halves=["test"], channels=3)
         self.assertEqual(self.choice("many", "--epochs", "1")[2:],
-                         ("small-cnn", "8 × 8", "1", "32"))
+                         ("small-cnn", "8 × 8", "1", "32", "crop=1,pad=reflect,flip"))
         write_pictures(self.path("middle"), ["a", "b"], 3, side=48)
         self.assertEqual(self.choice("middle", "--epochs", "1")[2:],
-                         ("photo-cnn", "48 × 48", "1", "16"))
+                         ("photo-cnn", "48 × 48", "1", "16", "crop=3,pad=reflect"))
         write_pictures(self.path("large"), ["a", "b"], 2, side=150)
         self.assertEqual(self.choice("large", "--epochs", "1")[2:4], ("photo-cnn", "128 × 128"))
         write_pictures(self.path("large"), ["a", "b"], 4, side=40)
@@ -269,10 +273,11 @@ class Train(Case):
 
     def test_chosen_network_is_learnt_and_resumed(self):
         write_pictures(self.path("pictures"), ["a", "b", "c"], 12, side=12)
-        one = self.ok("train", "pictures", "--json").lines()
+        one = self.ok("train", "pictures", "--json", "--augment", "crop=0").lines() # classes are places
         self.assertEqual(len(one), 81)
         self.assertGreater(one[-1]["test_accuracy"], 0.9)
-        again = self.ok("train", "pictures", "--json", "--resume").lines()
+        again = self.ok("train", "pictures", "--json", "--augment", "crop=0", "--resume").lines()
+        self.says(self.fails("train", "pictures", "--resume"), 'augment is "crop=1,pad=reflect" here')
         self.assertEqual(again[-1]["weights_sha256"], one[-1]["weights_sha256"])
         self.assertEqual(self.ok("eval", "pictures.safetensors", "pictures",
                                  "--json").lines()[0]["accuracy"], one[-1]["test_accuracy"])

@@ -11,11 +11,15 @@
 static void augment_values(void) {
     static const dpr__augment_param same = {SET}, mean = {SET, .fill = 7, .cutout = 4};
     EXPECT(augment, &same, BYTES((255, 0, 1, 2, 1, 2, 255, 0), 4, 1, 2, 1), POOL,
-           INTEGERS((2, 0, -4, 3), 4), COUNTER(5), COUNTER(6));
-    EXPECT(augment, &same, BYTES((0), 0, 1, 2, 1), POOL, INTEGERS((0), 0), COUNTER(5), COUNTER(6));
+           INTEGERS((2, 0, -4, 3), 4), COUNTER(5), COUNTER(6), INTEGERS((2, 0, -4, 3), 4),
+           INTEGERS((0, 0, 0, 0), 4));
+    EXPECT(augment, &same, BYTES((30, 40, 255, 0), 2, 1, 2, 1), POOL, INTEGERS((2, 0), 2),
+           COUNTER(5), COUNTER(6), INTEGERS((1, 2), 2), INTEGERS((0, 0), 2)); /* other rows */
+    EXPECT(augment, &same, BYTES((0), 0, 1, 2, 1), POOL, INTEGERS((0), 0), COUNTER(5), COUNTER(6),
+           INTEGERS((0), 0), INTEGERS((0), 0));
     /* A square of twice the width, around any of the pixels, covers both. */
     EXPECT(augment, &mean, BYTES((7, 7), 1, 1, 2, 1), POOL, INTEGERS((1), 1), COUNTER(5),
-           COUNTER(6));
+           COUNTER(6), INTEGERS((1), 1), INTEGERS((1), 1));
 }
 
 const struct grad_samples samples_augment = {.why_none = "the pool is data; asking is an error",

@@ -11,7 +11,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-enum { MOST_SOURCES = 4, GUARD_BYTES = 64 };
+enum { MOST_SOURCES = 6, GUARD_BYTES = 64 };
 
 /* A copy with guard bytes behind it; reals become floats where `narrow` is set. */
 static dpr__tensor guarded(const dpr__tensor *tensor, bool narrow) {

@@ -22,7 +22,7 @@
 /* Asks the op's shape rule for the result's type, runs its kernel, and compares: integers exactly,
  * reals to 1e-14 relative in double and one unit in the last place in float (numbers given as reals
  * should be exact in float). Sources and result are guarded against writes past their ends. At most
- * four sources. */
+ * six sources. */
 void expect_op(dpr__op_id op, const void *param, uint32_t n_src, const dpr__tensor *src,
                dpr__tensor want);
 #define EXPECT(op, param, want, ...)                                                               \

@@ -13,6 +13,8 @@ enum { N = 5, BATCH = 7, SIDE = 40, MOST = SIDE * 600 * 4, GUARD = 64 };
 
 static uint8_t pool[N * MOST], want[BATCH * MOST], got[BATCH * MOST + 2 * GUARD];
 static int32_t index_values[BATCH] = {4, 0, 1, -9, 3, 2, 77};
+static int32_t own_rows[BATCH] = {1, 4, -3, 0, 99, 2, 3},
+               partner_rows[BATCH] = {3, -1, 9, 1, 4, 4, 0};
 static uint64_t seed = 0xFEDCBA9876543210U, epoch;
 
 static const dpr__rows_kernel *kernel(void) {
@@ -26,11 +28,13 @@ static void compare(const dpr__augment_param *given, int64_t height, int64_t wid
     param.height = height;
     param.width = width;
     param.fill = 0x4030A0F1;
-    const dpr__tensor src[4] = {
+    const dpr__tensor src[6] = {
         {DPR_U8, dpr_shape_of(N, height, width, channels), pool, DPR__PLAIN},
         {DPR_I32, dpr_shape_of(BATCH), index_values, DPR__PLAIN},
         {DPR_U64, dpr_scalar_shape(), &seed, DPR__PLAIN},
-        {DPR_U64, dpr_scalar_shape(), &epoch, DPR__PLAIN}};
+        {DPR_U64, dpr_scalar_shape(), &epoch, DPR__PLAIN},
+        {DPR_I32, dpr_shape_of(BATCH), own_rows, DPR__PLAIN},
+        {DPR_I32, dpr_shape_of(BATCH), partner_rows, DPR__PLAIN}};
     dpr__call call = {&param,
                       src,
                       {DPR_U8, dpr_shape_of(BATCH, height, width, channels), want, DPR__PLAIN},

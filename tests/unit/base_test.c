@@ -1,6 +1,7 @@
 /* The base library: known answers of the random numbers and the hash, text and numbers, files, memory, context options. */
 #include "base/context.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/sha256.h"
@@ -109,6 +110,49 @@ static void draws_have_their_moments(void **state) {
 }
 
 /* ---- hash ---- */
+
+/* The CPU's instructions, where it has them, against the plain rounds. */
+static void sha256_is_the_same_by_instructions(void **state) {
+    (void)state;
+    uint8_t blocks[5 * 64];
+    for (size_t i = 0; i < sizeof blocks; i++)
+        blocks[i] = (uint8_t)(i * i + 3 * i);
+    for (size_t n = 0; n <= 5; n++) {
+        uint32_t fast[8] = {1, 2, 3, 4, 5, 6, 7, 8}, plain[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+        if (!dpr__sha256_fast(fast, blocks, n))
+            skip();
+        dpr__sha256_plain(plain, blocks, n);
+        assert_memory_equal(fast, plain, sizeof plain);
+    }
+}
+
+/* Equal bytes, equal hashes; any bit, any length and any exchange of two words makes another. */
+static void the_fast_hash_sees_every_bit(void **state) {
+    (void)state;
+    uint8_t bytes[100];
+    uint64_t seen[8 * 100 + 101 + 9];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7);
+    for (size_t length = 0; length <= sizeof bytes; length++)
+        seen[n++] = dpr__hash(bytes, length);
+    assert_true(seen[100] == dpr__hash(bytes, 100));
+    for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        seen[n++] = dpr__hash(bytes, sizeof bytes);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    for (size_t word = 1; word < 10; word++) {
+        uint8_t other[100];
+        memcpy(other, bytes, sizeof other);
+        memcpy(other, bytes + 8 * word, 8);
+        memcpy(other + 8 * word, bytes, 8);
+        seen[n++] = dpr__hash(other, sizeof other);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_true(seen[i] != seen[k]);
+}
 
 static void expect_hash(const char *text, size_t piece, const char *want) {
     dpr__sha256 hash;
@@ -393,6 +437,8 @@ int main(void) {
                                        cmocka_unit_test(permutations_are_permutations),
                                        cmocka_unit_test(draws_have_their_moments),
                                        cmocka_unit_test(sha256_gives_the_published_digests),
+                                       cmocka_unit_test(sha256_is_the_same_by_instructions),
+                                       cmocka_unit_test(the_fast_hash_sees_every_bit),
                                        cmocka_unit_test(text_grows_and_escapes),
                                        cmocka_unit_test(numbers_are_read_whole),
                                        cmocka_unit_test(numbers_do_not_follow_the_locale),

@@ -84,7 +84,7 @@ static inline void add_image(struct by_hand *h, size_t image) {
     double x[PIXELS], hidden[HIDDEN], diff[HIDDEN], p[CLASSES], sum = 0;
     int label = h->data->labels[image];
     for (int i = 0; i < PIXELS; i++)
-        x[i] = (h->data->images[image * PIXELS + (size_t)i] / 255.0 - info->mean[0]) /
+        x[i] = (h->data->pool[image * PIXELS + (size_t)i] / 255.0 - info->mean[0]) /
                info->deviation[0];
     for (int j = 0; j < HIDDEN; j++) {
         hidden[j] = h->w[B1 + j];

@@ -137,20 +137,20 @@ static void hash_is_of_contents(void **state) {
     dpr_data *data;
     char first[65], again[65], other[65];
     OK(context, create(&info, &data));
-    dpr_data_sha256(data, first);
+    OK(context, dpr_data_sha256(data, first));
     dpr_data_destroy(data);
     info.mean[0] = 0.1;
     OK(context, create(&info, &data));
-    dpr_data_sha256(data, again);
+    OK(context, dpr_data_sha256(data, again));
     dpr_data_destroy(data);
     assert_string_equal(first, again);
     OK(context, dpr_data_create(context, &info, pixels, other_labels, 2, NULL, NULL, &data));
-    dpr_data_sha256(data, other);
+    OK(context, dpr_data_sha256(data, other));
     dpr_data_destroy(data);
     assert_string_not_equal(first, other);
     info.image = dpr_shape_of(2, 1, 3); /* same bytes, another shape */
     OK(context, create(&info, &data));
-    dpr_data_sha256(data, other);
+    OK(context, dpr_data_sha256(data, other));
     dpr_data_destroy(data);
     assert_string_not_equal(first, other);
 }

@@ -64,7 +64,7 @@ static void statistics_by_hand(const struct setup *s, uint64_t batch, double *me
                 (size_t)dpr__permute(s->options.seed, DPR__PURPOSE_SHUFFLE, 0, at, s->train->n);
             for (size_t p = 0; p < PIXELS; p++) {
                 double x =
-                    (s->train->images[i * PIXELS + p] / 255.0 - info->mean[0]) / info->deviation[0];
+                    (s->train->pool[i * PIXELS + p] / 255.0 - info->mean[0]) / info->deviation[0];
                 if (pass == 0) {
                     sum += x;
                     n++;
@@ -155,13 +155,13 @@ static void the_model_file_has_them(void **state) {
     OK(s.context, dpr_model_load(s.context, path, &loaded));
     same_leaves(model, loaded);
     assert_int_equal(dpr_model_parameters(loaded), dpr_model_parameters(model));
-    OK(s.context, dpr_predict(model, s.validation->images, 150, one));
-    OK(s.context, dpr_predict(loaded, s.validation->images, 150, two));
+    OK(s.context, dpr_predict(model, s.validation->pool, 150, one));
+    OK(s.context, dpr_predict(loaded, s.validation->pool, 150, two));
     assert_memory_equal(one, two, sizeof one);
     /* they matter, but are no weights */
     OK(s.context, dpr_model_weights_sha256(loaded, before));
     OK(s.context, dpr_store_write(loaded->store, "batchnorm_1.mean", off, sizeof off));
-    OK(s.context, dpr_predict(loaded, s.validation->images, 150, two));
+    OK(s.context, dpr_predict(loaded, s.validation->pool, 150, two));
     OK(s.context, dpr_model_weights_sha256(loaded, after));
     assert_string_equal(before, after);
     assert_memory_not_equal(one, two, sizeof one);

@@ -99,7 +99,7 @@ static double loss_by_hand(struct setup *s, const double *weights) {
             (size_t)dpr__permute(s->options.seed, DPR__PURPOSE_SHUFFLE, 0, position, s->train->n);
         double loss = 0, w = weights[s->train->labels[i]];
         float p[CLASSES];
-        OK(s->context, dpr_predict(s->model, s->train->images + i * PIXELS, 1, p));
+        OK(s->context, dpr_predict(s->model, s->train->pool + i * PIXELS, 1, p));
         for (int c = 0; c < CLASSES; c++)
             loss -=
                 ((c == s->train->labels[i]) * (1 - smooth) + smooth / CLASSES) * log((double)p[c]);

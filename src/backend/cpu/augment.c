@@ -21,11 +21,12 @@ struct view {
     double weight[PIECE][4];
 };
 
-static void open_view(struct view *v, const dpr__call *call, int64_t image) {
+static void open_view(struct view *v, const dpr__call *call, int64_t row, int64_t image) {
     const dpr__augment_param *p = call->param;
     v->channels = call->dst.shape.dim[3];
     v->row_bytes = p->width * v->channels;
-    v->pixels = (const uint8_t *)call->src[0].data + image * p->height * v->row_bytes;
+    v->pixels = (const uint8_t *)call->src[0].data +
+                dpr__clamped(row, call->src[0].shape.dim[0]) * p->height * v->row_bytes;
     v->cells = -1;
     v->from = v->to = 0;
     for (int64_t c = 0; c < v->channels; c++) {
@@ -247,17 +248,18 @@ static void mix_row(struct view *partner, const dpr__mix_draw *mix, int64_t y, u
     }
 }
 
-static void one_image(const dpr__call *call, int64_t image, uint8_t *dst) {
+static void one_image(const dpr__call *call, int64_t i, uint8_t *dst) {
     const dpr__augment_param *p = call->param;
+    int64_t image = dpr__clamped(((const int32_t *)call->src[1].data)[i], p->n);
     struct view own, partner;
     dpr__mix_draw mix;
-    open_view(&own, call, image);
+    open_view(&own, call, ((const int32_t *)call->src[4].data)[i], image);
     for (int64_t y = 0; y < p->height; y++)
         render(&own, y, 0, p->width, dst + y * own.row_bytes);
     dpr__mix_draw_image(p, own.draw.seed, *(const uint64_t *)call->src[3].data, image, &mix);
     if (!mix.boxed && mix.share == 0)
         return;
-    open_view(&partner, call, mix.partner);
+    open_view(&partner, call, ((const int32_t *)call->src[5].data)[i], mix.partner);
     for (int64_t y = 0; y < p->height; y++)
         mix_row(&partner, &mix, y, dst + y * own.row_bytes);
 }
@@ -267,12 +269,8 @@ static int64_t images(const dpr__call *call) {
 }
 
 static void augment(const dpr__call *call, int64_t first, int64_t last) {
-    const dpr__augment_param *p = call->param;
     int64_t each = dst_elements(call) / images(call);
-    for (int64_t i = first; i < last; i++) {
-        int64_t image = ((const int32_t *)call->src[1].data)[i];
-        image = image < 0 ? 0 : image >= p->n ? p->n - 1 : image;
-        one_image(call, image, (uint8_t *)call->dst.data + i * each);
-    }
+    for (int64_t i = first; i < last; i++)
+        one_image(call, i, (uint8_t *)call->dst.data + i * each);
 }
 const dpr__rows_kernel dpr__augment_images = {accepts_plain, images, augment, false};

@@ -1,7 +1,7 @@
-/* Work on many items by the context's threads. A context serves one thread, so each worker has one of
- * its own; its memory still comes from the caller's hook, which a lock protects. */
+/* Work on many items (parallel.h). A context serves one thread, so each worker has one of its own; its memory still comes from the
+ * caller's hook, which a lock protects. */
+#include "base/parallel.h"
 #include "base/context.h"
-#include "data/source.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
