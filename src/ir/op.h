@@ -201,4 +201,9 @@ typedef struct dpr__slice_param {
     int64_t axis, first, count;
 } dpr__slice_param;
 
+/* One of n images, or rows of a pool, whatever index a caller gave. */
+static inline int64_t dpr__clamped(int64_t i, int64_t n) {
+    return i < 0 ? 0 : i >= n ? n - 1 : i;
+}
+
 #endif

@@ -18,11 +18,6 @@ enum {
     DPR__KNOTS = 128,      /* of the elastic field in a row, at most */
 };
 
-/* An image of n, or a row of a pool, whatever index a caller gave. */
-static inline int64_t dpr__clamped(int64_t i, int64_t n) {
-    return i < 0 ? 0 : i >= n ? n - 1 : i;
-}
-
 typedef struct dpr__box {
     int64_t top, bottom, left, right; /* bottom and right are outside */
 } dpr__box;

@@ -27,7 +27,7 @@ static void reference(const dpr__call *call) {
     int64_t n = dpr__shape_count(&call->src[1].shape);
     for (int64_t i = 0; i < n; i++) {
         int64_t from = (int64_t)dpr__get(&call->src[1], i);
-        from = from < 0 ? 0 : from >= pool->dim[0] ? pool->dim[0] - 1 : from;
+        from = dpr__clamped(from, pool->dim[0]);
         if (entry_bytes > 0)
             memcpy(dst + (size_t)i * entry_bytes, src + (size_t)from * entry_bytes, entry_bytes);
     }

@@ -2,28 +2,13 @@
 #include "backend/program.h"
 #include "base/context.h"
 #include "ir/shape.h"
+#include "pass_support.h"
 #include <math.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <setjmp.h>
-#include <cmocka.h>
-
 enum { BATCH = 3, SIDE = 9, IN = 7, CHANNELS = 35, OUT = 5, N = BATCH * SIDE * SIDE * CHANNELS };
-
-static dpr_context *context_with(const char *disabled, const char *device, unsigned threads,
-                                 const char *precision) {
-    dpr_context *context;
-    dpr_context_options options = dpr_context_options_default();
-    options.disabled_passes = disabled;
-    options.device = device;
-    options.threads = threads;
-    options.precision = precision;
-    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
-    return context;
-}
 
 /* A convolution with a bias and a linear layer, a batch norm behind each: product (less bias), map, logits. */
 struct net {
@@ -106,21 +91,21 @@ static void expect_near(const float *got, const float *want, size_t n, double to
 static struct outcome want, got, more;
 
 static void compare(const char *precision, double tolerance) {
-    run(context_with(NULL, "ref", 1, precision), &want);
+    run(context_of(NULL, "ref", 1, precision), &want);
     assert_memory_not_equal(want.later, want.logits, sizeof want.later);
-    run(context_with(NULL, "cpu", 1, precision), &got);
+    run(context_of(NULL, "cpu", 1, precision), &got);
     expect_near(got.map, want.map, N, tolerance);
     expect_near(got.logits, want.logits, BATCH * OUT, tolerance);
     expect_near(got.later, want.later, BATCH * OUT, tolerance);
     for (unsigned threads = 2; threads <= 3; threads++) {
-        run(context_with(NULL, "cpu", threads, precision), &more);
+        run(context_of(NULL, "cpu", threads, precision), &more);
         assert_memory_equal(&more, &got, sizeof got); /* the same bits */
     }
-    run(context_with("fold", "cpu", 2, precision), &more);
+    run(context_of("fold", "cpu", 2, precision), &more);
     assert_memory_not_equal(more.map, got.map, sizeof more.map); /* it was done */
     expect_near(more.map, got.map, N, tolerance);
     expect_near(more.logits, got.logits, BATCH * OUT, tolerance);
-    run(context_with("keep", "cpu", 2, precision), &more);
+    run(context_of("keep", "cpu", 2, precision), &more);
     assert_memory_equal(&more, &got, sizeof got);
 }
 
@@ -154,7 +139,7 @@ static void expect_ops(const struct net *n, const dpr_value *roots, size_t n_roo
 
 static void what_others_read_stays(void **state) {
     (void)state;
-    dpr_context *context = context_with(NULL, "cpu", 1, NULL);
+    dpr_context *context = context_of(NULL, "cpu", 1, NULL);
     struct net n = make_net(context);
     dpr_value roots[] = {n.logits, n.product};
     expect_ops(&n, roots, 1, false, 0, 2);
@@ -166,7 +151,7 @@ static void what_others_read_stays(void **state) {
 /* Statistics of the batch are no numbers that are kept. */
 static void training_stays_as_it_is(void **state) {
     (void)state;
-    dpr_context *context = context_with("fold", "cpu", 1, NULL);
+    dpr_context *context = context_of("fold", "cpu", 1, NULL);
     struct net n = make_net(context);
     dpr__step *step;
     dpr__step_options options = {.batch = 1, .train = true};
@@ -175,7 +160,7 @@ static void training_stays_as_it_is(void **state) {
     dpr__step_destroy(step);
     dpr_graph_destroy(n.g);
     dpr_context_destroy(context);
-    context = context_with(NULL, "cpu", 1, NULL);
+    context = context_of(NULL, "cpu", 1, NULL);
     n = make_net(context);
     expect_ops(&n, &n.logits, 1, true, multiplies, adds);
     assert_true(multiplies >= 2);

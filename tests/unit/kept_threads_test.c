@@ -1,24 +1,11 @@
 /* What depends on weights alone is computed once, and anew when somebody has written them. */
 #include "backend/program.h"
 #include "base/context.h"
-#include <stdarg.h>
+#include "pass_support.h"
 #include <stdint.h>
 #include <string.h>
 
-#include <setjmp.h>
-#include <cmocka.h>
-
 enum { ROWS = 3, IN = 40, OUT = 35 };
-
-static dpr_context *context_with(const char *disabled, const char *device, unsigned threads) {
-    dpr_context *context;
-    dpr_context_options options = dpr_context_options_default();
-    options.disabled_passes = disabled;
-    options.device = device;
-    options.threads = threads;
-    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
-    return context;
-}
 
 /* y = x · w², and a counter that each tick raises. */
 struct net {

@@ -5,35 +5,16 @@
 #include "base/random.h"
 #include "ir/shape.h"
 #include "pass/step.h"
+#include "pass_support.h"
 #include "train/optimizer.h"
 #include <math.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <setjmp.h>
-#include <cmocka.h>
-
 /* 40 rows of a gradient make register blocks in which the update runs on the sums. */
 enum { B = 6, IN = 5, HIDDEN = 40, OUT = 3 };
-
-static dpr_context *context_of(const char *disabled, const char *device, unsigned threads,
-                               const char *precision) {
-    dpr_context *context;
-    dpr_context_options options = dpr_context_options_default();
-    options.precision = precision;
-    options.disabled_passes = disabled;
-    options.device = device;
-    options.threads = threads;
-    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
-    return context;
-}
-
-static dpr_context *context_with(const char *disabled, const char *device, unsigned threads) {
-    return context_of(disabled, device, threads, NULL);
-}
 
 /* A two-layer net with dropout, momentum SGD and a counter: a whole training step. */
 struct net {

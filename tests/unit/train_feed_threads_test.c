@@ -65,9 +65,7 @@ static void end(struct run *run) {
 }
 
 static void finish(struct run *run, char hex[65]) {
-    while (!dpr_trainer_finished(run->trainer))
-        OK(run->context, dpr_trainer_epoch(run->trainer, NULL));
-    OK(run->context, dpr_model_weights_sha256(run->model, hex));
+    train_to_end(run->context, run->trainer, run->model, hex);
     end(run);
 }
 

@@ -100,4 +100,12 @@ static inline void remove_temporary(char *path) {
     free(path);
 }
 
+/* Trains to the end; the hash of the weights. */
+static inline void train_to_end(dpr_context *context, dpr_trainer *trainer, const dpr_model *model,
+                                char hex[65]) {
+    while (!dpr_trainer_finished(trainer))
+        OK(context, dpr_trainer_epoch(trainer, NULL));
+    OK(context, dpr_model_weights_sha256(model, hex));
+}
+
 #endif

@@ -99,12 +99,11 @@ static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *gro
     const dpr__node *node = dpr__node_of(step->graph, step->members[group->first]);
     const dpr__conv_param *conv = node->param;
     bool winograd = dpr__has_trait(node->op, DPR__CONVOLUTION) && conv->winograd;
+    if (node->op == DPR__OP_conv2d_data && !winograd && !conv->turned)
+        return dpr__cpu_compile_spread(plan, group, row, supported);
     switch (node->op) {
-    case DPR__OP_conv2d_data:
-        if (!winograd && !conv->turned)
-            return dpr__cpu_compile_spread(plan, group, row, supported);
-        // fall through
     case DPR__OP_conv2d:
+    case DPR__OP_conv2d_data:
         return winograd ? dpr__cpu_compile_winograd(plan, group, row, supported)
                         : dpr__cpu_compile_convolution(plan, group, row, supported);
     case DPR__OP_conv2d_weights:

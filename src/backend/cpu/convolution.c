@@ -109,10 +109,6 @@ static bool is_spread(const dpr__cpu_conv *conv) {
 
 /* ---- running ---- */
 
-static int64_t panels_of(const dpr__cpu_conv *conv) {
-    return dpr__ceil_divide(conv->oc, DPR__PANEL);
-}
-
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
@@ -121,7 +117,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     float *copy = scratch + conv->copy_at, *tile = scratch + row->tile_at;
     const bool spread = is_spread(conv);
     for (int64_t t = first; t < last; t++) {
-        int64_t block = t / panels_of(conv), panel = t % panels_of(conv);
+        int64_t block = t / dpr__cpu_conv_panels(conv), panel = t % dpr__cpu_conv_panels(conv);
         int64_t n = block / down, oh = block % down * conv->tile_h;
         int64_t rows = conv->oh - oh < conv->tile_h ? conv->oh - oh : conv->tile_h;
         struct window w = window_of(conv, oh, rows);
@@ -154,7 +150,7 @@ static uint64_t flops_of(const dpr__cpu_conv *conv) {
 /* Many pixels, but some for each thread of a small machine where there is one panel of one image. */
 static int64_t rows_of_tile(const dpr__cpu_conv *conv) {
     int64_t rows = TILE_PIXELS / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
-    if (conv->n * panels_of(conv) == 1 && rows > half)
+    if (conv->n * dpr__cpu_conv_panels(conv) == 1 && rows > half)
         rows = half;
     rows = rows < 1 ? 1 : rows;
     while (rows * conv->ow % EVEN != 0)
@@ -181,7 +177,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     int64_t blocks = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
-    row->n_tiles = blocks * panels_of(conv);
+    row->n_tiles = blocks * dpr__cpu_conv_panels(conv);
     DPR_TRY(dpr__cpu_finish_sums(plan, row, blocks));
     row->flops =
         row->chain.flops + (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * flops_of(conv);

@@ -190,4 +190,9 @@ static inline int64_t dpr__ceil_divide(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+/* Panels of the channels of a convolution's result. */
+static inline int64_t dpr__cpu_conv_panels(const dpr__cpu_conv *conv) {
+    return dpr__ceil_divide(conv->oc, DPR__PANEL);
+}
+
 #endif

@@ -18,9 +18,6 @@ enum {
 static int64_t filter_rows(const dpr__cpu_conv *conv) {
     return conv->kh * conv->kw * conv->c;
 }
-static int64_t panels_of(const dpr__cpu_conv *conv) {
-    return dpr__ceil_divide(conv->oc, DPR__PANEL);
-}
 static int64_t blocks_of(const dpr__cpu_conv *conv) {
     return dpr__ceil_divide(conv->c, conv->channels);
 }
@@ -28,7 +25,8 @@ static int64_t blocks_of(const dpr__cpu_conv *conv) {
 /* Rows of the sums of a chunk, from `at` on. */
 static float *partial_of(const dpr__row *row, int64_t chunk, int64_t panel, int64_t at) {
     const dpr__cpu_conv *conv = &row->conv;
-    return row->partial + ((chunk * panels_of(conv) + panel) * filter_rows(conv) + at) * DPR__PANEL;
+    return row->partial +
+           ((chunk * dpr__cpu_conv_panels(conv) + panel) * filter_rows(conv) + at) * DPR__PANEL;
 }
 
 /* 32 channels of `count` pixels of diff_dst: where they lie, or copied. */
@@ -94,7 +92,7 @@ static void sum_image(const dpr__row *row, const dpr__values *values, float *scr
         strip->rows = left < conv->tile_h ? left : conv->tile_h;
         dpr__cpu_conv_copy(conv, step, values->memory[conv->src], strip->n, strip->oh, strip->rows,
                            strip->first, copy);
-        for (int64_t panel = 0; panel < panels_of(conv); panel++)
+        for (int64_t panel = 0; panel < dpr__cpu_conv_panels(conv); panel++)
             multiply_panel(row, strip,
                            diff_pixels(conv, values, (strip->n * conv->oh + strip->oh) * conv->ow,
                                        strip->rows * conv->ow, panel, stage),
@@ -109,7 +107,8 @@ static void finish(const dpr__row *row, const dpr__values *values, float *scratc
     int64_t taps = conv->kh * conv->kw;
     float *sum = scratch + row->tile_at;
     for (int64_t t = begin; t < end; t++) {
-        int64_t panel = t / taps % panels_of(conv), first = t / taps / panels_of(conv);
+        int64_t panel = t / taps % dpr__cpu_conv_panels(conv),
+                first = t / taps / dpr__cpu_conv_panels(conv);
         first *= conv->channels;
         int64_t left = conv->c - first, channels = left < conv->channels ? left : conv->channels;
         int64_t at = t % taps * conv->c + first;
@@ -136,7 +135,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
 }
 
 static int64_t chunks_of(const dpr__cpu_conv *conv) {
-    int64_t bytes = filter_rows(conv) * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
+    int64_t bytes =
+        filter_rows(conv) * dpr__cpu_conv_panels(conv) * DPR__PANEL * (int64_t)sizeof(float);
     int64_t chunks = dpr__ceil_divide(TILES, blocks_of(conv));
     while (chunks > 1 && (chunks > conv->n || chunks * bytes > PARTIAL_BYTES))
         chunks--;
@@ -167,11 +167,12 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->tile = kernel->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
-    size_t floats = (size_t)(conv->chunks * panels_of(conv) * filter_rows(conv) * DPR__PANEL);
+    size_t floats =
+        (size_t)(conv->chunks * dpr__cpu_conv_panels(conv) * filter_rows(conv) * DPR__PANEL);
     DPR_TRY(dpr__cpu_make_parts(plan, row, floats));
     row->run = run;
     row->finish = finish;
-    row->n_finish = blocks_of(conv) * panels_of(conv) * conv->kh * conv->kw;
+    row->n_finish = blocks_of(conv) * dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->n_tiles = blocks_of(conv) * conv->chunks;
     row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *

@@ -7,17 +7,13 @@
 
 enum { TILE_ROWS = 32 };
 
-static int64_t clamped(const dpr__row *row, int64_t index) {
-    return index < 0 ? 0 : index >= row->n_entries ? row->n_entries - 1 : index;
-}
-
 static void take(const dpr__row *row, const dpr__values *values, const dpr__tile *tile,
                  float *dst) {
     const int32_t *index = values->memory[row->index];
     int64_t column = tile->panel * DPR__PANEL, left = row->chain.columns - column;
     int64_t n = left < DPR__PANEL ? left : DPR__PANEL;
     for (int64_t i = tile->row; i < tile->row + tile->rows; i++, dst += DPR__PANEL) {
-        int64_t from = clamped(row, index[i / row->entry_rows]);
+        int64_t from = dpr__clamped(index[i / row->entry_rows], row->n_entries);
         int64_t at = (from * row->entry_rows + i % row->entry_rows) * row->chain.columns + column;
         if (row->pool_bytes == 1) {
             const uint8_t *src = (const uint8_t *)values->memory[row->pool] + at;
@@ -62,7 +58,7 @@ static void run_rounded(const dpr__row *row, const dpr__values *values, float *s
                         int64_t first, int64_t last) {
     (void)scratch;
     const dpr__chain *chain = &row->chain;
-    int64_t from = clamped(row, *(const int32_t *)values->memory[row->index]);
+    int64_t from = dpr__clamped(*(const int32_t *)values->memory[row->index], row->n_entries);
     const float *entry =
         (const float *)values->memory[row->pool] + from * chain->rows * chain->columns;
     for (int64_t t = first; t < last; t++) {
@@ -76,7 +72,7 @@ static void run_rounded(const dpr__row *row, const dpr__values *values, float *s
 static void run_entry(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                       int64_t last) {
     (void)scratch, (void)first, (void)last;
-    int64_t from = clamped(row, *(const int32_t *)values->memory[row->index]);
+    int64_t from = dpr__clamped(*(const int32_t *)values->memory[row->index], row->n_entries);
     values->memory[row->entry] =
         (float *)values->memory[row->pool] + from * row->chain.rows * row->chain.columns;
 }

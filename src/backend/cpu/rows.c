@@ -27,8 +27,7 @@ static void gather(const dpr__call *call, int64_t first, int64_t last) {
     int64_t n = pool->shape.dim[0];
     size_t bytes = (size_t)(dst_elements(call) / index_count(call)) * dpr__dtype_bytes(pool->dtype);
     for (int64_t i = first; i < last; i++) {
-        int64_t from = ((const int32_t *)call->src[1].data)[i];
-        from = from < 0 ? 0 : from >= n ? n - 1 : from;
+        int64_t from = dpr__clamped(((const int32_t *)call->src[1].data)[i], n);
         memcpy((char *)call->dst.data + (size_t)i * bytes,
                (const char *)pool->data + (size_t)from * bytes, bytes);
     }

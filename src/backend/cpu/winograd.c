@@ -190,20 +190,22 @@ void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int6
 
 /* ---- running ---- */
 
-/* For each point tiles × channels by channels × 32 filters. */
-static void multiply(const dpr__row *row, const float *data, const float *filters, int64_t tiles,
-                     int64_t panel, float *products) {
+/* For each point tiles × channels by channels × 32 filters: n channels from `first` on, added to the products of those before. Planes of filters
+ * have n rows, and are `plane` floats apart. */
+static void multiply(const dpr__row *row, const float *data, const float *filters, int64_t plane,
+                     int64_t first, int64_t n, int64_t tiles, int64_t panel, float *products) {
     const dpr__cpu_conv *conv = &row->conv;
-    int64_t left = conv->oc - panel * DPR__PANEL;
+    int64_t left = conv->oc - panel * DPR__PANEL, most = dpr__cpu_winograd_tiles(conv);
     dpr__tile_call call = {.a_row = DPR__PANEL,
-                           .a_chunk = dpr__cpu_winograd_tiles(conv) * DPR__PANEL,
+                           .a_chunk = most * DPR__PANEL,
                            .m = tiles,
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
-                           .k = conv->c,
-                           .c_stride = DPR__PANEL};
+                           .k = n,
+                           .c_stride = DPR__PANEL,
+                           .add = first > 0};
     for (int64_t q = 0; q < PLANES; q++) {
-        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c);
-        call.b = filters + q * conv->c * DPR__PANEL;
+        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c) + first * most;
+        call.b = filters + q * plane;
         call.c = products + q * dpr__cpu_winograd_plane(conv, DPR__PANEL);
         row->tile->multiply(&call);
     }
@@ -224,7 +226,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at;
     float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
-    int64_t panels = dpr__ceil_divide(conv->oc, DPR__PANEL), transformed = -1;
+    int64_t panels = dpr__cpu_conv_panels(conv), transformed = -1;
     for (int64_t t = first; t < last; t++) {
         int64_t number = t / panels, panel = t % panels;
         dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, number);
@@ -234,7 +236,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         multiply(row, data,
                  dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
                                        scratch + conv->filters_at),
-                 unit.tiles, panel, products);
+                 conv->c * DPR__PANEL, 0, conv->c, unit.tiles, panel, products);
         put_products(row, values, scratch, products, panel, &unit, number);
     }
 }
@@ -285,26 +287,6 @@ static void transform_filters(const dpr__row *row, const dpr__values *values, co
     }
 }
 
-/* For each point the products of some channels, added to those of the channels before. */
-static void multiply_rows(const dpr__row *row, const float *data, const float *filters,
-                          int64_t first, int64_t n, int64_t tiles, int64_t panel, float *products) {
-    const dpr__cpu_conv *conv = &row->conv;
-    int64_t left = conv->oc - panel * DPR__PANEL;
-    dpr__tile_call call = {.a_row = DPR__PANEL,
-                           .a_chunk = tiles * DPR__PANEL,
-                           .m = tiles,
-                           .columns = left < DPR__PANEL ? left : DPR__PANEL,
-                           .k = n,
-                           .c_stride = DPR__PANEL,
-                           .add = first > 0};
-    for (int64_t q = 0; q < PLANES; q++) {
-        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c) + first * tiles;
-        call.b = filters + q * PLANE;
-        call.c = products + q * dpr__cpu_winograd_plane(conv, DPR__PANEL);
-        row->tile->multiply(&call);
-    }
-}
-
 static void run_panels(const dpr__row *row, const dpr__values *values, float *scratch,
                        int64_t first, int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
@@ -320,7 +302,7 @@ static void run_panels(const dpr__row *row, const dpr__values *values, float *sc
         for (int64_t c = 0; c < conv->c; c += ROWS) {
             int64_t n = conv->c - c < ROWS ? conv->c - c : ROWS;
             transform_filters(row, values, filters, c, n, panel, taps, transformed);
-            multiply_rows(row, data, transformed, c, n, all.tiles, panel, products);
+            multiply(row, data, transformed, PLANE, c, n, all.tiles, panel, products);
         }
         put_products(row, values, scratch, products, panel, &all, 0);
     }
@@ -352,7 +334,7 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * conv->c);
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
     const dpr__conv_param *param = dpr__node_of(step->graph, value)->param;
-    int64_t panels = dpr__ceil_divide(conv->oc, DPR__PANEL);
+    int64_t panels = dpr__cpu_conv_panels(conv);
     bool by_panels = param->winograd == DPR__FILTERS_PLAIN;
     conv->turns = by_panels && dpr__node_of(step->graph, value)->op == DPR__OP_conv2d_data;
     row->n_tiles = panels * dpr__cpu_winograd_cut(conv, tiles);

@@ -20,10 +20,6 @@ enum {
     MOST_DATA = 12 << 20, /* bytes of a whole map, transformed */
 };
 
-static int64_t panels_of(const dpr__cpu_conv *conv) {
-    return dpr__ceil_divide(conv->oc, DPR__PANEL);
-}
-
 /* Floats of the sums of 32 filters: 36 planes of c rows, a plane and all. */
 static int64_t sums_of_plane(const dpr__cpu_conv *conv) {
     return conv->c * DPR__PANEL + APART;
@@ -35,7 +31,8 @@ static int64_t sums_of_panel(const dpr__cpu_conv *conv) {
 /* What a chunk brings to the gradient of 32 filters: 9 planes of c rows. */
 static float *part_of(const dpr__row *row, int64_t chunk, int64_t panel) {
     const dpr__cpu_conv *conv = &row->conv;
-    return row->partial + (chunk * panels_of(conv) + panel) * TAPS * conv->c * DPR__PANEL;
+    return row->partial +
+           (chunk * dpr__cpu_conv_panels(conv) + panel) * TAPS * conv->c * DPR__PANEL;
 }
 
 /* For each point channels × tiles by tiles × 32 filters, whose transformed diff's planes begin at `diff`, `plane` floats apart. */
@@ -97,7 +94,8 @@ static void finish(const dpr__row *row, const dpr__values *values, float *scratc
     const dpr__cpu_conv *conv = &row->conv;
     float *taps = scratch + row->tile_at;
     for (int64_t t = begin; t < end; t++) {
-        int64_t panel = t % panels_of(conv), first = t / panels_of(conv) * conv->channels;
+        int64_t panel = t % dpr__cpu_conv_panels(conv),
+                first = t / dpr__cpu_conv_panels(conv) * conv->channels;
         int64_t left = conv->c - first, n = left < conv->channels ? left : conv->channels;
         add_parts(row, panel, first, n, taps);
         put_filters(row, values, scratch, taps, panel, first, n);
@@ -131,7 +129,7 @@ static void sum_chunk(const dpr__row *row, const dpr__values *values, float *scr
 static void run_chunks(const dpr__row *row, const dpr__values *values, float *scratch,
                        int64_t first, int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
-    int64_t panels = panels_of(conv), groups = dpr__ceil_divide(panels, conv->panels);
+    int64_t panels = dpr__cpu_conv_panels(conv), groups = dpr__ceil_divide(panels, conv->panels);
     for (int64_t t = first; t < last; t++) {
         int64_t from = t % groups * conv->panels, to = from + conv->panels;
         sum_chunk(row, values, scratch, t / groups, from, to < panels ? to : panels);
@@ -171,7 +169,8 @@ static bool has_few_tiles(const dpr__cpu_conv *conv) {
 /* ---- compiling ---- */
 
 static int64_t chunks_of(const dpr__cpu_conv *conv, int64_t units) {
-    int64_t bytes = TAPS * conv->c * panels_of(conv) * DPR__PANEL * (int64_t)sizeof(float);
+    int64_t bytes =
+        TAPS * conv->c * dpr__cpu_conv_panels(conv) * DPR__PANEL * (int64_t)sizeof(float);
     int64_t chunks = PARTIAL_BYTES / bytes;
     chunks = chunks < LEAST_CHUNKS ? LEAST_CHUNKS : chunks > CHUNKS ? CHUNKS : chunks;
     chunks -= chunks % 2; /* as many for each of two threads */
@@ -181,8 +180,8 @@ static int64_t chunks_of(const dpr__cpu_conv *conv, int64_t units) {
 /* As many filters as a thread has room for sums of, in groups of one size. */
 static int64_t panels_of_group(const dpr__cpu_conv *conv) {
     int64_t most = SUMS_BYTES / (sums_of_panel(conv) * (int64_t)sizeof(float));
-    int64_t groups = dpr__ceil_divide(panels_of(conv), most > 0 ? most : 1);
-    return dpr__ceil_divide(panels_of(conv), groups);
+    int64_t groups = dpr__ceil_divide(dpr__cpu_conv_panels(conv), most > 0 ? most : 1);
+    return dpr__ceil_divide(dpr__cpu_conv_panels(conv), groups);
 }
 
 dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__group *group,
@@ -209,12 +208,14 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     row->run = few ? run_panels : run_chunks;
-    row->n_tiles = dpr__ceil_divide(panels_of(conv), conv->panels) * (few ? 1 : conv->chunks);
+    row->n_tiles =
+        dpr__ceil_divide(dpr__cpu_conv_panels(conv), conv->panels) * (few ? 1 : conv->chunks);
     if (!few) {
-        size_t floats = (size_t)(conv->chunks * panels_of(conv) * TAPS * conv->c * DPR__PANEL);
+        size_t floats =
+            (size_t)(conv->chunks * dpr__cpu_conv_panels(conv) * TAPS * conv->c * DPR__PANEL);
         DPR_TRY(dpr__cpu_make_parts(plan, row, floats));
         row->finish = finish;
-        row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * panels_of(conv);
+        row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * dpr__cpu_conv_panels(conv);
     }
     row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
     row->flops = row->chain.flops +
