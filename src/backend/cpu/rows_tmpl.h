@@ -14,12 +14,15 @@
 enum { LANES = 16 };
 typedef float piece[DPR__PANEL][LANES];
 
+/* What several kernels call: inlined in each, their loops would be 32 KB of code more. */
+#define SHARED static __attribute__((noinline))
+
 INLINE int64_t piece_columns(const struct matrix *m, int64_t column) {
     return m->columns - column < DPR__PANEL ? m->columns - column : DPR__PANEL;
 }
 
 /* TURN_ROWS(dst, dst_row, src, src_row) transposes 16 × 16, where an ISA has it: whole vectors, with the lanes beyond the last column of a panel. */
-INLINE void load_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
+SHARED void load_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
                        piece out) {
     int64_t n = piece_columns(m, column);
 #ifdef TURN_ROWS
@@ -38,7 +41,7 @@ INLINE void load_piece(const struct matrix *m, int64_t row, int64_t rows, int64_
     }
 }
 
-INLINE void store_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
+SHARED void store_piece(const struct matrix *m, int64_t row, int64_t rows, int64_t column,
                         piece in) {
     int64_t n = piece_columns(m, column);
 #ifdef TURN_ROWS
@@ -64,7 +67,7 @@ INLINE void raise_maximum(piece x, int64_t n, float *maximum) {
             maximum[i] = x[j][i] > maximum[i] ? x[j][i] : maximum[i];
 }
 
-INLINE void add_powers(piece x, int64_t n, const float *maximum, float *sum) {
+SHARED void add_powers(piece x, int64_t n, const float *maximum, float *sum) {
     for (int64_t j = 0; j < n; j++)
         for (int i = 0; i < LANES; i++) {
             x[j][i] = exponential(x[j][i] - maximum[i]);
@@ -73,7 +76,7 @@ INLINE void add_powers(piece x, int64_t n, const float *maximum, float *sum) {
 }
 
 /* The maximum of each row, and Σ exp(x − maximum). Where one piece holds all columns it is left with the powers. */
-INLINE void measure_rows(const struct matrix *x, int64_t row, int64_t rows, float *maximum,
+SHARED void measure_rows(const struct matrix *x, int64_t row, int64_t rows, float *maximum,
                          float *sum, piece lanes) {
     for (int i = 0; i < LANES; i++) {
         maximum[i] = -INFINITY;
