@@ -23,6 +23,8 @@ void note(const struct settings *settings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Prints the context's message on stderr; returns EXIT_FAILED. NULL: memory is out. */
 int fail(const dpr_context *context);
+/* The argument as a shell reads it. */
+void print_quoted(const char *argument, FILE *to);
 /* Flushes stdout: a full disk or a closed pipe is a failure. Returns `status`, or EXIT_FAILED. */
 int finish_output(int status);
 /* The same for a set that could not be opened: where files of it may be to blame, points to the command that lists all of them. */
@@ -34,6 +36,7 @@ double now_seconds(void);
 int open_context(const struct settings *settings, const char *topics, dpr_context **out);
 /* The text of a small file, freed by the caller; NULL: there is none, it is too large, or no text. */
 char *read_text(const char *path);
+bool is_model_file(const char *path);
 /* The text of a net, and the name that messages give it: `argument` is a file, preset:NAME, or the
  * text itself, which then has the name `what`. NULL after a message. Freed by the caller. */
 char *read_net(const char *argument, const char *what, const char **name);

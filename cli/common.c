@@ -39,12 +39,31 @@ int fail(const dpr_context *context) {
     return complain(EXIT_FAILED, "%s", context ? dpr_error(context) : "out of memory");
 }
 
+void print_quoted(const char *argument, FILE *to) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "@%+=:,./-_";
+    if (argument[0] != '\0' && strspn(argument, plain) == strlen(argument)) {
+        fputs(argument, to);
+        return;
+    }
+    fputc('\'', to);
+    for (const char *p = argument; *p != '\0'; p++)
+        if (*p == '\'')
+            fputs("'\\''", to);
+        else
+            fputc(*p, to);
+    fputc('\'', to);
+}
+
 int fail_reading(const dpr_context *context, dpr_status status, const char *data) {
     struct stat info;
     bool files = status == DPR_E_FORMAT || status == DPR_E_IO;
     fail(context);
-    if (files && stat(data, &info) == 0 && S_ISDIR(info.st_mode))
-        complain(EXIT_FAILED, "'deeper data info %s' lists all files that cannot be read", data);
+    if (files && stat(data, &info) == 0 && S_ISDIR(info.st_mode)) {
+        fputs("deeper: all files that cannot be read are listed by: deeper data info ", stderr);
+        print_quoted(data, stderr);
+        fputc('\n', stderr);
+    }
     return EXIT_FAILED;
 }
 
@@ -100,6 +119,37 @@ char *read_text(const char *path) {
     return NULL;
 }
 
+/* Model files begin with the eight-byte length of a JSON header, then '{'. */
+bool is_model_file(const char *path) {
+    unsigned char head[9] = {0};
+    struct stat info; /* what comes through a pipe can be read once */
+    bool regular = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    FILE *file = regular ? fopen(path, "rbe") : NULL;
+    size_t n = file != NULL ? fread(head, 1, sizeof head, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    return n == sizeof head && head[7] == 0 && head[8] == '{';
+}
+
+/* "resnet20" and "resnet20.net" are taken for the preset. */
+static void no_such_net(const char *argument) {
+    size_t n;
+    const char *const *names = dpr_preset_names(&n);
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strlen(names[i]);
+        bool begins = strncmp(argument, names[i], length) == 0;
+        if (begins && (argument[length] == '\0' || strcmp(argument + length, ".net") == 0)) {
+            complain(EXIT_FAILED, "there is no file '%s'; did you mean preset:%s?", argument,
+                     names[i]);
+            return;
+        }
+    }
+    complain(EXIT_FAILED,
+             "there is no file '%s', nor is it a preset or the text of a network, such as "
+             "preset:mlp or \"input 28 28 1, linear classes\"",
+             argument);
+}
+
 /* Net text holds blanks, commas or line ends, which file names seldom do; a file wins. A preset's name is passed on: the
  * library knows its text. */
 char *read_net(const char *argument, const char *what, const char **name) {
@@ -109,27 +159,21 @@ char *read_net(const char *argument, const char *what, const char **name) {
         *name = preset ? argument : what;
         if (preset || strpbrk(argument, " ,\n") != NULL)
             return strdup(argument);
-        complain(EXIT_FAILED,
-                 "there is no file '%s', nor is it a preset or the text of a network, such as "
-                 "preset:mlp or \"input 28 28 1, linear classes\"",
-                 argument);
+        no_such_net(argument);
         return NULL;
     }
     *name = argument;
     char *text = S_ISDIR(info.st_mode) ? NULL : read_text(argument);
-    if (text == NULL)
+    if (text == NULL && S_ISDIR(info.st_mode))
+        complain(EXIT_FAILED, "'%s' is a directory, and no text of a network", argument);
+    else if (text == NULL && is_model_file(argument))
+        complain(EXIT_FAILED,
+                 "'%s' is a model, and no text of a network; to go on with the run that made it, "
+                 "give --out '%s' --resume and more --epochs",
+                 argument, argument);
+    else if (text == NULL)
         complain(EXIT_FAILED, "'%s' is not a readable text of a network", argument);
     return text;
-}
-
-/* Model files begin with the eight-byte length of a JSON header, then '{'. */
-static bool is_model_file(const char *path) {
-    unsigned char head[9] = {0};
-    FILE *file = fopen(path, "rbe");
-    size_t n = file != NULL ? fread(head, 1, sizeof head, file) : 0;
-    if (file != NULL)
-        fclose(file);
-    return n == sizeof head && head[7] == 0 && head[8] == '{';
 }
 
 /* Of a preset that is looked at without data: the sets that they are made for have ten. */
@@ -188,6 +232,11 @@ dpr_status open_training_half(dpr_context *context, const struct settings *s,
 }
 
 int load_model(dpr_context *context, const struct settings *settings, dpr_model **out) {
+    const char *const *words = settings->words;
+    for (size_t i = 1; i < settings->n_words && !is_model_file(words[0]); i++)
+        if (is_model_file(words[i]))
+            return complain(EXIT_USAGE, "'%s' is no model, but '%s' is: the model comes first",
+                            words[0], words[i]);
     dpr_status status = dpr_model_load(context, settings->words[0], out);
     if (status == DPR_OK && settings->tta != NULL)
         status = dpr_model_set_tta(*out, settings->tta);

@@ -236,8 +236,9 @@ const struct command COMMANDS[] = {
      "are mistaken for which.",
      2, 2, EVAL, command_eval},
     {"predict", "MODEL IMAGE...", "Says what a model sees in images",
-     "IMAGE is a PNG or JPEG file of any size, or - for standard input. A file that cannot be read "
-     "does not stop the others; the exit status is 1 then.",
+     "IMAGE is a PNG or JPEG file of any size, a folder of such files in all depths, or - for "
+     "standard input. A file that cannot be read does not stop the others; the exit status is 1 "
+     "then.",
      2, SIZE_MAX, PREDICT, command_predict},
     {"summary", "NET|MODEL", "Lists layers, shapes and parameters", NULL, 0, 1, SUMMARY,
      command_summary},
@@ -434,7 +435,9 @@ static int run_command(int n, char **words, char **given) {
 int main(int argc, char **argv) {
     const char *word = argc > 1 ? argv[1] : NULL;
     int status;
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and a run is not lost by it */
+    /* a closed pipe and a file that reached its limit are failed writes, and a run is not lost by them */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (word == NULL) {
         help_overview(stderr);
         return EXIT_USAGE;

@@ -441,10 +441,31 @@ static int parse_file(struct parser *p, const char *path) {
 
 /* ---- all ---- */
 
+/* Whether the command takes a network, and so behind --net. */
+static bool has_net_option(const struct command *command) {
+    const struct option *o = command->options;
+    while (o->name != NULL && strcmp(o->name, "net") != 0)
+        o++;
+    return o->name != NULL;
+}
+
+static int too_many_words(const struct command *command, const struct settings *settings) {
+    for (size_t i = 0; i < settings->n_words && has_net_option(command); i++) {
+        const char *word = settings->words[i];
+        if (strncmp(word, "preset:", 7) == 0 || strncmp(word, "input ", 6) == 0)
+            return complain(EXIT_USAGE, "%s takes %s; a network goes behind --net: --net '%s'",
+                            command->name, command->arguments, word);
+        if (is_model_file(word))
+            return complain(EXIT_USAGE, "%s takes %s; '%s' is a model", command->name,
+                            command->arguments, word);
+    }
+    return complain(EXIT_USAGE, "%s takes %s; '%s' is left over", command->name, command->arguments,
+                    settings->words[command->most]);
+}
+
 static int check_words(const struct command *command, const struct settings *settings) {
     if (settings->n_words > command->most)
-        return complain(EXIT_USAGE, "%s takes %s; '%s' is left over", command->name,
-                        command->arguments, settings->words[command->most]);
+        return too_many_words(command, settings);
     if (settings->n_words < command->least)
         return complain(EXIT_USAGE, "%s needs more arguments: deeper %s %s", command->name,
                         command->name, command->arguments);

@@ -3,6 +3,7 @@
 #include "json.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Indices of the classes, likeliest first (the first of equals first). */
 static void rank(const float *probability, uint32_t n, uint32_t *order) {
@@ -41,35 +42,58 @@ static void print_json(const char *path, const dpr_data_info *info, const float 
     out_print(line, stdout);
 }
 
-static int predict_one(dpr_context *context, dpr_model *model, const struct settings *settings,
-                       const char *path, float *probability, uint32_t *order) {
-    const dpr_data_info *info = dpr_model_describe(model);
+struct predicting {
+    dpr_context *context;
+    dpr_model *model;
+    const struct settings *settings;
+    float *probability; /* n_classes, */
+    uint32_t *order;    /* and their indices by rank */
+    int status;         /* an unreadable image does not stop the others; this tells in the end */
+};
+
+static int predict_one(const struct predicting *p, const char *path) {
+    const dpr_data_info *info = dpr_model_describe(p->model);
     uint8_t *pixels;
-    if (dpr_image_read(context, path, info->image, info->fit, &pixels) != DPR_OK)
-        return fail(context);
-    dpr_status status = dpr_predict(model, pixels, 1, probability);
-    dpr_pixels_destroy(context, pixels);
+    if (dpr_image_read(p->context, path, info->image, info->fit, &pixels) != DPR_OK)
+        return fail(p->context);
+    dpr_status status = dpr_predict(p->model, pixels, 1, p->probability);
+    dpr_pixels_destroy(p->context, pixels);
     if (status != DPR_OK)
-        return fail(context);
-    uint32_t top = settings->top < info->n_classes ? settings->top : info->n_classes;
-    rank(probability, info->n_classes, order);
-    (settings->json ? print_json : print_text)(path, info, probability, order, top);
+        return fail(p->context);
+    uint32_t top = p->settings->top < info->n_classes ? p->settings->top : info->n_classes;
+    rank(p->probability, info->n_classes, p->order);
+    (p->settings->json ? print_json : print_text)(path, info, p->probability, p->order, top);
     return EXIT_DONE;
 }
 
-/* An unreadable image does not stop the others; the status tells in the end. */
+static void predict_image(void *user, const char *path) {
+    struct predicting *p = user;
+    if (predict_one(p, path) != EXIT_DONE)
+        p->status = EXIT_FAILED;
+}
+
+static void predict_word(struct predicting *p, const char *path) {
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        predict_image(p, path);
+    else if (dpr_folder_images(p->context, path, predict_image, p) != DPR_OK)
+        p->status = fail(p->context);
+}
+
 static int predict_all(dpr_context *context, dpr_model *model, const struct settings *settings) {
     uint32_t n = dpr_model_describe(model)->n_classes;
-    float *probability = calloc(n, sizeof *probability);
-    uint32_t *order = calloc(n, sizeof *order);
-    bool memory = probability != NULL && order != NULL;
-    int status = memory ? EXIT_DONE : fail(NULL);
-    for (size_t i = 1; i < settings->n_words && memory; i++)
-        if (predict_one(context, model, settings, settings->words[i], probability, order))
-            status = EXIT_FAILED;
-    free(probability);
-    free(order);
-    return status;
+    struct predicting p = {.context = context,
+                           .model = model,
+                           .settings = settings,
+                           .probability = calloc(n, sizeof *p.probability),
+                           .order = calloc(n, sizeof *p.order)};
+    if (p.probability == NULL || p.order == NULL)
+        p.status = fail(NULL);
+    for (size_t i = 1; i < settings->n_words && p.order != NULL && p.probability != NULL; i++)
+        predict_word(&p, settings->words[i]);
+    free(p.probability);
+    free(p.order);
+    return p.status;
 }
 
 int command_predict(const struct settings *settings) {

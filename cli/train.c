@@ -4,13 +4,13 @@
  * Invariant: from the first step on, a file holds the run: the checkpoint until OUT is written. */
 #include "choose.h"
 #include "json.h"
+#include "place.h"
 #include "progress.h"
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const double CHECKPOINT_SECONDS = 30;
@@ -30,7 +30,8 @@ struct run {
     const struct settings *settings;
     const char *data, *net_name;
     dpr_train_options training; /* as given, or as chosen with the network */
-    char *net, *out, *checkpoint;
+    char *net;
+    struct place place;
     dpr_context *context;
     dpr_data *train, *validation, *test;
     dpr_model *model;
@@ -42,61 +43,6 @@ struct run {
     double began, saved, decode_seconds; /* now_seconds() of the process and the last checkpoint */
     bool complete;                       /* resumed from OUT, and nothing is left to do */
 };
-
-/* ---- names ---- */
-
-static char *joined(const char *a, size_t n, const char *b) {
-    char *text = malloc(n + strlen(b) + 1);
-    if (text != NULL) {
-        memcpy(text, a, n);
-        strcpy(text + n, b);
-    }
-    return text;
-}
-
-/* OUT, and OUT with ".checkpoint" before its ending. The default is DATA's last name, here. */
-static int set_names(struct run *run) {
-    const char *out = run->settings->out, *end = ".safetensors";
-    if (out != NULL) {
-        run->out = strdup(out);
-    } else {
-        size_t n = strlen(run->data);
-        while (n > 1 && run->data[n - 1] == '/')
-            n--;
-        size_t start = n;
-        while (start > 0 && run->data[start - 1] != '/')
-            start--;
-        bool dots = strncmp(run->data + start, "..", n - start) == 0;
-        run->out = dots ? strdup("model.safetensors") : joined(run->data + start, n - start, end);
-    }
-    if (run->out == NULL)
-        return fail(NULL);
-    size_t n = strlen(run->out), m = strlen(end);
-    bool usual = n > m && strcmp(run->out + n - m, end) == 0;
-    run->checkpoint = usual ? joined(run->out, n - m, ".checkpoint.safetensors")
-                            : joined(run->out, n, ".checkpoint");
-    return run->checkpoint != NULL ? EXIT_DONE : fail(NULL);
-}
-
-/* A model that cannot be written in the end must be known now. Only a regular file is replaced. */
-static int try_out(const char *path) {
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return complain(EXIT_FAILED, "cannot write '%s': it is %s; give another place with --out",
-                        path, S_ISDIR(info.st_mode) ? "a directory" : "no regular file");
-    char *name = joined(path, strlen(path), ".try-XXXXXX");
-    int fd = name != NULL ? mkstemp(name) : -1;
-    int status = EXIT_DONE;
-    if (fd < 0) {
-        status = complain(EXIT_FAILED, "cannot write '%s': %s; give another place with --out", path,
-                          strerror(errno));
-    } else {
-        close(fd);
-        unlink(name);
-    }
-    free(name);
-    return status;
-}
 
 /* The log is tried now, but an earlier one is kept until this run begins. */
 static int try_log(struct run *run) {
@@ -234,20 +180,29 @@ static int make_trainer(struct run *run) {
     return EXIT_DONE;
 }
 
-/* Takes up the checkpoint, else the run in OUT; without --resume both are another run's. */
+/* Without --resume checkpoint and model are another run's. */
+static int say_what_is_replaced(const struct run *run, bool has_checkpoint) {
+    if (has_checkpoint)
+        note(run->settings,
+             "'%s', the checkpoint of an earlier run, is replaced; --resume "
+             "would have gone on with it",
+             run->place.checkpoint);
+    if (access(run->place.out, F_OK) == 0)
+        note(run->settings,
+             "'%s', a model that is there already, is replaced when this run is complete; Ctrl-C "
+             "and another --out keep it",
+             run->place.out);
+    return EXIT_DONE;
+}
+
+/* Takes up the checkpoint, else the run in OUT. */
 static int resume(struct run *run) {
-    bool has_checkpoint = access(run->checkpoint, F_OK) == 0;
-    const char *from = has_checkpoint ? run->checkpoint : run->out;
-    if (!run->settings->resume) {
-        if (has_checkpoint)
-            note(run->settings,
-                 "'%s', the checkpoint of an earlier run, is replaced; --resume "
-                 "would have gone on with it",
-                 run->checkpoint);
-        return EXIT_DONE;
-    }
+    bool has_checkpoint = access(run->place.checkpoint, F_OK) == 0;
+    const char *from = has_checkpoint ? run->place.checkpoint : run->place.out;
+    if (!run->settings->resume)
+        return say_what_is_replaced(run, has_checkpoint);
     if (access(from, F_OK) != 0) {
-        note(run->settings, "there is no run to resume in '%s'; a new one begins", run->out);
+        note(run->settings, "there is no run to resume in '%s'; a new one begins", run->place.out);
         return EXIT_DONE;
     }
     dpr_status status = dpr_trainer_resume(run->trainer, from);
@@ -258,9 +213,10 @@ static int resume(struct run *run) {
         return fail(run->context);
     run->progress.first_epoch = dpr_trainer_epochs_done(run->trainer);
     run->complete = !has_checkpoint && dpr_trainer_finished(run->trainer);
-    note(run->settings, "'%s' %s after %u epochs, %llu steps", from,
-         dpr_trainer_finished(run->trainer) ? "was finished" : "goes on", run->progress.first_epoch,
-         (unsigned long long)dpr_trainer_steps_done(run->trainer));
+    unsigned epochs = run->progress.first_epoch;
+    note(run->settings, "'%s' %s after %u epoch%s, %llu steps", from,
+         dpr_trainer_finished(run->trainer) ? "was finished" : "goes on", epochs,
+         epochs == 1 ? "" : "s", (unsigned long long)dpr_trainer_steps_done(run->trainer));
     return EXIT_DONE;
 }
 
@@ -331,13 +287,11 @@ static int choose(struct run *run) {
 }
 
 static int prepare(struct run *run) {
-    int status = set_names(run);
-    if (status == EXIT_DONE)
-        status = check_augment(run->context, run->settings);
+    int status = check_augment(run->context, run->settings);
     if (status == EXIT_DONE)
         status = check_options(run);
     if (status == EXIT_DONE)
-        status = try_out(run->out);
+        status = place_take(&run->place, run->data, run->settings->out);
     if (status == EXIT_DONE)
         status = read_own_net(run);
     if (status == EXIT_DONE)
@@ -358,35 +312,20 @@ static int prepare(struct run *run) {
 /* ---- training ---- */
 
 static int save_checkpoint(struct run *run) {
-    if (dpr_trainer_save(run->trainer, run->checkpoint) != DPR_OK)
+    if (dpr_trainer_save(run->trainer, run->place.checkpoint) != DPR_OK)
         return fail(run->context);
     run->saved = now_seconds();
     return EXIT_DONE;
 }
 
-/* The argument as a shell reads it. */
-static void print_quoted(const char *argument, FILE *to) {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                "@%+=:,./-_";
-    if (argument[0] != '\0' && strspn(argument, plain) == strlen(argument)) {
-        fputs(argument, to);
-        return;
-    }
-    fputc('\'', to);
-    for (const char *p = argument; *p != '\0'; p++)
-        if (*p == '\'')
-            fputs("'\\''", to);
-        else
-            fputc(*p, to);
-    fputc('\'', to);
-}
-
 static int stop_early(const struct run *run) {
     char **given = run->settings->given;
+    unsigned epochs = dpr_trainer_epochs_done(run->trainer);
     progress_clear(&run->progress);
-    complain(EXIT_FAILED, "interrupted after %u epochs, %llu steps; '%s' holds the run. To go on:",
-             dpr_trainer_epochs_done(run->trainer),
-             (unsigned long long)dpr_trainer_steps_done(run->trainer), run->checkpoint);
+    complain(EXIT_FAILED,
+             "interrupted after %u epoch%s, %llu steps; '%s' holds the run. To go on:", epochs,
+             epochs == 1 ? "" : "s", (unsigned long long)dpr_trainer_steps_done(run->trainer),
+             run->place.checkpoint);
     fputc(' ', stderr);
     for (size_t i = 0; given[i] != NULL; i++) {
         fputc(' ', stderr);
@@ -401,7 +340,7 @@ static int stop_early(const struct run *run) {
 static int failed_run(const struct run *run) {
     progress_clear(&run->progress);
     fail(run->context);
-    return complain(EXIT_FAILED, "the last good checkpoint, '%s', stays", run->checkpoint);
+    return complain(EXIT_FAILED, "the last good checkpoint, '%s', stays", run->place.checkpoint);
 }
 
 static void set_signals(void (*handler)(int)) {
@@ -456,6 +395,18 @@ static int begin_log(struct run *run) {
     return EXIT_DONE;
 }
 
+/* --patience ended the run before its last epoch. */
+static void say_patience_ended(const struct run *run) {
+    const dpr_epoch_report *reports;
+    size_t n = dpr_trainer_history(run->trainer, &reports);
+    unsigned best = 0;
+    for (size_t i = 0; i < n; i++)
+        best = reports[i].best ? reports[i].epoch : best;
+    if (n < run->progress.epochs)
+        note(run->settings, "no better validation accuracy since epoch %u, whose weights are taken",
+             best);
+}
+
 static int train(struct run *run) {
     run->progress.began = now_seconds();
     if (begin_log(run) != EXIT_DONE)
@@ -477,6 +428,7 @@ static int train(struct run *run) {
         if (interrupted && !dpr_trainer_finished(run->trainer))
             return stop_early(run);
     }
+    say_patience_ended(run);
     return EXIT_DONE;
 }
 
@@ -486,7 +438,7 @@ static out_value *result_json(const struct run *run, const struct train_result *
     double accuracy = result->test.n > 0 ? result->test.accuracy : (double)NAN;
     out_value *line = out_object();
     out_set(line, "done", out_flag(true));
-    out_set(line, "model", out_text(run->out));
+    out_set(line, "model", out_text(run->place.out));
     out_set(line, "test_accuracy", out_real(accuracy)); /* null where there is no test half */
     out_set(line, "test_accuracy_plain",
             out_real(result->test.n > 0 ? result->test.accuracy_plain : (double)NAN));
@@ -510,7 +462,7 @@ static void print_result(const struct run *run, const struct train_result *resul
                grouped(test->n, count));
     if (test->n > 0 && strcmp(dpr_model_tta(run->model), "none") != 0)
         printf("without test-time augmentation %.2f %%\n", 100 * test->accuracy_plain);
-    printf("model %s: %s parameters, SHA-256 of the weights %.16s...\n", run->out,
+    printf("model %s: %s parameters, SHA-256 of the weights %.16s...\n", run->place.out,
            grouped(dpr_model_parameters(run->model), count), result->weights_sha256);
 }
 
@@ -520,9 +472,9 @@ static int finish(struct run *run, struct train_result *result) {
                                     .isa = dpr_context_isa(run->context),
                                     .precision = dpr_context_precision(run->context),
                                     .decode_seconds = run->decode_seconds};
-    if (!run->complete && dpr_trainer_save(run->trainer, run->out) != DPR_OK)
+    if (!run->complete && dpr_trainer_save(run->trainer, run->place.out) != DPR_OK)
         return fail(run->context);
-    unlink(run->checkpoint);
+    unlink(run->place.checkpoint);
     result->seconds = now_seconds() - run->began;
     if (dpr_data_sha256(run->train, result->data_sha256) != DPR_OK ||
         dpr_model_weights_sha256(run->model, result->weights_sha256) != DPR_OK)
@@ -553,6 +505,7 @@ int run_training(const struct settings *settings, struct train_result *result) {
     struct run run = {.settings = settings,
                       .data = settings->words[0],
                       .training = settings->training,
+                      .place = {.held = -1},
                       .began = now_seconds(),
                       .progress = {.json = settings->json,
                                    .quiet = settings->quiet,
@@ -575,9 +528,8 @@ int run_training(const struct settings *settings, struct train_result *result) {
     dpr_data_destroy(run.validation);
     dpr_data_destroy(run.train);
     dpr_context_destroy(run.context);
+    place_leave(&run.place);
     free(run.net);
-    free(run.out);
-    free(run.checkpoint);
     return status;
 }
 

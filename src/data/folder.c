@@ -183,3 +183,41 @@ dpr_status dpr__folder_list(dpr__listing *listing) {
     }
     return DPR_OK;
 }
+
+dpr_status dpr__folder_refuse_loose(dpr__listing *listing, const char *path) {
+    dpr__entry *entries;
+    size_t n, loose = 0;
+    DPR_TRY(dpr__directory_read(listing, path, &entries, &n));
+    for (size_t i = 0; i < n; i++)
+        loose += !entries[i].hidden && entries[i].kind == DPR__KIND_FILE &&
+                 looks_like_image(&entries[i]);
+    if (loose == 0)
+        return DPR_OK;
+    return DPR_FAIL(
+        listing->context, DPR_E_DATA,
+        "%s: %zu picture%s in it, and none in a class's folder; put those of each class "
+        "into a folder with the class's name",
+        path, loose, loose == 1 ? " lies" : "s lie");
+}
+
+/* A subfolder that cannot be read does not keep the others from being shown. */
+static dpr_status show(dpr__listing *listing, const char *path, void (*visit)(void *, const char *),
+                       void *user) {
+    DPR_TRY(add_images(listing, path, 0, DPR_TRAIN, 0));
+    for (size_t i = 0; i < listing->n_items; i++)
+        visit(user, listing->items[i].path);
+    if (listing->n_bad > 0)
+        return DPR_FAIL(listing->context, DPR_E_IO, "%s", listing->bad[0]);
+    if (listing->n_items == 0)
+        return DPR_FAIL(listing->context, DPR_E_DATA, "%s: holds no PNG or JPEG files", path);
+    return DPR_OK;
+}
+
+dpr_status dpr_folder_images(dpr_context *context, const char *path,
+                             void (*visit)(void *user, const char *path), void *user) {
+    dpr__listing listing = {.context = context, .survey = true};
+    dpr__arena_init(&listing.arena, context);
+    dpr_status status = show(&listing, path, visit, user);
+    dpr__listing_release(&listing);
+    return status;
+}

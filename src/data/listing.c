@@ -120,9 +120,14 @@ static dpr_status describe(dpr__listing *listing, const char *directory, const s
 
 /* What this program writes beside a set, or into it. */
 static bool is_model(const dpr__entry *entry) {
-    static const char END[] = ".safetensors";
-    size_t n = strlen(entry->name), m = sizeof END - 1;
-    return entry->kind == DPR__KIND_FILE && n > m && strcmp(entry->name + n - m, END) == 0;
+    static const char *const ENDS[] = {".safetensors", ".safetensors.lock"};
+    size_t n = strlen(entry->name);
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        size_t m = strlen(ENDS[i]);
+        if (entry->kind == DPR__KIND_FILE && n > m && strcmp(entry->name + n - m, ENDS[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static dpr_status read_entries(dpr__listing *listing, DIR *directory, const char *path,
@@ -254,6 +259,8 @@ static dpr_status list(dpr__listing *listing, const char *path) {
         DPR_TRY(dpr__cifar_list(listing, &found));
     if (!found)
         DPR_TRY(dpr__folder_list(listing));
+    if (listing->n_items == 0 && listing->n_bad == 0)
+        DPR_TRY(dpr__folder_refuse_loose(listing, path));
     if (listing->n_items == 0 && listing->n_bad == 0)
         return DPR_FAIL(listing->context, DPR_E_DATA,
                         "%s: holds no images; a data set is a directory of IDX files, of CIFAR-10 "

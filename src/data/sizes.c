@@ -84,18 +84,28 @@ static void measure(const dpr__listing *listing, uint8_t *head, dpr_sizes *out) 
         out->image = dpr_shape_of(first.height, first.width, channels);
 }
 
+/* Without the test images that will be split off, class by class. */
+static dpr_status count_training(const dpr__listing *listing, size_t *out) {
+    size_t *count;
+    *out = 0;
+    DPR_TRY(dpr__allocate(listing->context, listing->n_classes, sizeof *count, &count));
+    for (size_t i = 0; i < listing->n_items; i++)
+        count[listing->items[i].label] += listing->items[i].half == DPR_TRAIN;
+    for (uint32_t i = 0; i < listing->n_classes; i++)
+        *out += count[i] - (listing->has[DPR_TEST] ? 0 : dpr__test_share(count[i]));
+    dpr__free(listing->context, count);
+    return DPR_OK;
+}
+
 dpr_status dpr_data_sizes(dpr_context *context, const char *path, dpr_sizes *out) {
     dpr__listing listing = {.wanted = DPR_TEST}; /* of packed files the smaller half is read */
     uint8_t *head;
-    size_t training = 0;
     DPR_TRY(dpr__listing_open(context, path, &listing));
     dpr_status status = dpr__allocate(context, HEAD_BYTES, 1, &head);
     if (status == DPR_OK) {
         *out = (dpr_sizes){.size = sizeof *out, .folder = listing.items[0].path != NULL};
-        for (size_t i = 0; i < listing.n_items; i++)
-            training += listing.items[i].half == DPR_TRAIN;
-        out->n = listing.has[DPR_TEST] ? training : training - training / 5;
-        if (out->folder)
+        status = count_training(&listing, &out->n);
+        if (status == DPR_OK && out->folder)
             measure(&listing, head, out);
         dpr__free(context, head);
     }

@@ -108,6 +108,10 @@ char *dpr__listing_text(dpr__listing *listing, const char *format, ...) DPR__PRI
 dpr_status dpr__idx_list(dpr__listing *listing, bool *found);
 dpr_status dpr__cifar_list(dpr__listing *listing, bool *found);
 dpr_status dpr__folder_list(dpr__listing *listing);
+/* DPR_E_DATA where pictures lie in the directory itself, and so in no class. */
+dpr_status dpr__folder_refuse_loose(dpr__listing *listing, const char *path);
+/* How many of n images of a class go to the test half where files make none, equal contents aside. */
+size_t dpr__test_share(size_t n);
 
 /* Reads names, one a line, from classes.txt or the like; *found is false when there is no such file. */
 dpr_status dpr__names_read(dpr__listing *listing, const char *file, bool *found);

@@ -63,13 +63,21 @@ static size_t cut_near(dpr__item *const *items, size_t n, size_t ideal) {
     return 0;
 }
 
-/* Moves `share` of one class, at least one image; returns how many, 0 when it cannot be divided. */
-static size_t move(dpr__item **items, size_t n, double share, dpr_half to) {
+/* At least one, but not all; 0 when there are too few. */
+static size_t count_of(size_t n, double share) {
     size_t count = (size_t)floor(share * (double)n + 0.5);
     if (n < 2)
         return 0;
-    count = count < 1 ? 1 : count > n - 1 ? n - 1 : count;
-    size_t cut = cut_near(items, n, count);
+    return count < 1 ? 1 : count > n - 1 ? n - 1 : count;
+}
+
+size_t dpr__test_share(size_t n) {
+    return count_of(n, TEST_SHARE);
+}
+
+/* Moves `share` of one class; returns how many, 0 when it cannot be divided. */
+static size_t move(dpr__item **items, size_t n, double share, dpr_half to) {
+    size_t count = count_of(n, share), cut = count > 0 ? cut_near(items, n, count) : 0;
     for (size_t i = 0; i < cut; i++)
         items[i]->half = to;
     return cut;

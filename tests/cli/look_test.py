@@ -182,6 +182,27 @@ class Predict(Model):
         self.says(result, "bad.png", "nofile.png", "half.png")
         self.assertEqual([line["image"] for line in result.lines()], ["one.png"])
 
+    def test_folders(self):
+        """Their pictures in all depths, by name; nothing else that lies there."""
+        os.makedirs(self.path("photos", "b c"))
+        for name in ("photos/z.png", "photos/b c/a.png", "photos/a.png"):
+            shutil.copy(self.path("one.png"), self.path(name))
+        self.write("photos/notes.txt", "no image")
+        result = self.ok("predict", "m", "photos", "one.png", "--json")
+        self.assertEqual([line["image"] for line in result.lines()],
+                         ["photos/a.png", "photos/b c/a.png", "photos/z.png", "one.png"])
+        self.write("photos/bad.png", "no image")
+        os.symlink("nowhere", self.path("photos/lost.png"))
+        result = self.fails("predict", "m", "photos", "--json")
+        self.says(result, "photos/bad.png", "photos/lost.png")
+        self.assertEqual(len(result.lines()), 3)
+        os.mkdir(self.path("empty"))
+        self.says(self.fails("predict", "m", "empty"), "empty: holds no PNG or JPEG files")
+
+    def test_the_model_comes_first(self):
+        self.says(self.usage("predict", "one.png", "m"), "'one.png' is no model, but 'm' is")
+        self.says(self.usage("eval", "set", "m"), "'set' is no model, but 'm' is")
+
     def test_other_sizes_and_colours(self):
         png(self.path("big.png"), 20, 11, 3, bytes(range(220)) * 3)
         self.ok("predict", "m", "big.png")
@@ -243,6 +264,8 @@ class Summary(Model):
         result = self.fails("summary", "input 3 3 1, liner 4")
         self.says(result, "1:14", "input 3 3 1, liner 4", "did you mean 'linear'?")
         self.says(self.fails("summary", "nofile"), "'nofile'")
+        self.says(self.fails("summary", "resnet20"), "did you mean preset:resnet20?")
+        self.says(self.fails("summary", "lenet5.net"), "did you mean preset:lenet5?")
         self.says(self.fails("summary", "."), "'.'")
         with open(self.path("m"), "r+b") as file:
             file.truncate(400)
@@ -353,6 +376,8 @@ class Info(Case):
         self.says(self.fails("data", "info", "nothing"), "nothing")
         os.mkdir(self.path("empty"))
         self.says(self.fails("data", "info", "empty"), "empty")
+        png(self.path("empty", "1.png"), 4, 4, 1, bytes(16))
+        self.says(self.fails("data", "info", "empty"), "1 picture lies in it, and none in a class's folder")
 
 
 class Letters(Case):

@@ -121,7 +121,7 @@ class Words(Case):
 
     def test_files_that_cannot_be_read(self):
         self.folder_of("set", train=["cat", "dog"], test=["cat", "dog"])
-        listed = "'deeper data info set' lists all files that cannot be read"
+        listed = "all files that cannot be read are listed by: deeper data info set"
         self.write("set/train/cat/empty.png", "")
         self.says(self.fails("train", "set", *self.FEW), "set/train/cat/empty.png: is empty", listed)
         os.remove(self.path("set/train/cat/empty.png"))

@@ -194,6 +194,8 @@ class Train(Case):
         told = self.ok("eval", "set.safetensors", "set", "--half", "validation", "--val", "0.1",
                        "--json").lines()[0]
         self.assertEqual(told["accuracy"], best)
+        at = 1 + [line.get("val_accuracy") for line in lines].index(best)
+        self.says(result, "no better validation accuracy since epoch %d" % at)
 
     def test_views_are_kept(self):
         plain = self.train("--json").lines()[-1]
@@ -314,6 +316,43 @@ class Train(Case):
         self.says(result, "not finite", "learning rate", "set.checkpoint.safetensors")
         with open(self.path("set.safetensors"), "rb") as file:
             self.assertEqual(file.read(), before)
+        self.says(result, "'set.safetensors', a model that is there already, is replaced when")
+
+    def test_replaces_nothing_but_models(self):
+        self.write("notes", "of value")
+        self.says(self.fails("train", "set", *FEW, "--out", "notes"), "'notes': it is there, and no model")
+        with open(self.path("notes"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "of value")
+
+    def test_one_training_at_a_time(self):
+        process = subprocess.Popen([DEEPER, "train", "set", "--net", NET, "--epochs", "1000000", "--json"],
+                                   cwd=self.folder, stdout=subprocess.PIPE, env=environment())
+        try:
+            process.stdout.readline()
+            self.says(self.fails("train", "set", *FEW), "another training writes it now")
+            self.train("--out", "other.safetensors")
+        finally:
+            process.kill() # which leaves the lock's file, held by nobody
+            process.communicate()
+        self.train()
+        self.assertEqual(self.files(), ["other.safetensors", "set", "set.safetensors"])
+
+    def test_limit_of_the_size_of_files(self):
+        import resource
+        done = subprocess.run([DEEPER, "train", "set", *FEW], cwd=self.folder, capture_output=True, text=True,
+                              env=environment(),
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("File too large", done.stderr)
+        self.assertEqual(self.files(), ["set"])
+
+    def test_networks_and_models_in_the_wrong_place(self):
+        self.train("--out", "m")
+        self.says(self.usage("train", "set", "preset:mlp"), "--net 'preset:mlp'")
+        self.says(self.usage("train", NET, "set"), "--net '%s'" % NET)
+        self.says(self.usage("train", "m", "set"), "'m' is a model")
+        self.says(self.fails("train", "set", "--net", "m"), "'m' is a model", "--out 'm' --resume")
+        self.says(self.fails("train", "set", "--net", "set"), "'set' is a directory")
 
     def test_non_finite(self):
         result = self.fails("train", "set", "--net", NET, "--lr", "1000", "--epochs", "50",

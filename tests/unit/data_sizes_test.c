@@ -48,6 +48,16 @@ static void alike(void **state) {
     assert_int_equal(sizes.channels, 1);
 }
 
+/* As the split will: a class of two gives one of them, however small a fifth is. */
+static void small_classes(void **state) {
+    struct fixture *f = *state;
+    write_png(&f->tree, "a/1.png", 12, 20, 1, 1);
+    write_png(&f->tree, "a/2.png", 12, 20, 1, 2);
+    write_png(&f->tree, "b/1.png", 12, 20, 1, 3);
+    write_png(&f->tree, "b/2.png", 12, 20, 1, 4);
+    assert_int_equal(look(f).n, 2);
+}
+
 /* The test half counts for sizes, not for n; one coloured image makes all of them so. What is broken is left out. */
 static void mixed(void **state) {
     struct fixture *f = *state;
@@ -122,7 +132,8 @@ int main(void) {
     if (!has_libraries())
         return SKIPPED;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-    const struct CMUnitTest tests[] = {TEST(alike), TEST(mixed),        TEST(nothing_readable),
-                                       TEST(jpegs), TEST(cut_anywhere), TEST(packed)};
+    const struct CMUnitTest tests[] = {
+        TEST(alike), TEST(small_classes), TEST(mixed), TEST(nothing_readable),
+        TEST(jpegs), TEST(cut_anywhere),  TEST(packed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,101 @@
+/* The place of a run (place.h). A model that cannot be written in the end must be known before hours of training. */
+#include "place.h"
+#include "cli.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char END[] = ".safetensors";
+
+static char *joined(const char *a, size_t n, const char *b) {
+    char *text = malloc(n + strlen(b) + 1);
+    if (text != NULL) {
+        memcpy(text, a, n);
+        strcpy(text + n, b);
+    }
+    return text;
+}
+
+/* DATA's last name, here. */
+static char *default_out(const char *data) {
+    size_t n = strlen(data);
+    while (n > 1 && data[n - 1] == '/')
+        n--;
+    size_t start = n;
+    while (start > 0 && data[start - 1] != '/')
+        start--;
+    bool dots = strncmp(data + start, "..", n - start) == 0;
+    return dots ? strdup("model.safetensors") : joined(data + start, n - start, END);
+}
+
+/* The checkpoint is OUT with ".checkpoint" before its ending. */
+static int set_names(struct place *place, const char *data, const char *out) {
+    place->out = out != NULL ? strdup(out) : default_out(data);
+    if (place->out == NULL)
+        return fail(NULL);
+    size_t n = strlen(place->out), m = strlen(END);
+    bool usual = n > m && strcmp(place->out + n - m, END) == 0;
+    place->checkpoint = usual ? joined(place->out, n - m, ".checkpoint.safetensors")
+                              : joined(place->out, n, ".checkpoint");
+    place->lock = joined(place->out, n, ".lock");
+    return place->checkpoint != NULL && place->lock != NULL ? EXIT_DONE : fail(NULL);
+}
+
+static int cannot_write(const struct place *place, const char *why) {
+    return complain(EXIT_FAILED, "cannot write '%s': %s; give another place with --out", place->out,
+                    why);
+}
+
+/* What train may replace: nothing, or a file that could be its own. */
+static int check_out(const struct place *place) {
+    struct stat info;
+    if (stat(place->out, &info) != 0)
+        return EXIT_DONE;
+    if (!S_ISREG(info.st_mode))
+        return cannot_write(place, S_ISDIR(info.st_mode) ? "it is a directory" : "no regular file");
+    if (info.st_size > 0 && !is_model_file(place->out))
+        return cannot_write(place, "it is there, and no model");
+    return EXIT_DONE;
+}
+
+/* The lock ends with the process, however that ends; its file may stay, and is taken again. One that was removed between our
+ * opening and our locking it keeps nobody away. */
+static int take_lock(struct place *place) {
+    for (;;) {
+        struct stat held, named;
+        place->held = open(place->lock, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+        if (place->held < 0)
+            return cannot_write(place, strerror(errno));
+        if (flock(place->held, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            close(place->held);
+            place->held = -1;
+            return cannot_write(place, "another training writes it now");
+        }
+        if (fstat(place->held, &held) == 0 && stat(place->lock, &named) == 0 &&
+            held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+            return EXIT_DONE;
+        close(place->held);
+    }
+}
+
+int place_take(struct place *place, const char *data, const char *out) {
+    *place = (struct place){.held = -1};
+    int status = set_names(place, data, out);
+    if (status == EXIT_DONE)
+        status = check_out(place);
+    return status == EXIT_DONE ? take_lock(place) : status;
+}
+
+void place_leave(struct place *place) {
+    if (place->held >= 0) {
+        unlink(place->lock);
+        close(place->held);
+    }
+    free(place->out);
+    free(place->checkpoint);
+    free(place->lock);
+}
