@@ -444,6 +444,9 @@ typedef struct dpr_layer {
     uint64_t parameters;
     uint64_t flops; /* of one image's forward pass */
     unsigned line;  /* in the net text */
+    unsigned
+        depth; /* how many residuals and branches it stands in; their own layer comes after them, outside */
+    unsigned begins; /* of these, the innermost, that have it as the first layer of a body */
 } dpr_layer;
 size_t dpr_model_layers(const dpr_model *model, const dpr_layer **layers);
 

@@ -165,10 +165,24 @@ static dpr_status parse_keywords(dpr__reader *r, dpr__net_item *item) {
     return DPR_OK;
 }
 
+/* "conv 16 3x3": other programs take the outputs first. */
+static dpr_status check_order(const dpr__reader *r, const dpr__net_item *item, size_t i) {
+    dpr__number kernel;
+    bool width = item->word->argument[i].kind == DPR__ARGUMENT_WIDTH;
+    if (i == 0 || !width || r->token.kind != DPR__TOKEN_WORD ||
+        strchr(r->token.word, 'x') == NULL || !pair(r->context, r->token.word, 1, &kernel))
+        return DPR_OK;
+    return dpr__syntax_error(r, r->token.line, r->token.column,
+                             "the %s of %s comes first: '%s %s %.0f'", item->word->argument[0].name,
+                             item->word->word, item->word->word, r->token.word,
+                             item->argument[0].value);
+}
+
 dpr_status dpr__parse_arguments(dpr__reader *r, dpr__net_item *item) {
     for (size_t i = 0; i < DPR__MOST_ARGUMENTS && item->word->argument[i].name != NULL; i++) {
         const dpr__argument *argument = &item->word->argument[i];
         item->argument[i] = (dpr__number){argument->otherwise, argument->otherwise};
+        DPR_TRY(check_order(r, item, i));
         if (!argument->keyword && (!argument->optional || r->token.kind == DPR__TOKEN_WORD))
             DPR_TRY(parse_argument(r, item->word, argument, &item->argument[i]));
     }

@@ -45,6 +45,26 @@ static dpr_value shortcut_fails(const dpr__layering *l, const char *why, const d
     return 0;
 }
 
+/* No stride brings `in` rows or columns to `out`: which sizes there are next to it. */
+static dpr_value stride_fails(const dpr__layering *l, int axis, const dpr_shape *in,
+                              const dpr_shape *out) {
+    char why[200];
+    int64_t had = in->dim[axis], wanted = out->dim[axis];
+    int64_t wide = (had - 1) / wanted + 1; /* the least stride that gives no more than wanted */
+    if (wide > 1)
+        dpr__format(l->graph->context, why, sizeof why,
+                    "a shortcut's %s can be %lld with stride %lld or %lld with stride %lld, but "
+                    "not %lld; 'pad same' gives such sizes",
+                    axis == 0 ? "height" : "width", (long long)((had - 1) / (wide - 1) + 1),
+                    (long long)(wide - 1), (long long)((had - 1) / wide + 1), (long long)wide,
+                    (long long)wanted);
+    else
+        dpr__format(l->graph->context, why, sizeof why,
+                    "a shortcut's %s cannot grow; 'pad same' adds no more than keeps the size",
+                    axis == 0 ? "height" : "width");
+    return shortcut_fails(l, why, in, out);
+}
+
 /* The stride at which windows of one pixel give `out` of `in` rows; 0: none does. */
 static int64_t stride_between(int64_t in, int64_t out) {
     int64_t stride = out > 0 ? (in - 1) / out + 1 : 0;
@@ -58,14 +78,16 @@ static dpr_value pad_shortcut(dpr__layering *l, dpr_value src, const dpr_shape *
     int64_t more = out->dim[last] - in->dim[last];
     dpr_pool_options options = dpr_pool_options_default();
     if (more < 0)
-        return shortcut_fails(l, "'pad' adds channels and takes none away", in, out);
+        return shortcut_fails(
+            l, "'pad' adds channels and takes none away: leave the word out, or give more channels",
+            in, out);
     for (int axis = 0; axis < 2; axis++) {
         options.kernel[axis] = 1;
         options.stride[axis] = stride[axis];
     }
     if (stride[0] != 1 || stride[1] != 1)
         src = dpr_average_pool(l->graph, src, &options);
-    return more > 0 ? dpr_pad(l->graph, src, last, more / 2, more - more / 2) : src;
+    return more > 0 ? dpr_pad(l->graph, src, last + 1, more / 2, more - more / 2) : src;
 }
 
 /* Option B: a convolution of one pixel, or a matrix, then batch normalisation. */
@@ -75,12 +97,12 @@ static dpr_value project_shortcut(const dpr__net_item *item, dpr__layering *l, d
     static const int64_t kernel[2] = {1, 1};
     dpr_conv_options conv = dpr_conv_options_default();
     dpr_batch_norm_options norm = dpr_batch_norm_options_default();
-    if (in->rank == 4) {
+    if (in->rank == 3) {
         conv.stride[0] = stride[0];
         conv.stride[1] = stride[1];
-        src = dpr__layer_conv(item, l, src, kernel, out->dim[3], &conv);
+        src = dpr__layer_conv(item, l, src, kernel, out->dim[2], &conv);
     } else {
-        dpr_shape shape = dpr_shape_of(in->dim[1], out->dim[1]);
+        dpr_shape shape = dpr_shape_of(in->dim[0], out->dim[0]);
         src =
             dpr_matmul(l->graph, src, dpr__layer_parameter(item, l, "weights", shape, l->init), 0);
         l->flops += 2 * l->parameters;
@@ -90,16 +112,16 @@ static dpr_value project_shortcut(const dpr__net_item *item, dpr__layering *l, d
 
 /* The residual's input in the shape of its operations' result. */
 static dpr_value shortcut(const dpr__net_item *item, dpr__layering *l, dpr_value src) {
-    dpr_shape in = dpr_value_shape(l->graph, src), out = dpr_value_shape(l->graph, l->value);
+    dpr_shape in = dpr__layer_shape(l, src), out = dpr__layer_shape(l, l->value);
     int64_t stride[2] = {1, 1};
     if (l->graph->status != DPR_OK || dpr__shape_equal(&in, &out))
         return src;
-    if (in.rank != out.rank || (in.rank != 4 && in.rank != 2))
-        return shortcut_fails(l, "they cannot be added", &in, &out);
-    for (int axis = 0; axis < 2 && in.rank == 4; axis++) {
-        stride[axis] = stride_between(in.dim[axis + 1], out.dim[axis + 1]);
+    if (in.rank != out.rank || (in.rank != 3 && in.rank != 1))
+        return shortcut_fails(l, "a picture and a row of numbers cannot be added", &in, &out);
+    for (int axis = 0; axis < 2 && in.rank == 3; axis++) {
+        stride[axis] = stride_between(in.dim[axis], out.dim[axis]);
         if (stride[axis] == 0)
-            return shortcut_fails(l, "no stride of a shortcut does that", &in, &out);
+            return stride_fails(l, axis, &in, &out);
     }
     if (dpr__flag_of(item, "pad"))
         return pad_shortcut(l, src, &in, &out, stride);
@@ -114,10 +136,29 @@ void dpr__append_residual(const dpr__net_item *item, dpr__layering *l) {
 
 /* ---- branches ---- */
 
+/* The parts may differ in their last dimension alone. */
+static bool parts_fit(const dpr__layering *l, const dpr__opened *opened) {
+    char a[DPR__SHAPE_TEXT], b[DPR__SHAPE_TEXT];
+    dpr_shape first = dpr__layer_shape(l, opened->ends[0]);
+    for (size_t i = 1; i < opened->n_ends; i++) {
+        dpr_shape shape = dpr__layer_shape(l, opened->ends[i]), same = shape;
+        same.dim[same.rank - 1] = first.dim[first.rank - 1];
+        if (dpr__shape_equal(&same, &first))
+            continue;
+        dpr__graph_latch(l->graph,
+                         DPR_FAIL(l->graph->context, DPR_E_SHAPE,
+                                  "part 1 of the branch gives %s and part %zu %s; they may differ "
+                                  "in their channels alone",
+                                  dpr__shape_text(&first, a), i + 1, dpr__shape_text(&shape, b)));
+        return false;
+    }
+    return true;
+}
+
 void dpr__append_branch(const dpr__net_item *item, dpr__layering *l) {
     const dpr__opened *opened = &l->opened[l->n_opened];
     dpr_shape shape = dpr_value_shape(l->graph, l->value);
     (void)item;
-    if (l->graph->status == DPR_OK)
+    if (l->graph->status == DPR_OK && parts_fit(l, opened))
         l->value = dpr_concat(l->graph, opened->ends, opened->n_ends, shape.rank - 1);
 }

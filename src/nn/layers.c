@@ -31,16 +31,21 @@ dpr_value dpr__layer_parameter(const dpr__net_item *item, dpr__layering *l, cons
     return parameter;
 }
 
-bool dpr__layer_is_picture(const dpr__net_item *item, dpr__layering *l) {
-    char text[DPR__SHAPE_TEXT];
-    dpr_shape shape = dpr_value_shape(l->graph, l->value);
-    if (l->graph->status != DPR_OK)
-        return false;
-    if (shape.rank == 4)
-        return true;
-    for (uint32_t i = 1; i < shape.rank; i++) /* without the batch */
+dpr_shape dpr__layer_shape(const dpr__layering *l, dpr_value value) {
+    dpr_shape shape = dpr_value_shape(l->graph, value);
+    for (uint32_t i = 1; i < shape.rank; i++)
         shape.dim[i - 1] = shape.dim[i];
     shape.rank -= shape.rank > 0;
+    return shape;
+}
+
+bool dpr__layer_is_picture(const dpr__net_item *item, dpr__layering *l) {
+    char text[DPR__SHAPE_TEXT];
+    dpr_shape shape = dpr__layer_shape(l, l->value);
+    if (l->graph->status != DPR_OK)
+        return false;
+    if (shape.rank == 3)
+        return true;
     dpr__graph_latch(l->graph, DPR_FAIL(l->graph->context, DPR_E_SHAPE,
                                         "%s works on pictures (height × width × channels), but "
                                         "here each image is %s",

@@ -43,6 +43,21 @@ dpr_status dpr__net_parse(dpr_context *context, const char *name, const char *te
     return DPR_OK;
 }
 
+static bool items_equal(const dpr__net_item *a, const dpr__net_item *b) {
+    for (size_t i = 0; i < DPR__MOST_ARGUMENTS; i++)
+        if (a->argument[i].value != b->argument[i].value ||
+            a->argument[i].second != b->argument[i].second)
+            return false;
+    return a->kind == b->kind && a->word == b->word;
+}
+
+bool dpr__net_equal(const dpr__net *a, const dpr__net *b) {
+    for (size_t i = 0; i < a->n_items && i < b->n_items; i++)
+        if (!items_equal(&a->items[i], &b->items[i]))
+            return false;
+    return a->n_items == b->n_items;
+}
+
 dpr_status dpr_net_check(dpr_context *context, const char *name, const char *net, dpr_shape *image,
                          bool *of_data) {
     dpr__net *parsed;
@@ -99,25 +114,22 @@ static dpr_status at_item(const dpr__net *net, const dpr__net_item *item, const 
     return dpr__syntax_error(&reader, item->line, item->column, "%s", message);
 }
 
-static dpr_shape without_batch(dpr_shape shape) {
-    dpr_shape rest = {.rank = shape.rank - 1};
-    for (uint32_t i = 0; i < rest.rank; i++)
-        rest.dim[i] = shape.dim[i + 1];
-    return rest;
-}
-
 /* Brackets: keeps what a body is given, and what it gives. */
 static void step_over_bracket(const dpr__net_item *item, dpr__layering *layering) {
     if (item->kind == DPR__ITEM_OPEN) {
         layering->opened[layering->n_opened++] = (dpr__opened){.in = layering->value};
+        layering->begun++;
         return;
     }
     dpr__opened *opened = &layering->opened[layering->n_opened - 1];
     opened->ends[opened->n_ends++] = layering->value;
-    if (item->kind == DPR__ITEM_NEXT)
+    layering->begun -= layering->begun > 0; /* the body that ends here was empty */
+    if (item->kind == DPR__ITEM_NEXT) {
         layering->value = opened->in;
-    else
+        layering->begun++;
+    } else {
         layering->n_opened--; /* its entry stays readable until the next one opens */
+    }
 }
 
 static dpr_status append_layer(const dpr__net *net, const dpr__net_item *item,
@@ -138,10 +150,13 @@ static dpr_status append_layer(const dpr__net *net, const dpr__net_item *item,
     build->layers[build->n_layers++] =
         (dpr_layer){.name = item->name,
                     .op = item->word->word,
-                    .output = without_batch(dpr_value_shape(graph, layering->value)),
+                    .output = dpr__layer_shape(layering, layering->value),
                     .parameters = layering->parameters,
                     .flops = layering->flops,
-                    .line = item->line};
+                    .line = item->line,
+                    .depth = (unsigned)layering->n_opened,
+                    .begins = layering->begun};
+    layering->begun = 0;
     return DPR_OK;
 }
 

@@ -63,6 +63,7 @@ typedef struct dpr__layering {
     uint64_t parameters, flops; /* what this layer adds, of one image */
     dpr__opened opened[DPR__MOST_DEPTH];
     size_t n_opened;
+    unsigned begun;     /* of these, the innermost, whose body has no layer yet */
     dpr_value *updates; /* assigns of running statistics */
     size_t n_updates, updates_capacity;
 } dpr__layering;
@@ -108,6 +109,8 @@ bool dpr__flag_of(const dpr__net_item *item, const char *name);
 /* Parameter "linear_1.weights" of layer linear_1, counted in the layering; whitening weights are a statistic, which no gradient moves. */
 dpr_value dpr__layer_parameter(const dpr__net_item *item, dpr__layering *layering, const char *part,
                                dpr_shape shape, dpr_init init);
+/* (batch, …) as it is of one image. */
+dpr_shape dpr__layer_shape(const dpr__layering *layering, dpr_value value);
 /* How many numbers an image is here: the batch, open or bound, does not count. */
 uint64_t dpr__layer_features(const dpr__layering *layering, dpr_value value);
 /* (batch, …) as (batch, features). */

@@ -179,6 +179,16 @@ static dpr_status differs(const struct resuming *r, const char *what, const char
                     what, here, there ? there : "", r->path);
 }
 
+/* Comments, blanks, and what repeats and blocks spare do not make another network. */
+static bool same_net(const struct resuming *r, const char *there) {
+    dpr__net *net;
+    if (dpr__net_parse(r->context, r->path, there, &net) != DPR_OK)
+        return false;
+    bool same = dpr__net_equal(net, r->trainer->model->net);
+    dpr__net_destroy(net);
+    return same;
+}
+
 /* The metadata that a file of this model would have, against what the file has. */
 static dpr_status compare_network(const struct resuming *r) {
     dpr__metadata here[DPR__MODEL_KEYS];
@@ -187,7 +197,8 @@ static dpr_status compare_network(const struct resuming *r) {
         const char *there = dpr__safetensors_metadata(r->file, here[i].key);
         if (there == NULL && strcmp(here[i].key, "tta") == 0)
             there = dpr__tta_words[0]; /* of a run that knew no other */
-        if (there == NULL || strcmp(here[i].value, there) != 0)
+        bool net = strcmp(here[i].key, "net") == 0;
+        if (there == NULL || (strcmp(here[i].value, there) != 0 && !(net && same_net(r, there))))
             return differs(r, here[i].key, here[i].value, there);
     }
     return DPR_OK;

@@ -238,6 +238,16 @@ class Summary(Model):
         self.assertEqual(told["layers"][0]["output"], [1024])
         self.assertEqual(sum(layer["parameters"] for layer in told["layers"]), told["parameters"])
 
+    def test_residuals_and_branches(self):
+        net = "input 8 8 3, residual { conv 3x3 3, residual { relu } }, branch { } { relu } { relu, relu }, linear 2"
+        lines = self.ok("summary", net).out.splitlines()
+        self.assertEqual([line[:len("│ └ residual_2")].rstrip() for line in lines[2:-1]],
+                         ["┌ conv_1", "│ ┌ relu_1", "│ └ residual_2", "└ residual_1", "┌ relu_2", "├ relu_3",
+                          "│ relu_4", "└ branch_1", "linear_1"])
+        self.assertEqual(len(set(map(len, lines))), 2) # aligned; the second is shorter
+        layers = self.ok("summary", net, "--json").lines()[0]["layers"]
+        self.assertEqual([layer["depth"] for layer in layers], [1, 2, 1, 0, 1, 1, 1, 0, 0])
+
     def test_the_same_everywhere(self):
         """A file, the text, --net, a model: one network."""
         self.write("my.net", "input 4 4 1\nlinear 9\nrelu\nlinear classes\n")

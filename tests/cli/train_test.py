@@ -444,6 +444,9 @@ class Resume(Case):
         result = self.fails("train", "set", "--net", "input 4 4 1, linear classes", "--batch", "32",
                             "--epochs", "2", "--resume")
         self.says(result, "net is")
+        again = "input 4 4 1\nblock hidden(n) { linear $n, relu } # another text, the same layers\nhidden(9)\nlinear classes"
+        told = self.ok("train", "set", "--net", again, "--batch", "32", "--epochs", "2", "--resume")
+        self.says(told, "was finished after 2 epochs")
         write_idx(self.path("set"), train=304)
         self.fails("train", "set", "--net", NET, "--batch", "32", "--epochs", "2", "--resume")
 

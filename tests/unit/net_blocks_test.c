@@ -187,6 +187,8 @@ static void options_are_checked(void **state) {
     refuses("input 4 4 1, conv 0 8", "must be a whole number from 1 to 65536, or two as in 3x5");
     refuses("input 4 4 1, conv 3x 8", "or two as in 3x5");
     refuses("input 4 4 1, conv 3x3", "the outputs of conv is missing");
+    refuses("input 4 4 1, conv 16 3x5",
+            "x.net:1:22: the kernel of conv comes first: 'conv 3x5 16'");
     refuses("input 4 4 1, conv 3x3 8 strid 2", "did you mean 'stride'?");
     refuses("input 4 4 1, conv 3x3 8 stride", "the stride of conv is missing");
     refuses("input 4 4 1, conv 3x3 8 stride 0", "the stride of conv is '0'");
@@ -234,17 +236,40 @@ static void projections_and_padding(void **state) {
     assert_int_equal(leaf(&b, "residual_2.variance")->kind, DPR_STATISTIC);
     assert_int_equal(leaf(&b, "residual_2.variance")->init, DPR_INIT_ONE);
     drop(&b);
-    refuses(
-        "input 8 8 3\nresidual {\n  conv 3x3 4, global_avgpool }\nlinear classes",
-        "x.net:2:1: the residual's input is batch × 8 × 8 × 3 and its operations give batch × 4; "
-        "they cannot be added");
-    refuses("input 8 8 3, residual { conv 4x4 3 pad valid }, linear classes",
-            "no stride of a shortcut does that");
+    refuses("input 8 8 3\nresidual {\n  conv 3x3 4, global_avgpool }\nlinear classes",
+            "x.net:2:1: the residual's input is 8 × 8 × 3 and its operations give 4; a picture and "
+            "a row of numbers cannot be added");
+    refuses("input 8 9 3, residual { conv 1x3 3 pad valid }, linear classes",
+            "a shortcut's width can be 9 with stride 1 or 5 with stride 2, but not 7");
+    refuses("input 8 8 3, residual { conv 3x3 3 pad 2 }, linear classes",
+            "a shortcut's height cannot grow");
     refuses("input 8 8 3, residual pad { conv 3x3 2 }, linear classes", "takes none away");
     refuses("input 8 8 3, residual { }, linear classes", "this residual is empty");
     refuses("input 8 8 3, residual { relu", "this residual has no closing '}'");
     refuses("input 8 8 3, residual relu", "'relu' does not belong to residual; it is one of: pad");
     refuses("input 8 8 3, residual, relu", "'{' is missing: residual { … }");
+}
+
+/* Where residuals and branches begin, and how deep each layer lies in them. */
+static void layers_know_their_depth(void **state) {
+    static const struct {
+        const char *name;
+        unsigned depth, begins;
+    } want[] = {{"relu_1", 0, 0}, {"conv_1", 2, 2},     {"relu_2", 2, 0},   {"residual_2", 1, 0},
+                {"relu_3", 1, 0}, {"residual_1", 0, 0}, {"conv_2", 1, 1},   {"conv_3", 2, 2},
+                {"relu_4", 2, 0}, {"residual_3", 1, 0}, {"branch_1", 0, 0}, {"linear_1", 0, 0}};
+    struct built b = build("input 8 8 3, relu, residual { residual { conv 3x3 3, relu }, relu }\n"
+                           "branch { } { conv 1x1 4 } { residual { conv 1x1 3, relu } } { }\n"
+                           "linear classes",
+                           "auto");
+    (void)state;
+    assert_int_equal(b.build.n_layers, sizeof want / sizeof *want);
+    for (size_t i = 0; i < b.build.n_layers; i++) {
+        assert_string_equal(b.build.layers[i].name, want[i].name);
+        assert_int_equal(b.build.layers[i].depth, want[i].depth);
+        assert_int_equal(b.build.layers[i].begins, want[i].begins);
+    }
+    drop(&b);
 }
 
 static void branches_put_channels_together(void **state) {
@@ -260,7 +285,8 @@ static void branches_put_channels_together(void **state) {
     refuses("input 8 8 3, branch { relu }, linear classes", "this branch has one part");
     refuses("input 8 8 3, branch { } { }, linear classes", "this branch is empty");
     refuses("input 8 8 3, branch { relu } { relu", "this branch has no closing '}'");
-    refuses("input 8 8 3\nbranch { relu } { maxpool 2 }\nlinear classes", "x.net:2:1: ");
+    refuses("input 8 8 3\nbranch { relu } { maxpool 2 }\nlinear classes",
+            "x.net:2:1: part 1 of the branch gives 8 × 8 × 3 and part 2 4 × 4 × 3");
     refuses("input 8 8 3, branch { relu } { relu } { relu } { relu } { relu } { relu } { relu } "
             "{ relu } { relu }, linear classes",
             "more than 8 parts");
@@ -566,6 +592,7 @@ int main(void) {
                                        cmocka_unit_test(layers_count_parameters),
                                        cmocka_unit_test(options_are_checked),
                                        cmocka_unit_test(projections_and_padding),
+                                       cmocka_unit_test(layers_know_their_depth),
                                        cmocka_unit_test(branches_put_channels_together),
                                        cmocka_unit_test(init_looks_through),
                                        cmocka_unit_test(kernels_begin_with_the_right_spread),
