@@ -75,6 +75,8 @@ static int check_names(const struct settings *settings) {
             found |= names(word, &ROWS[r]);
         }
         nearest = dpr_nearest_word(word, known, 2 * N_ROWS);
+        if (!found && access(word, F_OK) == 0)
+            return complain(EXIT_USAGE, "'%s' is no row; DATA is for --recipe NAME", word);
         if (!found)
             return complain(EXIT_USAGE, "there is no row '%s'%s%s%s", word,
                             nearest ? "; did you mean '" : "", nearest ? nearest : "",

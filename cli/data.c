@@ -2,6 +2,8 @@
 #include "choose.h"
 #include "json.h"
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* ---- info ---- */
@@ -207,7 +209,11 @@ static int preview(dpr_context *context, const struct settings *settings) {
 }
 
 int command_data_preview(const struct settings *settings) {
+    const char *out = settings->words[1], *end = strrchr(out, '.');
     dpr_context *context;
+    if (end == NULL || strcasecmp(end, ".png") != 0)
+        return complain(EXIT_USAGE, "'%s': the sheet is a PNG file; its name must end in .png",
+                        out);
     int status = open_context(settings, NULL, &context);
     if (status == EXIT_DONE)
         status = preview(context, settings);

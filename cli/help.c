@@ -93,6 +93,18 @@ static void describe(const struct option *o, char out[512]) {
         snprintf(out + n, 512 - n, ")");
 }
 
+static void each_example(const struct command *c, void (*print)(FILE *, const char *), FILE *to) {
+    char text[128];
+    for (const char *line = c->examples; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        snprintf(text, sizeof text, "deeper %.*s", (int)strcspn(line, "\n"), line);
+        print(to, text);
+    }
+}
+
+static void print_indented(FILE *to, const char *text) {
+    fprintf(to, "  %s\n", text);
+}
+
 /* Length of the first line of a recipe without "# ": what it is for. */
 static int recipe_about(const char *text, const char **about) {
     *about = text + strspn(text, "# ");
@@ -122,6 +134,8 @@ void help_command(const struct command *c, FILE *to) {
         fputc('\n', to);
         wrap(to, c->more, 0, 0);
     }
+    fputs("\nExamples:\n", to);
+    each_example(c, print_indented, to);
     fprintf(to, "\nOptions:\n");
     for (const struct option *o = c->options; o->name != NULL; o++) {
         spell(o, spelling);
@@ -177,7 +191,7 @@ static void man_main(FILE *to) {
         fprintf(to, ".TP\n.B ");
         roff(to, text);
         roff(to, COMMANDS[i].summary);
-        fprintf(to, "See\n.BR %s (1).\n", name);
+        fprintf(to, ".br\nSee\n.BR %s (1).\n", name);
     }
     fprintf(to, ".SH ENVIRONMENT\n");
     roff(to, ENVIRONMENT);
@@ -224,7 +238,9 @@ void help_man(const struct command *c, FILE *to) {
     }
     if (c->run == command_train)
         man_recipes(to);
-    fprintf(to, ".SH SEE ALSO\n.BR deeper (1)\n");
+    fprintf(to, ".SH EXAMPLES\n.nf\n");
+    each_example(c, roff, to);
+    fprintf(to, ".fi\n.SH SEE ALSO\n.BR deeper (1)\n");
 }
 
 /* ---- completion ---- */
@@ -236,12 +252,16 @@ static bool is_first(size_t i) {
            strncmp(COMMANDS[i - 1].name, COMMANDS[i].name, n) != 0;
 }
 
-/* First words, and the second words of commands of two. */
-static void complete_commands(FILE *to) {
-    fprintf(to, "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
+static void print_first_words(FILE *to) {
     for (size_t i = 0; COMMANDS[i].name != NULL; i++)
         if (is_first(i))
             fprintf(to, "%.*s ", (int)strcspn(COMMANDS[i].name, " "), COMMANDS[i].name);
+}
+
+/* First words, and the second words of commands of two. */
+static void complete_commands(FILE *to) {
+    fprintf(to, "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
+    print_first_words(to);
     fprintf(to, "help --version\" -- \"$word\"))\n        return\n    fi\n    case $command in\n");
     for (size_t i = 0; COMMANDS[i].name != NULL; i++) {
         int n = (int)strcspn(COMMANDS[i].name, " ");
@@ -253,15 +273,33 @@ static void complete_commands(FILE *to) {
         if (COMMANDS[i + 1].name == NULL || is_first(i + 1))
             fprintf(to, "'; command+=\" ${COMP_WORDS[2]}\";;\n");
     }
-    fprintf(to, "    esac\n    if [ -n \"$words\" ] && [ \"$COMP_CWORD\" = 2 ]; then\n"
+    fprintf(to, "    help) words='");
+    print_first_words(to);
+    fprintf(to, "';;\n    esac\n    if [ -n \"$words\" ] && [ \"$COMP_CWORD\" = 2 ]; then\n"
                 "        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n        return\n"
                 "    fi\n");
 }
 
+/* Behind "preset:" or "@recipe:". Bash ends words at ':', unless it is told otherwise, and takes what follows for the word. */
+static void complete_names(FILE *to, const char *prefix, const char *const *names, size_t n) {
+    fprintf(to, "    case $typed in *%s*)\n        COMPREPLY=($(compgen -P \"${keep:+%s}\" -W \"",
+            prefix, prefix);
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "%s ", names[i]);
+    fprintf(to, "\" -- \"${typed##*%s}\")); return;;\n    esac\n", prefix);
+}
+
 void help_completion(FILE *to) {
+    size_t n;
+    const char *const *presets = dpr_preset_names(&n);
     fprintf(to, "# bash completion for deeper\n_deeper() {\n"
                 "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]}\n"
-                "    local command=${COMP_WORDS[1]} words=\n");
+                "    local command=${COMP_WORDS[1]} words= typed=${COMP_LINE:0:COMP_POINT} "
+                "keep=yes\n"
+                "    typed=${typed##*[[:space:]]}\n"
+                "    [[ $COMP_WORDBREAKS == *:* ]] && keep=\n");
+    complete_names(to, "preset:", presets, n);
+    complete_names(to, "@recipe:", recipe_names, n_recipes);
     complete_commands(to);
     fprintf(to, "    case \"$command:$last\" in\n");
     for (size_t i = 0; COMMANDS[i].name != NULL; i++)

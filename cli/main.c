@@ -220,6 +220,10 @@ static const struct option DATA_LETTERS[] = {
 
 const struct command COMMANDS[] = {
     {"train", "DATA", "Trains a network on a set of images",
+     "DATA is a folder with a folder of PNG and JPEG files for each class, a fifth of which "
+     "becomes "
+     "the test half where there are no folders train and test above them; or a directory of IDX or "
+     "CIFAR-10 files.\n"
      "While it runs, NAME.checkpoint.safetensors holds all that --resume needs; it is written when "
      "the run begins, after every epoch, at least every 30 seconds, and on Ctrl-C. A second Ctrl-C "
      "ends at once. The model is written when the run is complete. The test half is looked at "
@@ -230,22 +234,33 @@ const struct command COMMANDS[] = {
      "epochs, batch and augmentation, and it is said how. Other sets get the two-layer network: "
      "linear 1024, "
      "relu, linear classes.",
+     "train photos\n"
+     "train photos --net preset:resnet8 --epochs 30 --out better.safetensors\n"
+     "train mnist @recipe:mnist-99\n"
+     "train mnist --net \"input 28 28 1, linear 64, relu, linear classes\"\n",
      1, 1, TRAIN, command_train},
     {"eval", "MODEL DATA", "Tells how well a model does on a set",
      "Accuracy with its 95 % interval, loss, precision and recall of each class, and which classes "
      "are mistaken for which.",
-     2, 2, EVAL, command_eval},
+     "eval photos.safetensors photos\n", 2, 2, EVAL, command_eval},
     {"predict", "MODEL IMAGE...", "Says what a model sees in images",
      "IMAGE is a PNG or JPEG file of any size, a folder of such files in all depths, or - for "
      "standard input. A file that cannot be read does not stop the others; the exit status is 1 "
      "then.",
-     2, SIZE_MAX, PREDICT, command_predict},
-    {"summary", "NET|MODEL", "Lists layers, shapes and parameters", NULL, 0, 1, SUMMARY,
-     command_summary},
-    {"graph", "NET|MODEL", "Draws a network as a graph, and its derivative", NULL, 0, 1, GRAPH,
-     command_graph},
-    {"bench", "[ROW...|DATA]",
-     "Times training and prediction of a suite of networks, or repeats a recipe",
+     "predict photos.safetensors cat.jpg holiday/ --top 1\n", 2, SIZE_MAX, PREDICT,
+     command_predict},
+    {"summary", "NET|MODEL", "Lists layers, shapes and parameters",
+     "Lines beside the names show what stands within residuals and branches.",
+     "summary photos.safetensors\n"
+     "summary preset:resnet20\n"
+     "summary \"input 28 28 1, linear classes\" --classes 10\n",
+     0, 1, SUMMARY, command_summary},
+    {"graph", "NET|MODEL", "Draws a network as a graph, and its derivative", NULL,
+     "graph photos.safetensors -o graph.svg\n"
+     "graph \"input 4 4 1, linear 9, relu, linear 2\" --backward -o graph.png\n"
+     "graph preset:lenet5 --plan\n",
+     0, 1, GRAPH, command_graph},
+    {"bench", "[ROW...|DATA]", "Times networks, or repeats a recipe",
      "Rows: L0, B0, B1, B2 train networks of linear layers, B3 (lenet5), B4 (mnist-cnn), B5 "
      "(resnet20), B6 (airbench), B7 (resnet18) convolutional ones; I1 and I64 predict, one image "
      "and 64 at a time. ROW:NET, as in I1:resnet20, is one network's. All without ROW: some two "
@@ -257,20 +272,25 @@ const struct command COMMANDS[] = {
      "DATA or where the line says that its set was. Weights must "
      "be the recorded ones, bit for bit, where set and kernels are; elsewhere the accuracy must "
      "agree. The model goes to NAME.safetensors.",
+     "bench L0 B3\n"
+     "bench --plan preset:resnet20 --sort time\n"
+     "bench --recipe mnist-99 mnist\n",
      0, SIZE_MAX, BENCH, command_bench},
     {"data info", "DATA", "Looks at a set: sizes, classes, duplicates",
      "Prints sizes, classes, balance, duplicates and unreadable files. The exit status is 1 when a "
      "file cannot be read or a class is empty in a half.",
-     1, 1, DATA_INFO, command_data_info},
+     "data info photos\n", 1, 1, DATA_INFO, command_data_info},
     {"data preview", "DATA OUT.png", "Draws a sheet of training images, also augmented",
      "Each row begins with an image as it is; behind it stands what a training with this --augment "
      "and --seed shows the network in the epochs 1 to 8. Without --net and --augment pictures of a "
      "folder are shown as train takes them; of other sets a row holds images of one class.",
+     "data preview photos sheet.png\n"
+     "data preview photos sheet.png --augment rotate=15,flip\n",
      2, 2, DATA_PREVIEW, command_data_preview},
     {"data letters", "--out DIR", "Makes the letters set from fonts",
      "Renders the letters A to J, 28 x 28 pixels, as a set of IDX files. No font family is in both "
      "halves.",
-     0, 0, DATA_LETTERS, command_data_letters},
+     "data letters --out letters\n", 0, 0, DATA_LETTERS, command_data_letters},
     END};
 
 /* ---- finding ---- */

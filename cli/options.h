@@ -79,6 +79,7 @@ struct command {
     const char *name; /* "train", or of two words: "data info" */
     const char *arguments, *summary;
     const char *more;             /* paragraphs, divided by \n; may be NULL */
+    const char *examples;         /* command lines without "deeper", each ending with \n */
     size_t least, most;           /* words that are no options */
     const struct option *options; /* ends with a row without name */
     int (*run)(const struct settings *settings);

@@ -31,6 +31,13 @@ static bool is_gradient(const dpr__node *node) {
     return is_backward(node) && strncmp(node->name, "gradient of ", 12) == 0;
 }
 
+/* A number that steers many ops, such as how many rows of the batch are images: named in their labels, its edges would cross the
+ * whole drawing. */
+static bool is_count(const dpr__node *node) {
+    return node->op == DPR__OP_leaf && node->shape.rank == 0 && node->dtype == DPR_I32 &&
+           ((const dpr__leaf_param *)node->param)->kind == DPR_INPUT;
+}
+
 /* Results: the gradients that were asked for, and forward ops that no forward op reads. What only becomes a running
  * statistic of the next step is left out. */
 static void mark(struct drawing *d) {
@@ -56,6 +63,8 @@ static void mark(struct drawing *d) {
         if (node->op == DPR__OP_constant && !(is_backward(node) && node->shape.rank == 0 &&
                                               node->origin != 0 && d->beside[node->origin] == 0))
             d->drawn[v] = false;
+        if (is_count(node))
+            d->drawn[v] = false;
         d->beside[v] = is_backward(node) ? node->origin : 0;
         while (d->beside[v] != 0 && is_backward(&graph->nodes[d->beside[v]]))
             d->beside[v] = graph->nodes[d->beside[v]].origin;
@@ -70,13 +79,17 @@ static void add_escaped(dpr__text *text, const char *words) {
     }
 }
 
-/* "× 0.5", "+ 1": what a constant operand does. */
-static void add_constant_operand(struct drawing *d, const dpr__node *node, dpr_value value) {
+/* "× 0.5", "+ 1": what a constant operand does; "rows": which count is read. */
+static void add_small_operands(struct drawing *d, const dpr__node *node, dpr_value value) {
     for (uint32_t i = 0; i < node->n_src; i++) {
         const dpr__node *src = dpr__node_of(d->graph, dpr__source(d->graph, value, i));
         if (src->op == DPR__OP_constant && !is_backward(src))
             dpr__text_add(&d->text, node->op == DPR__OP_scale ? " of %g" : " %g",
                           ((const dpr__constant_param *)src->param)->value);
+        if (is_count(src)) {
+            dpr__text_add(&d->text, " ");
+            add_escaped(&d->text, ((const dpr__leaf_param *)src->param)->name);
+        }
     }
 }
 
@@ -88,7 +101,7 @@ static void add_op(struct drawing *d, const dpr__node *node, dpr_value value) {
         const dpr__matmul_param *p = node->param;
         dpr__text_add(&d->text, " a%s · b%s", p->transpose_a ? "ᵀ" : "", p->transpose_b ? "ᵀ" : "");
     }
-    add_constant_operand(d, node, value);
+    add_small_operands(d, node, value);
 }
 
 static void add_label(struct drawing *d, dpr_value value) {

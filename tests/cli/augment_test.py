@@ -124,6 +124,7 @@ class Preview(Case):
     def test_what_fails(self):
         self.usage("data", "preview", "set")
         self.usage("data", "preview", "set", "a.png", "b.png")
+        self.says(self.usage("data", "preview", "set", "a.jpg"), "'a.jpg'", "must end in .png")
         self.says(self.usage("data", "preview", "nothing", "a.png", "--augment", "flop"),
                   "--augment: 'flop'", "did you mean 'flip'?")
         self.says(self.fails("data", "preview", "nothing", "a.png"), "nothing")

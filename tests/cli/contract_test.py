@@ -194,6 +194,7 @@ class Contract(unittest.TestCase):
                                 (["--plan", "preset:mlp", "L0"], "--plan"),
                                 (["--plan", "preset:mlp", "--sort", "tme"], "did you mean 'time'?")):
             self.assertIn(told, deeper("bench", *arguments, check=2).stderr)
+        self.assertIn("DATA is for --recipe", deeper("bench", self.data, check=2).stderr)
 
     def test_bench_plan(self):
         """Rows of the step, their shares, and the slowest first where that is asked for; cut on a terminal only."""

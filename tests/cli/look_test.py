@@ -293,6 +293,9 @@ class Graph(Model):
         self.assertGreater(len(self.ok("graph", NET, "--classes", "3", "--backward").out),
                            len(forward))
         self.assertEqual(self.ok("graph", NET, "--classes", "3", "-o", "-").out, forward)
+        drawn = self.ok("graph", "input 4 4 1, conv 3x3 2, batchnorm, linear 3", "--backward").out
+        self.assertNotIn('label="rows', drawn) # but in the labels of those that read it
+        self.assertIn('label="cast rows\\n', drawn)
         told = self.ok("graph", NET, "--classes", "3", "--json").lines()[0]
         self.assertEqual(told["text"], forward)
         self.ok("graph", NET, "--classes", "3", "-o", "g.dot")

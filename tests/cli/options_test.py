@@ -52,7 +52,7 @@ class Help(Case):
             self.assertIn("deeper data letters ", result.out)
 
     def test_defaults_are_told(self):
-        told = self.ok("train", "--help").out
+        told = self.ok("train", "--help").out.split("\nOptions:\n")[1]
         for option in ("epochs", "batch", "lr", "momentum", "optimizer", "schedule", "seed",
                        "weight-decay", "threads", "device", "out", "val"):
             entry = re.search(r"--%s .*?(?=\n  -|\Z)" % option, told, re.S).group()
@@ -75,16 +75,19 @@ class Help(Case):
                     self.assertNotRegex(line, r"^'")
                     self.assertNotRegex(line, r"(?<!\\)--", line)
         self.assertIn("\\-\\-epochs", self.ok("help", "--man", "train").out)
+        self.assertIn(".SH EXAMPLES\n.nf\ndeeper eval ", self.ok("help", "--man", "eval").out)
         self.assertEqual(self.ok("help", "--man", "data").out.count(".TH "), 3)
 
     def test_completion(self):
         script = self.ok("help", "--completion", "bash").out
         self.write("completion", script)
 
-        def complete(*words):
+        def complete(*words, breaks=" =:"):
             """What bash would offer for the last word."""
             lines = ["source completion", "COMP_WORDS=(%s)" % " ".join("'%s'" % w for w in words),
-                     "COMP_CWORD=%d" % (len(words) - 1), "_deeper", 'echo "${COMPREPLY[@]}"']
+                     "COMP_CWORD=%d" % (len(words) - 1), "COMP_LINE=$(printf '%s ' \"${COMP_WORDS[@]}\")",
+                     "COMP_LINE=${COMP_LINE% }", "COMP_POINT=${#COMP_LINE}",
+                     "COMP_WORDBREAKS='%s'" % breaks, "_deeper", 'echo "${COMPREPLY[@]}"']
             done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True,
                                   cwd=self.folder, check=True)
             self.assertEqual(done.stderr, "")
@@ -97,6 +100,12 @@ class Help(Case):
         self.assertEqual(complete("deeper", "train", "x", "--device", ""), ["cpu", "ref"])
         self.assertEqual(complete("deeper", "data", "letters", "--fo"), ["--fonts"])
         self.assertEqual(complete("deeper", "train", "x"), [])
+        self.assertEqual(complete("deeper", "help", "pre"), ["predict"])
+        for breaks, net, recipe in ((" =:", "resnet18", "mnist-99 mnist-996"),
+                                    (" =", "preset:resnet18", "@recipe:mnist-99 @recipe:mnist-996")):
+            self.assertEqual(complete("deeper", "train", "x", "--net", "preset:resnet1", breaks=breaks), [net])
+            self.assertEqual(complete("deeper", "train", "x", "--net=preset:resnet1", breaks=breaks), [net])
+            self.assertEqual(complete("deeper", "train", "@recipe:mn", breaks=breaks), recipe.split())
 
 
 class Mistakes(Case):
