@@ -186,6 +186,9 @@ int open_net_or_model(dpr_context *context, const struct settings *settings, dpr
         return complain(EXIT_USAGE, "which network? Give a NET, a MODEL, or --net NET");
     if (positional && settings->net != NULL)
         return complain(EXIT_USAGE, "two networks: '%s' and --net '%s'", argument, settings->net);
+    if (is_model_file(argument) && settings->classes != 0)
+        return complain(EXIT_USAGE, "--classes is for the text of a network; '%s' is a model",
+                        argument);
     if (is_model_file(argument))
         return dpr_model_load(context, argument, out) == DPR_OK ? EXIT_DONE : fail(context);
     char *text = read_net(argument, positional ? "net" : "--net", &name);

@@ -135,8 +135,8 @@ static int show(dpr_context *context, const struct settings *settings) {
         print_survey(survey, settings->words[0]);
     int status = EXIT_DONE;
     if (survey->n_unreadable > 0)
-        status = complain(EXIT_FAILED, "'%s': %zu files cannot be read", settings->words[0],
-                          survey->n_unreadable);
+        status = complain(EXIT_FAILED, "'%s': %zu file%s cannot be read", settings->words[0],
+                          survey->n_unreadable, survey->n_unreadable == 1 ? "" : "s");
     if (has_empty_class(survey))
         status = complain(EXIT_FAILED, "'%s': a class is empty", settings->words[0]);
     dpr_survey_destroy(survey);

@@ -55,13 +55,14 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
          "bytes that decoded pictures of folders may take, such as 500M or 4G; what is beyond is " \
          "decoded again whenever it is needed",                                                    \
          .otherwise = "half of what is free")
+#define BY_PICTURES "; without --net by the pictures of a folder"
 #define AUGMENT_OPTION                                                                             \
     TEXT("augment", training.augment, "LIST",                                                      \
          "change training images at random, each time anew: crop=4, pad=reflect, flip=alternate, " \
          "rotate=15, scale=0.1, shear=10, translate=2, elastic=1, smooth=4, brightness=0.2, "      \
          "contrast=0.2, saturation=0.2, cutout=8, mixup=0.2, cutmix=1; any of them, with commas "  \
          "between",                                                                                \
-         .otherwise = "none; without --net by the pictures of a folder")
+         .otherwise = "none" BY_PICTURES)
 
 static const struct option TRAIN[] = {
     TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",
@@ -69,8 +70,10 @@ static const struct option TRAIN[] = {
     COUNT("input-size", input_size, 1, 4096, "PIXELS",
           "side of the squares to which images are brought where the network leaves it open",
           .otherwise = "the images' size, or 32, 64 or 128"),
-    COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half"),
-    COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step"),
+    COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half",
+          .otherwise = "10" BY_PICTURES),
+    COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step",
+          .otherwise = "128" BY_PICTURES),
     COUNT("accumulate", training.accumulate, 1, 1e6, "N",
           "batches whose gradients make one update"),
     REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",
@@ -79,7 +82,7 @@ static const struct option TRAIN[] = {
     REAL("momentum", training.momentum, 0, 1, "M", "share of the last step that is kept",
          .high_open = true),
     REAL("weight-decay", training.weight_decay, 0, 1000, "D",
-         "pull of the weights, not of the biases, towards 0"),
+         "pull of the weights, not of the biases, towards 0", .otherwise = "0" BY_PICTURES),
     WORD("schedule", training.schedule, SCHEDULES, "NAME", "course of the learning rate"),
     REAL("warmup", training.warmup, 0, 1e6, "EPOCHS", "epochs in which the rate rises from 0"),
     REAL("step-epochs", training.step_epochs, 0, 1e6, "EPOCHS",
@@ -87,7 +90,8 @@ static const struct option TRAIN[] = {
     REAL("decay", training.decay, 0, 1, "F", "schedules step and exponential: factor of a decay",
          .low_open = true),
     REAL("label-smoothing", training.label_smoothing, 0, 1, "E",
-         "share of the target that is spread over all classes", .high_open = true),
+         "share of the target that is spread over all classes", .high_open = true,
+         .otherwise = "0" BY_PICTURES),
     REAL("clip-norm", training.clip_norm, 0, 1e9, "NORM",
          "longest gradient, over all parameters; 0: any"),
     WORD("rest-optimizer", training.rest_optimizer, REST_OPTIMIZERS, "NAME",

@@ -263,13 +263,16 @@ static dpr_status prepare(dpr__listing *listing, const dpr_open_options *options
 /* What was decided about the memory of the half that was opened. */
 static void say_where(const struct opening *o, const dpr_data *data, char text[128]) {
     size_t all = o->n * dpr__image_bytes(&data->info), here = dpr_data_memory(data);
+    size_t unit = all < 10000000 ? 1000 : 1000000;
+    const char *name = unit == 1000 ? "kB" : "MB";
+    size_t units = (all + unit - 1) / unit, kept = (here + unit - 1) / unit;
     if (o->items[0]->path == NULL)
         text[0] = '\0';
     else if (here == all)
-        snprintf(text, 128, "; all %zu kB in memory", (all + 999) / 1000);
+        snprintf(text, 128, "; all %zu %s in memory", units, name);
     else
-        snprintf(text, 128, "; %zu of %zu kB in memory, the rest is decoded when it is needed",
-                 (here + 999) / 1000, (all + 999) / 1000);
+        snprintf(text, 128, "; %zu of %zu %s in memory, the rest is decoded when it is needed",
+                 kept, units, name);
 }
 
 /* One line on the whole set, when its training half is opened; what goes without saying is left out. On another half only that it is not

@@ -393,6 +393,16 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
 
 /* ---- steps ---- */
 
+/* A tenth, and no more than what is usual: of a rate that is far off a tenth is, too. */
+static double rate_to_try(const dpr_train_options *options) {
+    double rate = options->learning_rate / 10;
+    for (size_t i = 0; i < DPR__N_OPTIMIZERS; i++)
+        if (strcmp(options->optimizer, dpr__optimizer_words[i]) == 0 &&
+            dpr__optimizer_rates[i] < rate)
+            rate = dpr__optimizer_rates[i];
+    return rate;
+}
+
 /* The message of a run that met a loss that is not finite, with the step and a rate to try. */
 static dpr_status explain(const dpr_trainer *trainer) {
     char message[DPR__ERROR_BYTES];
@@ -400,7 +410,7 @@ static dpr_status explain(const dpr_trainer *trainer) {
     return DPR_FAIL(trainer->context, DPR_E_NON_FINITE,
                     "step %llu (epoch %u): %s; try a learning rate of %.3g",
                     (unsigned long long)(trainer->tick + 1), trainer->epochs_done + 1, message,
-                    trainer->options.learning_rate / 10);
+                    rate_to_try(&trainer->options));
 }
 
 dpr_status dpr__trainer_run(dpr_trainer *trainer, dpr_program *program, uint64_t position,

@@ -276,6 +276,7 @@ class Summary(Model):
         self.says(self.fails("summary", "nofile"), "'nofile'")
         self.says(self.fails("summary", "resnet20"), "did you mean preset:resnet20?")
         self.says(self.fails("summary", "lenet5.net"), "did you mean preset:lenet5?")
+        self.says(self.usage("summary", "m", "--classes", "7"), "--classes", "'m' is a model")
         self.says(self.fails("summary", "."), "'.'")
         with open(self.path("m"), "r+b") as file:
             file.truncate(400)

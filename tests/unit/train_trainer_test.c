@@ -363,7 +363,7 @@ static void non_finite_loss_is_explained(void **state) {
     for (int i = 0; i < 9 && status == DPR_OK; i++)
         status = dpr_trainer_epoch(s.trainer, NULL);
     FAILS(s.context, status, DPR_E_NON_FINITE, "not finite");
-    assert_non_null(strstr(dpr_error(s.context), "learning rate of 50"));
+    assert_non_null(strstr(dpr_error(s.context), "learning rate of 0.05"));
     char step[64];
     snprintf(step, sizeof step, "step %llu (epoch %u)",
              (unsigned long long)(dpr_trainer_steps_done(s.trainer) + 1),
