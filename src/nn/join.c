@@ -51,13 +51,13 @@ static dpr_value stride_fails(const dpr__layering *l, int axis, const dpr_shape 
     char why[200];
     int64_t had = in->dim[axis], wanted = out->dim[axis];
     int64_t wide = (had - 1) / wanted + 1; /* the least stride that gives no more than wanted */
+    int64_t less = (had - 1) / wide + 1, more = wide > 1 ? (had - 1) / (wide - 1) + 1 : 0;
     if (wide > 1)
         dpr__format(l->graph->context, why, sizeof why,
                     "a shortcut's %s can be %lld with stride %lld or %lld with stride %lld, but "
                     "not %lld; 'pad same' gives such sizes",
-                    axis == 0 ? "height" : "width", (long long)((had - 1) / (wide - 1) + 1),
-                    (long long)(wide - 1), (long long)((had - 1) / wide + 1), (long long)wide,
-                    (long long)wanted);
+                    axis == 0 ? "height" : "width", (long long)more, (long long)(wide - 1),
+                    (long long)less, (long long)wide, (long long)wanted);
     else
         dpr__format(l->graph->context, why, sizeof why,
                     "a shortcut's %s cannot grow; 'pad same' adds no more than keeps the size",
