@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N = 4096, ROWS = 64, COLUMNS = 64, MOST = 201, TILE = 128, DEPTH = 256 };
+enum { N = 4096, ROWS = 64, COLUMNS = 64, MOST = 201, TILE = 128, DEPTH = 256, DEPTHWISE = 32 };
 
 /* Operands: numbers between 0.1 and 1.1; a product's a (TILE × DEPTH) and b (DEPTH × 32), or a strip's. */
 static float a[TILE * DEPTH], b[TILE * DEPTH], c[TILE * DEPTH];
@@ -60,6 +60,22 @@ static void call_winograd(const dpr__kernel *kernel) {
     for (int i = 0; i < 36; i++)
         src.at[i] = a + i * DPR__PANEL;
     kernel->run.winograd->data(&src, &dst, DPR__PANEL);
+}
+
+/* 3 × 3 taps of a row of pixels, 32 channels of each. */
+static void call_depthwise(const dpr__kernel *kernel) {
+    const dpr__depthwise_call call = {.src = a,
+                                      .src_step = DPR__PANEL,
+                                      .src_row = DPR__PANEL * (DEPTHWISE + 2),
+                                      .src_tap = DPR__PANEL,
+                                      .filter_row = 3 * DPR__PANEL,
+                                      .filter_tap = DPR__PANEL,
+                                      .dst_step = DPR__PANEL,
+                                      .n = DEPTHWISE,
+                                      .rows = 3,
+                                      .taps = 3,
+                                      .lanes = DPR__PANEL};
+    kernel->run.depthwise->forward(&call, b, c);
 }
 
 static void call_sums(const dpr__kernel *kernel) {
@@ -239,6 +255,10 @@ static void time_kernel(const dpr__kernel *kernel) {
     case DPR__WINOGRAD:
         print(kernel->name, kernel->isa, time_of(call_winograd, kernel), 36.0 * DPR__PANEL,
               "elements/ns");
+        break;
+    case DPR__DEPTHWISE:
+        print(kernel->name, kernel->isa, time_of(call_depthwise, kernel),
+              2.0 * 9 * DEPTHWISE * DPR__PANEL, "GF/s");
         break;
     case DPR__SUMS:
         print(kernel->name, kernel->isa, time_of(call_sums, kernel),

@@ -10,6 +10,16 @@
 #include "ir/shape.h"
 #include "pass/step.h"
 
+bool dpr__is_depthwise(const dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (!dpr__has_trait(node->op, DPR__CONVOLUTION))
+        return false;
+    dpr_value other = node->op == DPR__OP_conv2d_weights ? dpr__source(graph, value, 1) : value;
+    int64_t groups = ((const dpr__conv_param *)node->param)->groups;
+    return groups > 1 && groups == dpr__columns(&dpr__node_of(graph, other)->shape) &&
+           groups == dpr__columns(&dpr__node_of(graph, dpr__source(graph, value, 0))->shape);
+}
+
 static bool is_cheap(const dpr_graph *graph, dpr_value value) {
     const dpr__node *node = dpr__node_of(graph, value);
     uint32_t maps = 0;

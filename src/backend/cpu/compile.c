@@ -99,6 +99,10 @@ static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *gro
     const dpr__node *node = dpr__node_of(step->graph, step->members[group->first]);
     const dpr__conv_param *conv = node->param;
     bool winograd = dpr__has_trait(node->op, DPR__CONVOLUTION) && conv->winograd;
+    if (dpr__is_depthwise(step->graph, step->members[group->first]))
+        return node->op == DPR__OP_conv2d_weights
+                   ? dpr__cpu_compile_depthwise_filters(plan, group, row, supported)
+                   : dpr__cpu_compile_depthwise(plan, group, row, supported);
     if (node->op == DPR__OP_conv2d_data && !winograd && !conv->turned)
         return dpr__cpu_compile_spread(plan, group, row, supported);
     switch (node->op) {
