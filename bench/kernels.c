@@ -102,6 +102,7 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
     static const dpr__window_param window = {
         .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2, .height = 8, .width = 8};
     static const dpr__sum_param pixels = {.axes = 6};
+    static const dpr__turn_param turn = {.groups = 1};
     static const dpr__pad_param pad = {.axis = 3, .before = 8, .after = 8};
     static const dpr__slice_param slice = {.axis = 3, .first = 8, .count = 16};
     static uint8_t places[N];
@@ -117,6 +118,7 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
         src[0].form = call->dst.form = DPR__PANELS;
         return;
     case DPR__OP_turn_filters:
+        call->param = &turn;
         src[0].shape = dpr_shape_of(2, 2, 32, 32);
         call->dst.shape = src[0].shape;
         return;

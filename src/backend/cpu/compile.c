@@ -93,16 +93,26 @@ dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *gro
 
 /* ---- all ---- */
 
+static dpr_status compile_in_groups(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                    bool *supported) {
+    const dpr_graph *graph = plan->values.step->graph;
+    dpr_value value = plan->values.step->members[group->first];
+    bool filters = dpr__node_of(graph, value)->op == DPR__OP_conv2d_weights;
+    if (dpr__is_depthwise(graph, value))
+        return filters ? dpr__cpu_compile_depthwise_filters(plan, group, row, supported)
+                       : dpr__cpu_compile_depthwise(plan, group, row, supported);
+    return filters ? dpr__cpu_compile_grouped_filters(plan, group, row, supported)
+                   : dpr__cpu_compile_grouped(plan, group, row, supported);
+}
+
 static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                       bool *supported) {
     const dpr__step *step = plan->values.step;
     const dpr__node *node = dpr__node_of(step->graph, step->members[group->first]);
     const dpr__conv_param *conv = node->param;
     bool winograd = dpr__has_trait(node->op, DPR__CONVOLUTION) && conv->winograd;
-    if (dpr__is_depthwise(step->graph, step->members[group->first]))
-        return node->op == DPR__OP_conv2d_weights
-                   ? dpr__cpu_compile_depthwise_filters(plan, group, row, supported)
-                   : dpr__cpu_compile_depthwise(plan, group, row, supported);
+    if (dpr__has_trait(node->op, DPR__CONVOLUTION) && conv->groups > 1)
+        return compile_in_groups(plan, group, row, supported);
     if (node->op == DPR__OP_conv2d_data && !winograd && !conv->turned)
         return dpr__cpu_compile_spread(plan, group, row, supported);
     switch (node->op) {

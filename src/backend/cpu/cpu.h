@@ -42,7 +42,9 @@ typedef struct dpr__cpu_conv {
     int64_t
         row_floats; /* of the result's pixels in the tile, before they are packed (dpr__cpu_conv_pack) */
     size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
-    int64_t chunks;             /* of images, in a weights' gradient: summed apart */
+    size_t stage_at;            /* in groups: results, or diffs, of one group's channels */
+    int64_t groups;
+    int64_t chunks;                        /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
     int64_t panels;                        /* of filters whose gradients are summed together */
     dpr__cpu_run *down, *across;           /* depthwise: each row, and the runs of a row */
@@ -148,6 +150,10 @@ dpr_status dpr__cpu_compile_depthwise(dpr__cpu_plan *plan, const dpr__group *gro
                                       bool *supported);
 dpr_status dpr__cpu_compile_depthwise_filters(dpr__cpu_plan *plan, const dpr__group *group,
                                               dpr__row *row, bool *supported);
+dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                    bool *supported);
+dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__group *group,
+                                            dpr__row *row, bool *supported);
 dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported);
 dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
