@@ -135,7 +135,8 @@ static void fill(dpr_store *store, const char *leaf, size_t n, unsigned seed, bo
     free(values);
 }
 
-/* What is convolved, and what is made of it: of a leaf, relu(conv(x) + b); of a map that something computed, in integers, conv(2x). */
+/* What is convolved, and what is made of it: of a leaf, relu(conv(x) + b); of a map that something computed, in integers, 3 conv(2x),
+ * whose gradient is computed, too. */
 enum kind { OF_LEAF, OF_MAP };
 
 static void run(const struct geometry *g, enum kind kind, const char *device, const char *isa,
@@ -154,7 +155,7 @@ static void run(const struct geometry *g, enum kind kind, const char *device, co
     dpr_value b = dpr_parameter(graph, "b", dpr_shape_of(g->oc), DPR_INIT_ONE);
     dpr_value map = kind == OF_MAP ? dpr_scale(graph, x, 2) : x;
     dpr_value y = dpr_conv2d(graph, map, w, &g->options);
-    y = kind == OF_MAP ? y : dpr_relu(graph, dpr_add(graph, y, b));
+    y = kind == OF_MAP ? dpr_scale(graph, y, 3) : dpr_relu(graph, dpr_add(graph, y, b));
     dpr_shape shape = dpr_value_shape(graph, y);
     dpr_value t = dpr_input(graph, "t", DPR_F32, shape);
     dpr_value loss = dpr_sum(graph, dpr_multiply(graph, y, t), 15, false), gradients[2];
