@@ -60,37 +60,28 @@ INLINE void block(const dpr__depthwise_call *call, const float *src, const float
 #define BLOCK(size, nv, lanes)                                                                     \
     for (; n >= (size); n -= (size), src += (size)*call->src_step, dst += (size)*call->dst_step)   \
         block(call, src, filter, dst, size, nv, lanes);
+#define TWO(size) BLOCK(size, 2, LANES)
 
 static void forward_two(const dpr__depthwise_call *call, const float *src, const float *filter,
                         float *dst) {
     int64_t n = call->n;
-#define X(size) BLOCK(size, 2, LANES)
-    EACH_BLOCK(X)
-#undef X
+    EACH_BLOCK(TWO)
 }
 
 static void forward_one(const dpr__depthwise_call *call, const float *src, const float *filter,
-                        float *dst) {
+                        float *dst, int64_t lanes) {
     int64_t n = call->n;
-#define X(size) BLOCK(size, 1, LANES)
-    EACH_BLOCK(X)
-#undef X
-}
-
-static void forward_some(const dpr__depthwise_call *call, const float *src, const float *filter,
-                         float *dst, int64_t lanes) {
-    int64_t n = call->n;
+    if (lanes >= LANES)
+        BLOCK(4, 1, LANES)
     BLOCK(1, 1, lanes)
 }
 
 static void forward(const dpr__depthwise_call *call, const float *filter, float *dst) {
     int64_t at = 0;
-    for (; call->lanes - at >= 2 * LANES; at += 2 * LANES)
+    for (; call->lanes - at >= NV * LANES; at += NV * LANES)
         forward_two(call, call->src + at, filter + at, dst + at);
-    for (; call->lanes - at >= LANES; at += LANES)
-        forward_one(call, call->src + at, filter + at, dst + at);
-    if (at < call->lanes)
-        forward_some(call, call->src + at, filter + at, dst + at, call->lanes - at);
+    for (; at < call->lanes; at += LANES)
+        forward_one(call, call->src + at, filter + at, dst + at, call->lanes - at);
 }
 
 /* ---- the filters' gradient: some taps of a row, nv vectors ---- */
@@ -122,29 +113,34 @@ INLINE void add_to_taps(const dpr__depthwise_call *call, const float *src, const
             store(sums + t * call->filter_tap + j * LANES, sum[t][j], lanes);
 }
 
-INLINE void add_to_filters(const dpr__depthwise_call *call, const float *src, const float *diff,
-                           float *sums, int nv, int64_t lanes) {
-    for (int64_t r = 0; r < call->rows; r++) {
-        const float *x = src + r * call->src_row;
-        float *to = sums + r * call->filter_row;
-        int64_t left = call->taps;
-        for (; left >= TAPS; left -= TAPS, x += TAPS * call->src_tap, to += TAPS * call->filter_tap)
-            add_to_taps(call, x, diff, to, TAPS, nv, lanes);
-        if (left == 2)
-            add_to_taps(call, x, diff, to, 2, nv, lanes);
-        else if (left == 1)
-            add_to_taps(call, x, diff, to, 1, nv, lanes);
-    }
+/* Of one row, two vectors. */
+static void add_two(const dpr__depthwise_call *call, const float *src, const float *diff,
+                    float *sums) {
+    int64_t left = call->taps;
+    for (; left >= TAPS; left -= TAPS, src += TAPS * call->src_tap, sums += TAPS * call->filter_tap)
+        add_to_taps(call, src, diff, sums, TAPS, 2, LANES);
+    if (left == 2)
+        add_to_taps(call, src, diff, sums, 2, 2, LANES);
+    else if (left == 1)
+        add_to_taps(call, src, diff, sums, 1, 2, LANES);
+}
+
+/* One, or a part of one. */
+static void add_one(const dpr__depthwise_call *call, const float *src, const float *diff,
+                    float *sums, int64_t lanes) {
+    for (int64_t t = 0; t < call->taps; t++, src += call->src_tap, sums += call->filter_tap)
+        add_to_taps(call, src, diff, sums, 1, 1, lanes);
 }
 
 static void filters(const dpr__depthwise_call *call, const float *diff, float *sums) {
-    int64_t at = 0;
-    for (; call->lanes - at >= 2 * LANES; at += 2 * LANES)
-        add_to_filters(call, call->src + at, diff + at, sums + at, 2, LANES);
-    for (; call->lanes - at >= LANES; at += LANES)
-        add_to_filters(call, call->src + at, diff + at, sums + at, 1, LANES);
-    if (at < call->lanes)
-        add_to_filters(call, call->src + at, diff + at, sums + at, 1, call->lanes - at);
+    for (int64_t r = 0; r < call->rows; r++, sums += call->filter_row) {
+        const float *src = call->src + r * call->src_row;
+        int64_t at = 0;
+        for (; call->lanes - at >= NV * LANES; at += NV * LANES)
+            add_two(call, src + at, diff + at, sums + at);
+        for (; at < call->lanes; at += LANES)
+            add_one(call, src + at, diff + at, sums + at, call->lanes - at);
+    }
 }
 
 const dpr__depthwise_kernel DEPTHWISE_NAME = {forward, filters};
