@@ -1,4 +1,4 @@
-/* Convolutions in groups, and back to the data and the filters: each group is a convolution of its own, of some channels, by the kernels of
+/* Convolutions in groups, and back to the data and the filters: each group is a convolution of its own, whose rows are products as in
  * convolution.c and filter_gradient.c. Channels of one group are copied beside each other (conv_copy.c). Results come in pieces: of one group, and of one panel,
  * since chains run on panels. A piece that would not end where whole vectors end is computed beside its place, and then put there. What has one channel in each group
  * on both sides is depthwise.c's. */
