@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N = 4096, ROWS = 64, COLUMNS = 64, MOST = 201, TILE = 128, DEPTH = 256 };
+enum { N = 4096, ROWS = 64, COLUMNS = 64, MOST = 201, TILE = 128, DEPTH = 256, DEPTHWISE = 32 };
 
 /* Operands: numbers between 0.1 and 1.1; a product's a (TILE × DEPTH) and b (DEPTH × 32), or a strip's. */
 static float a[TILE * DEPTH], b[TILE * DEPTH], c[TILE * DEPTH];
@@ -62,6 +62,22 @@ static void call_winograd(const dpr__kernel *kernel) {
     kernel->run.winograd->data(&src, &dst, DPR__PANEL);
 }
 
+/* 3 × 3 taps of a row of pixels, 32 channels of each. */
+static void call_depthwise(const dpr__kernel *kernel) {
+    const dpr__depthwise_call call = {.src = a,
+                                      .src_step = DPR__PANEL,
+                                      .src_row = DPR__PANEL * (DEPTHWISE + 2),
+                                      .src_tap = DPR__PANEL,
+                                      .filter_row = 3 * DPR__PANEL,
+                                      .filter_tap = DPR__PANEL,
+                                      .dst_step = DPR__PANEL,
+                                      .n = DEPTHWISE,
+                                      .rows = 3,
+                                      .taps = 3,
+                                      .lanes = DPR__PANEL};
+    kernel->run.depthwise->forward(&call, b, c);
+}
+
 static void call_sums(const dpr__kernel *kernel) {
     kernel->run.sums->add_squares(a, TILE, b, c, c + DPR__PANEL);
 }
@@ -86,6 +102,7 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
     static const dpr__window_param window = {
         .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2, .height = 8, .width = 8};
     static const dpr__sum_param pixels = {.axes = 6};
+    static const dpr__turn_param turn = {.groups = 1};
     static const dpr__pad_param pad = {.axis = 3, .before = 8, .after = 8};
     static const dpr__slice_param slice = {.axis = 3, .first = 8, .count = 16};
     static uint8_t places[N];
@@ -101,6 +118,7 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
         src[0].form = call->dst.form = DPR__PANELS;
         return;
     case DPR__OP_turn_filters:
+        call->param = &turn;
         src[0].shape = dpr_shape_of(2, 2, 32, 32);
         call->dst.shape = src[0].shape;
         return;
@@ -239,6 +257,10 @@ static void time_kernel(const dpr__kernel *kernel) {
     case DPR__WINOGRAD:
         print(kernel->name, kernel->isa, time_of(call_winograd, kernel), 36.0 * DPR__PANEL,
               "elements/ns");
+        break;
+    case DPR__DEPTHWISE:
+        print(kernel->name, kernel->isa, time_of(call_depthwise, kernel),
+              2.0 * 9 * DEPTHWISE * DPR__PANEL, "GF/s");
         break;
     case DPR__SUMS:
         print(kernel->name, kernel->isa, time_of(call_sums, kernel),

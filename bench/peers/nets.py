@@ -56,6 +56,19 @@ def resnet(widths, blocks, shortcut):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, CLASSES))
 
 
+def separable(c, k, stride):
+    return [nn.Conv2d(c, c, 3, stride, padding=1, groups=c, bias=False), nn.BatchNorm2d(c), nn.ReLU(),
+            nn.Conv2d(c, k, 1, bias=False), nn.BatchNorm2d(k), nn.ReLU()]
+
+
+def mobilenet():
+    layers, c = [conv(3, 32), nn.BatchNorm2d(32), nn.ReLU()], 32
+    for k, stride in [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + 5 * [(512, 1)] + [(1024, 2), (1024, 1)]:
+        layers += separable(c, k, stride)
+        c = k
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, CLASSES))
+
+
 class Scale(nn.Module):
     def forward(self, x):
         return x / 9
@@ -100,6 +113,7 @@ CONVOLUTIONAL = {
     "resnet8": (lambda: resnet((16, 32, 64), 1, pad), (3, 32, 32)),
     "resnet20": (lambda: resnet((16, 32, 64), 3, pad), (3, 32, 32)),
     "airbench": (airbench, (3, 32, 32)),
+    "mobilenet": (mobilenet, (3, 32, 32)),
     "resnet18": (lambda: resnet((64, 128, 256, 512), 2, project), (3, 32, 32)),
 }
 

@@ -185,9 +185,12 @@ typedef struct dpr__conv_param {
     int64_t groups;
     int64_t height, width;      /* of conv2d_data's result */
     int64_t kernel_h, kernel_w; /* of conv2d_weights' result */
-    int64_t turned;   /* 1: conv2d_data's weights are (kh kw oc c), reversed: turn_filters */
+    int64_t turned;             /* 1: conv2d_data's weights are (kh kw oc/groups c): turn_filters */
     int64_t winograd; /* 0, or how the filters come; in conv2d_weights 1: it may sum in that form */
 } dpr__conv_param;
+typedef struct dpr__turn_param {
+    int64_t groups;
+} dpr__turn_param;
 /* The five window ops. */
 typedef struct dpr__window_param {
     int64_t kernel_h, kernel_w, stride_h, stride_w;

@@ -10,8 +10,10 @@
 /* The shape of the filters before they were turned. */
 static dpr_shape as_they_were(const dpr__conv_param *p, const dpr_shape *weights) {
     dpr_shape shape = dpr__conv_taps(p, weights);
-    shape.dim[2] = weights->dim[p->turned ? 3 : 2];
-    shape.dim[3] = weights->dim[p->turned ? 2 : 3];
+    if (p->turned) {
+        shape.dim[2] = weights->dim[3] / p->groups;
+        shape.dim[3] = weights->dim[2] * p->groups;
+    }
     return shape;
 }
 
@@ -19,10 +21,6 @@ static dpr_status infer(dpr__infer *q) {
     const dpr__conv_param *p = q->param;
     dpr__conv conv;
     DPR_TRY(dpr__conv_operands(q));
-    if (p->turned && p->groups != 1)
-        return DPR_FAIL(q->context, DPR_E_ARGUMENT,
-                        "conv2d_data '%s': turned filters in %lld groups; there must be one",
-                        q->name, (long long)p->groups);
     DPR_TRY(dpr__conv_check_winograd(q));
     dpr_shape weights = as_they_were(p, &q->src[1].shape);
     dpr_shape dst =
@@ -36,9 +34,10 @@ static dpr_status infer(dpr__infer *q) {
 static void gradient(const dpr__gradient *q) {
     dpr__conv_param plain = *(const dpr__conv_param *)q->param, kernel;
     bool turned = plain.turned != 0;
+    const dpr__turn_param turn = {plain.groups};
     dpr_value weights = q->src[1];
     if (turned)
-        weights = dpr__node_add(q->graph, DPR__OP_turn_filters, &weights, 1, NULL);
+        weights = dpr__node_add(q->graph, DPR__OP_turn_filters, &weights, 1, &turn);
     plain.turned = 0;
     kernel = plain;
     dpr_shape taps = dpr_value_shape(q->graph, q->src[1]);
@@ -51,7 +50,7 @@ static void gradient(const dpr__gradient *q) {
         q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_conv2d_weights,
                                        (dpr_value[]){q->diff_dst, q->src[0]}, 2, &kernel);
     if (q->needed[1] && turned)
-        q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_turn_filters, &q->diff_src[1], 1, NULL);
+        q->diff_src[1] = dpr__node_add(q->graph, DPR__OP_turn_filters, &q->diff_src[1], 1, &turn);
 }
 
 /* weights[ky, kx, i, o], wherever it lies. */
@@ -61,7 +60,7 @@ static double tap(const dpr__call *call, const dpr__conv *v, int64_t ky, int64_t
     int64_t at = i * v->weights.dim[3] + o;
     if (p->turned) {
         ky = v->y.kernel - 1 - ky, kx = v->x.kernel - 1 - kx;
-        at = o * v->weights.dim[2] + i;
+        at = o % v->group_oc * v->src.dim[3] + o / v->group_oc * v->group_c + i;
     }
     if (p->winograd == DPR__FILTERS_TRANSFORMED)
         return dpr__winograd_tap(&call->src[1], ky, kx, at);

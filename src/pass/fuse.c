@@ -95,7 +95,7 @@ static bool is_anchor(const struct fusion *fusion, dpr_value value) {
     if (node->op == DPR__OP_matmul)
         return true;
     if (dpr__has_trait(node->op, DPR__CONVOLUTION))
-        return fusion->convolves && ((const dpr__conv_param *)node->param)->groups == 1;
+        return fusion->convolves;
     return node->op == DPR__OP_gather && node->shape.rank == 2 && node->shape.dim[1] > 1 &&
            (node->dtype == DPR_F32 || (node->dtype == DPR_U8 && fusion->at[value].n_readers == 1));
 }

@@ -1,6 +1,6 @@
 /* prepare: what fuse and the kernels want of a graph.
  * - A convolution's data gradient reads its filters turned (ops/turn_filters.c). They are turned once a step, as a node that the plan shows, and
- *   not in every tile. What has groups stays as it is, and what has few channels: its kernel reads filters as they are (backend/cpu/conv_spread.c).
+ *   not in every tile. Depthwise filters stay as they are, and those of few channels: their kernels read them so (backend/cpu/depthwise.c, conv_spread.c).
  * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too; but where a map is small beside them, their convolution does it with some at a
  *   time, and nobody stores four times what there was. Neither is done again where filters are kept (keep.c).
  * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers, and what is made of that in turn: less
@@ -9,6 +9,16 @@
 #include "base/context.h"
 #include "ir/shape.h"
 #include "pass/step.h"
+
+bool dpr__is_depthwise(const dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (!dpr__has_trait(node->op, DPR__CONVOLUTION))
+        return false;
+    dpr_value other = node->op == DPR__OP_conv2d_weights ? dpr__source(graph, value, 1) : value;
+    int64_t groups = ((const dpr__conv_param *)node->param)->groups;
+    return groups > 1 && groups == dpr__columns(&dpr__node_of(graph, other)->shape) &&
+           groups == dpr__columns(&dpr__node_of(graph, dpr__source(graph, value, 0))->shape);
+}
 
 static bool is_cheap(const dpr_graph *graph, dpr_value value) {
     const dpr__node *node = dpr__node_of(graph, value);
@@ -86,7 +96,8 @@ static bool spreads(const dpr_graph *graph, dpr_value value) {
     const dpr__node *node = dpr__node_of(graph, value);
     const dpr_shape *taps = &dpr__node_of(graph, dpr__source(graph, value, 1))->shape;
     int64_t channels = node->shape.dim[3], window = taps->dim[0] * taps->dim[1] * channels;
-    return channels <= MOST_CHANNELS && window >= LEAST_WINDOW && window <= MOST_WINDOW &&
+    return ((const dpr__conv_param *)node->param)->groups == 1 && channels <= MOST_CHANNELS &&
+           window >= LEAST_WINDOW && window <= MOST_WINDOW &&
            node->shape.dim[1] * node->shape.dim[2] <= MOST_PIXELS;
 }
 
@@ -101,9 +112,11 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
     if (pays_winograd(rewrite->from, old, false) && !sums_filters && param.turned == 0 &&
         has_few_tiles(rewrite->from, old))
         param.winograd = DPR__FILTERS_PLAIN;
-    if (node->op == DPR__OP_conv2d_data && param.groups == 1 && param.turned == 0 &&
-        param.winograd != DPR__FILTERS_PLAIN && !spreads(rewrite->from, old)) {
-        src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
+    if (node->op == DPR__OP_conv2d_data && param.turned == 0 &&
+        param.winograd != DPR__FILTERS_PLAIN && !dpr__is_depthwise(rewrite->from, old) &&
+        !spreads(rewrite->from, old)) {
+        const dpr__turn_param turn = {param.groups};
+        src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, &turn);
         param.turned = 1;
     }
     if (param.winograd == DPR__FILTERS_TRANSFORMED && !sums_filters)

@@ -124,6 +124,9 @@ const dpr_shape *dpr__group_space(const dpr__step *step, const dpr__group *group
 /* Whether a node sums a map over all dimensions but the last: sum, or squared_deviations. */
 bool dpr__is_channel_sum(const dpr_graph *graph, dpr_value value);
 
+/* Whether a node is a convolution, or a gradient of one, of each channel by itself to one channel. */
+bool dpr__is_depthwise(const dpr_graph *graph, dpr_value value);
+
 /* How an operand lies in the 2-D iteration space of a group: columns = last dimension, rows = the rest. */
 typedef enum dpr__pattern {
     DPR__FULL,   /* one element for each point */

@@ -105,9 +105,27 @@ static dpr_value data_of_turned(dpr_graph *g, const dpr_value *x) {
                                            .turned = 1};
     return dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &turned);
 }
+static const dpr__turn_param whole = {1}, halves = {2};
+
 static dpr_value data_turning(dpr_graph *g, const dpr_value *x) {
-    dpr_value filters = dpr__node_add(g, DPR__OP_turn_filters, &x[1], 1, NULL);
+    dpr_value filters = dpr__node_add(g, DPR__OP_turn_filters, &x[1], 1, &whole);
     return data_of_turned(g, (dpr_value[]){x[0], filters});
+}
+/* In two groups of two channels and three. */
+static dpr_value data_of_turned_groups(dpr_graph *g, const dpr_value *x) {
+    static const dpr__conv_param turned = {.stride_h = 1,
+                                           .stride_w = 1,
+                                           .dilation_h = 1,
+                                           .dilation_w = 1,
+                                           .groups = 2,
+                                           .height = 3,
+                                           .width = 3,
+                                           .turned = 1};
+    return dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &turned);
+}
+static dpr_value data_turning_groups(dpr_graph *g, const dpr_value *x) {
+    dpr_value filters = dpr__node_add(g, DPR__OP_turn_filters, &x[1], 1, &halves);
+    return data_of_turned_groups(g, (dpr_value[]){x[0], filters});
 }
 
 static const struct grad_sample conv2d_data_samples[] = {
@@ -115,6 +133,10 @@ static const struct grad_sample conv2d_data_samples[] = {
            .shape = {SHAPE(1, 2, 4, 2), SHAPE(3, 2, 2, 1)}, .linear = 3),
     SAMPLE("conv2d_data, turning", 2, data_turning, .shape = {SHAPE(1, 2, 4, 2), SHAPE(3, 2, 1, 2)},
            .linear = 3),
+    SAMPLE("conv2d_data, turned in groups", 2, data_of_turned_groups,
+           .shape = {SHAPE(1, 2, 2, 6), SHAPE(2, 2, 3, 4)}, .linear = 3),
+    SAMPLE("conv2d_data, turning in groups", 2, data_turning_groups,
+           .shape = {SHAPE(1, 2, 2, 6), SHAPE(2, 2, 2, 6)}, .linear = 3),
 #define X(name, title, numbers, src, weights, dst)                                                 \
     SAMPLE("conv2d_data, " title, 2, name##_data, .shape = {SHAPE dst, SHAPE weights}, .linear = 3),
     CONVOLUTIONS(X)
@@ -136,6 +158,10 @@ static void conv2d_data_values(void) {
     EXPECT(conv2d_data, &two, REALS((10, 30, 200, 400), 1, 1, 1, 4), REALS((10, 100), 1, 1, 1, 2),
            REALS((1, 2, 3, 4), 1, 1, 2, 2));
     EXPECT(conv2d_data, &one, NOTHING(0, 3, 3, 1), NOTHING(0, 2, 2, 1), square);
+    /* the same in turned filters */
+    static const dpr__conv_param turned = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 1, 0};
+    EXPECT(conv2d_data, &turned, REALS((10, 30, 200, 400), 1, 1, 1, 4),
+           REALS((10, 100), 1, 1, 1, 2), REALS((1, 3, 2, 4), 1, 1, 1, 4));
 }
 
 const struct grad_samples samples_conv2d_data = {SAMPLES(conv2d_data_samples),
@@ -143,16 +169,20 @@ const struct grad_samples samples_conv2d_data = {SAMPLES(conv2d_data_samples),
 
 /* ---- turn_filters ---- */
 
-BUILD(turning, dpr__node_add(g, DPR__OP_turn_filters, x, 1, NULL))
+BUILD(turning, dpr__node_add(g, DPR__OP_turn_filters, x, 1, &whole))
+BUILD(turning_groups, dpr__node_add(g, DPR__OP_turn_filters, x, 1, &halves))
 
 static const struct grad_sample turn_filters_samples[] = {
     SAMPLE("turn_filters", 1, turning, .shape = {SHAPE(2, 3, 1, 2)}, .linear = 1),
+    SAMPLE("turn_filters, in groups", 1, turning_groups, .shape = {SHAPE(2, 1, 3, 4)}, .linear = 1),
 };
 
 static void turn_filters_values(void) {
-    EXPECT(turn_filters, NULL, REALS((5, 7, 6, 8, 1, 3, 2, 4), 2, 1, 2, 2),
+    EXPECT(turn_filters, &whole, REALS((5, 7, 6, 8, 1, 3, 2, 4), 2, 1, 2, 2),
            REALS((1, 2, 3, 4, 5, 6, 7, 8), 2, 1, 2, 2));
-    EXPECT(turn_filters, NULL, NOTHING(1, 1, 3, 0), NOTHING(1, 1, 0, 3));
+    EXPECT(turn_filters, &whole, NOTHING(1, 1, 3, 0), NOTHING(1, 1, 0, 3));
+    EXPECT(turn_filters, &halves, REALS((5, 6, 7, 8, 1, 2, 3, 4), 2, 1, 1, 4),
+           REALS((1, 3, 2, 4, 5, 7, 6, 8), 2, 1, 2, 2));
 }
 
 const struct grad_samples samples_turn_filters = {SAMPLES(turn_filters_samples),

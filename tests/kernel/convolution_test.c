@@ -42,7 +42,6 @@ static const struct geometry GEOMETRIES[] = {
     G(1, 4, 5, 3, 5, 1, 1, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
     G(2, 5, 6, 3, 9, 1, 2, {2, 3}, {1, 1}, {2, 1, 3, 2}, 1),
     G(1, 130, 3, 2, 5, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
-    G(1, 6, 6, 8, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4),
     /* by Winograd: many channels, some tiles of 4 × 4 */
     G(8, 16, 16, 32, 32, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
     G(32, 8, 8, 24, 32, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
@@ -64,7 +63,47 @@ static const struct geometry GEOMETRIES[] = {
     G(1, 16, 16, 16, 16, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
     G(1, 13, 15, 32, 30, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
     G(1, 16, 14, 40, 100, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+};
+
+/* Of single pixels, depthwise, in groups: never by Winograd, so that sums of small integers are exact. */
+static const struct geometry DIRECT[] = {
+    G(3, 5, 7, 33, 40, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(2, 9, 16, 64, 31, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(2, 4, 5, 20, 8, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(5, 3, 3, 290, 260, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(0, 4, 4, 40, 70, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
     G(1, 6, 5, 9, 9, 3, 3, {2, 1}, {1, 1}, {1, 0, 1, 2}, 9),
+    G(2, 9, 11, 31, 31, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 31),
+    G(3, 8, 8, 32, 32, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 32),
+    G(2, 7, 5, 33, 33, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 33),
+    G(18, 4, 4, 70, 70, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 70),
+    G(2, 16, 16, 16, 16, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 16),
+    G(2, 16, 16, 8, 8, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 8),
+    G(1, 8, 8, 5, 5, 5, 5, {1, 1}, {1, 1}, {2, 2, 2, 2}, 5),
+    G(2, 7, 7, 3, 3, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 3),
+    G(1, 9, 40, 40, 40, 5, 5, {2, 2}, {1, 1}, {2, 2, 2, 2}, 40),
+    G(1, 15, 14, 17, 17, 7, 7, {1, 1}, {1, 1}, {3, 3, 3, 3}, 17),
+    G(1, 13, 12, 20, 20, 3, 3, {1, 1}, {3, 2}, {3, 2, 3, 2}, 20),
+    G(2, 12, 13, 6, 6, 3, 4, {3, 2}, {2, 3}, {1, 4, 2, 0},
+      6), /* strides that dilations share factors with */
+    G(1, 11, 12, 10, 10, 3, 3, {2, 4}, {2, 2}, {2, 2, 2, 2}, 10),
+    G(1, 5, 4, 34, 34, 2, 3, {1, 1}, {1, 1}, {5, 4, 3, 6}, 34), /* padding wider than the filter */
+    G(2, 2, 2, 48, 48, 5, 5, {1, 1}, {1, 1}, {2, 2, 2, 2}, 48), /* filters wider than the map */
+    G(1, 1, 1, 64, 64, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 64),
+    G(2, 6, 6, 12, 12, 1, 1, {2, 2}, {1, 1}, {0, 0, 0, 0}, 12),
+    G(1, 6, 7, 12, 12, 2, 2, {3, 3}, {1, 1}, {0, 0, 0, 0}, 12),
+    G(0, 5, 5, 12, 12, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 12),
+    G(1, 6, 6, 8, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4),
+    G(2, 7, 6, 32, 32, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 2),
+    G(2, 6, 7, 64, 128, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 2),
+    G(1, 8, 8, 96, 48, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4),
+    G(2, 5, 7, 34, 66, 3, 2, {2, 1}, {1, 1}, {1, 0, 2, 3}, 2),
+    G(1, 7, 7, 51, 21, 3, 3, {1, 1}, {2, 2}, {2, 2, 2, 2}, 3),
+    G(1, 6, 5, 70, 70, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 7),
+    G(2, 8, 8, 5, 10, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 5), /* two results for each channel */
+    G(2, 8, 8, 33, 99, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 33),
+    G(1, 8, 8, 16, 8, 5, 5, {1, 1}, {1, 1}, {2, 2, 2, 2}, 8), /* two channels for each result */
+    G(0, 4, 4, 8, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 2),
 };
 
 enum { MOST = 1 << 18 };
@@ -81,17 +120,27 @@ static size_t count_of(dpr_shape shape) {
     return n;
 }
 
-static void fill(dpr_store *store, const char *leaf, size_t n, unsigned seed) {
-    float *values = malloc(n * sizeof *values);
+/* Numbers between −1 and 1, or integers between −3 and 3. */
+static float number(size_t i, unsigned seed, bool integer) {
+    size_t x = (i * 7919 + seed * 104729) % 2003;
+    return integer ? (float)(x % 7) - 3 : (float)x / 1000 - 1;
+}
+
+static void fill(dpr_store *store, const char *leaf, size_t n, unsigned seed, bool integers) {
+    float *values = malloc((n + 1) * sizeof *values);
     assert_non_null(values);
     for (size_t i = 0; i < n; i++)
-        values[i] = (float)((i * 7919 + seed * 104729) % 2003) / 1000 - 1;
+        values[i] = number(i, seed, integers);
     assert_int_equal(dpr_store_write(store, leaf, values, n * sizeof *values), DPR_OK);
     free(values);
 }
 
-static void run(const struct geometry *g, const char *device, const char *isa, unsigned threads,
-                const char *disabled, struct results *out) {
+/* What is convolved, and what is made of it: of a leaf, relu(conv(x) + b); of a map that something computed, in integers, 3 conv(2x),
+ * whose gradient is computed, too. */
+enum kind { OF_LEAF, OF_MAP };
+
+static void run(const struct geometry *g, enum kind kind, const char *device, const char *isa,
+                unsigned threads, const char *disabled, struct results *out) {
     dpr_context *context;
     dpr_context_options options = dpr_context_options_default();
     options.device = device;
@@ -104,7 +153,9 @@ static void run(const struct geometry *g, const char *device, const char *isa, u
     dpr_shape filters = dpr_shape_of(g->kh, g->kw, g->c / g->options.groups, g->oc);
     dpr_value w = dpr_parameter(graph, "w", filters, DPR_INIT_HE);
     dpr_value b = dpr_parameter(graph, "b", dpr_shape_of(g->oc), DPR_INIT_ONE);
-    dpr_value y = dpr_relu(graph, dpr_add(graph, dpr_conv2d(graph, x, w, &g->options), b));
+    dpr_value map = kind == OF_MAP ? dpr_scale(graph, x, 2) : x;
+    dpr_value y = dpr_conv2d(graph, map, w, &g->options);
+    y = kind == OF_MAP ? dpr_scale(graph, y, 3) : dpr_relu(graph, dpr_add(graph, y, b));
     dpr_shape shape = dpr_value_shape(graph, y);
     dpr_value t = dpr_input(graph, "t", DPR_F32, shape);
     dpr_value loss = dpr_sum(graph, dpr_multiply(graph, y, t), 15, false), gradients[2];
@@ -117,7 +168,8 @@ static void run(const struct geometry *g, const char *device, const char *isa, u
     assert_true(out->ny <= MOST && out->nx <= MOST && out->nw <= MOST);
     assert_int_equal(dpr_store_create(context, &store), DPR_OK);
     assert_int_equal(dpr_program_create(graph, store, roots, 3, NULL, &program), DPR_OK);
-    fill(store, "x", out->nx, 1), fill(store, "w", out->nw, 2), fill(store, "t", out->ny, 3);
+    fill(store, "x", out->nx, 1, kind == OF_MAP), fill(store, "w", out->nw, 2, kind == OF_MAP);
+    fill(store, "t", out->ny, 3, kind == OF_MAP);
     for (int tick = 0; tick < 2; tick++) /* the second finds what the first left behind */
         assert_int_equal(dpr_program_run(program, 1, NULL, NULL), DPR_OK);
     assert_int_equal(dpr_program_read(program, y, out->y, out->ny * 4), DPR_OK);
@@ -137,33 +189,79 @@ static void expect_near(const char *what, size_t g, const float *got, const floa
                      (double)want[i]);
 }
 
-static void geometries_agree(void **state) {
-    (void)state;
+static const char *const ISAS[] = {"generic", "avx2", "avx512", NULL};
+
+static void expect_same(const struct results *got, const struct results *want) {
+    for (size_t i = 0; i < want->ny; i++)
+        assert_true(got->y[i] == want->y[i]);
+    for (size_t i = 0; i < want->nx; i++)
+        assert_true(got->dx[i] == want->dx[i]);
+    for (size_t i = 0; i < want->nw; i++)
+        assert_true(got->dw[i] == want->dw[i]);
+}
+
+static void expect_all_near(size_t i, const struct geometry *g, const struct results *got,
+                            const struct results *want) {
+    expect_near("y", i, got->y, want->y, want->ny, (double)(g->kh * g->kw * g->c));
+    expect_near("dx", i, got->dx, want->dx, want->nx, (double)(g->kh * g->kw * g->oc));
+    expect_near("dw", i, got->dw, want->dw, want->nw, (double)(g->n * g->h * g->w));
+}
+
+static void agree(const struct geometry *geometries, size_t n) {
     static struct results want, got, more;
-    static const char *const ISAS[] = {"generic", "avx2", "avx512", NULL};
-    for (size_t i = 0; i < sizeof GEOMETRIES / sizeof *GEOMETRIES; i++) {
-        const struct geometry *g = &GEOMETRIES[i];
-        run(g, "ref", NULL, 1, NULL, &want);
+    for (size_t i = 0; i < n; i++) {
+        const struct geometry *g = &geometries[i];
+        run(g, OF_LEAF, "ref", NULL, 1, NULL, &want);
         for (int isa = 0; isa < 4; isa++) {
-            run(g, "cpu", ISAS[isa], 1, NULL, &got);
-            expect_near("y", i, got.y, want.y, want.ny, (double)(g->kh * g->kw * g->c));
-            expect_near("dx", i, got.dx, want.dx, want.nx, (double)(g->kh * g->kw * g->oc));
-            expect_near("dw", i, got.dw, want.dw, want.nw, (double)(g->n * g->h * g->w));
+            run(g, OF_LEAF, "cpu", ISAS[isa], 1, NULL, &got);
+            expect_all_near(i, g, &got, &want);
             for (unsigned threads = 2; threads < 4; threads++) {
-                run(g, "cpu", ISAS[isa], threads, NULL, &more);
+                run(g, OF_LEAF, "cpu", ISAS[isa], threads, NULL, &more);
                 assert_memory_equal(more.y, got.y, got.ny * sizeof *got.y);
                 assert_memory_equal(more.dx, got.dx, got.nx * sizeof *got.dx);
                 assert_memory_equal(more.dw, got.dw, got.nw * sizeof *got.dw);
             }
         }
-        run(g, "cpu", NULL, 2, "layout,fuse", &got);
-        expect_near("y", i, got.y, want.y, want.ny, (double)(g->kh * g->kw * g->c));
-        expect_near("dx", i, got.dx, want.dx, want.nx, (double)(g->kh * g->kw * g->oc));
-        expect_near("dw", i, got.dw, want.dw, want.nw, (double)(g->n * g->h * g->w));
+        run(g, OF_LEAF, "cpu", NULL, 2, "layout,fuse", &got);
+        expect_all_near(i, g, &got, &want);
+    }
+}
+
+static void geometries_agree(void **state) {
+    (void)state;
+    agree(GEOMETRIES, sizeof GEOMETRIES / sizeof *GEOMETRIES);
+}
+
+static void direct_ones_agree(void **state) {
+    (void)state;
+    agree(DIRECT, sizeof DIRECT / sizeof *DIRECT);
+}
+
+static double product(const float *a, size_t n, unsigned seed) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)number(i, seed, true);
+    return sum;
+}
+
+/* ⟨y, t⟩ = ⟨x, dx⟩ = ⟨w, dw⟩, exactly, and exactly what the reference says. */
+static void direct_ones_are_exact(void **state) {
+    (void)state;
+    static struct results want, got;
+    for (size_t i = 0; i < sizeof DIRECT / sizeof *DIRECT; i++) {
+        run(&DIRECT[i], OF_MAP, "ref", NULL, 1, NULL, &want);
+        for (int isa = 0; isa < 4; isa++) {
+            run(&DIRECT[i], OF_MAP, "cpu", ISAS[isa], 2, NULL, &got);
+            expect_same(&got, &want);
+            assert_true(product(got.y, got.ny, 3) == product(got.dx, got.nx, 1));
+            assert_true(product(got.y, got.ny, 3) == product(got.dw, got.nw, 2));
+        }
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(geometries_agree)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(geometries_agree),
+                                       cmocka_unit_test(direct_ones_agree),
+                                       cmocka_unit_test(direct_ones_are_exact)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@ static int32_t index_values[MOST];
 static uint64_t seed = 99, tick = 1234567890123U;
 static dpr__sum_param sum_param;
 static dpr__pad_param pad_param;
+static dpr__turn_param turn_param;
 static dpr__slice_param slice_param;
 static dpr__one_hot_param one_hot_param;
 static dpr__draw_param draw_param;
@@ -73,8 +74,12 @@ static bool make_map_case(dpr__op_id op, int64_t rows, int64_t columns, struct r
         c->call.dst.shape = dpr_shape_of(6, 6, rows < 3 ? rows : 3, columns < 34 ? columns : 34);
         return true;
     case DPR__OP_turn_filters:
-        c->src[0].shape = dpr_shape_of(2, 1, columns < 33 ? columns : 33, rows);
-        c->call.dst.shape = dpr_shape_of(2, 1, rows, columns < 33 ? columns : 33);
+        c->call.param = &turn_param;
+        turn_param.groups = columns > 1 && rows % 2 == 0 ? 2 : 1;
+        columns = (columns < 34 ? columns : 34) / turn_param.groups;
+        c->src[0].shape = dpr_shape_of(2, 1, columns, rows);
+        c->call.dst.shape =
+            dpr_shape_of(2, 1, rows / turn_param.groups, columns * turn_param.groups);
         return true;
     default:
         return false;

@@ -499,7 +499,7 @@ static void presets_have_the_counts_of_their_papers(void **state) {
         {"preset:resnet32", 464154},    {"preset:resnet44", 658586},   {"preset:resnet56", 853018},
         {"preset:resnet18", 11173962},  {"preset:vgg-small", 3249098}, {"preset:airbench", 1971640},
         {"preset:airbench94", 1971352}, {"preset:glyph-cnn", 279402},  {"preset:small-cnn", 113962},
-        {"preset:photo-cnn", 244010}};
+        {"preset:photo-cnn", 244010},   {"preset:mobilenet", 3217226}};
     size_t n;
     dpr_data_info info = dpr_data_info_default();
     dpr_model *model;

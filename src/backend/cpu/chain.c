@@ -63,6 +63,15 @@ static void add_to_sums(const dpr__chain *chain, const void *const *memory, cons
     }
 }
 
+/* Whether a register may be another, or what repeats in scratch: an instruction that only copies, all that counts. */
+static bool is_alias(const dpr__chain *chain, const dpr__instruction *op, const void *const *memory,
+                     int64_t first, int64_t n) {
+    if (!op->copies || op->output >= 0 ||
+        (!op->src[0].is_register && chain->memory[op->src[0].index].pattern == DPR__FULL))
+        return false;
+    return !op->prefix || dpr__chain_valid(chain, memory[op->src[1].index], first) >= n;
+}
+
 static void run_span(const dpr__chain *chain, const void *const *memory, float *const *output,
                      const float *tile, float *scratch, int64_t base, int64_t at, int64_t n) {
     const float *reg[MOST];
@@ -76,6 +85,10 @@ static void run_span(const dpr__chain *chain, const void *const *memory, float *
             src[s] = op->src[s].is_register
                          ? (const void *)reg[index]
                          : span_of(&chain->memory[index], memory[index], scratch, at);
+        }
+        if (is_alias(chain, op, memory, base + at, n)) {
+            reg[i + 1] = src[0];
+            continue;
         }
         float *dst =
             op->output >= 0 ? output[op->output] + at : scratch + chain->registers + i * SPAN;

@@ -17,7 +17,9 @@ typedef struct dpr__instruction {
     const void *param;
     uint32_t n_src;
     dpr__operand src[2];
-    int output;  /* written at once; −1: to its register */
+    int output; /* written at once; −1: to its register */
+    bool
+        copies; /* src[0], but for what a prefix leaves out: where that is nothing, no number moves */
     bool prefix; /* rows beyond those that memory operand src[1] counts become 0 */
 } dpr__instruction;
 

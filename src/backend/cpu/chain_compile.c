@@ -145,6 +145,7 @@ static void add_instruction(struct compiling *c, uint32_t member) {
                              .param = node->param,
                              .n_src = node->n_src,
                              .output = -1,
+                             .copies = dpr__repeats_in_chains(node),
                              .prefix = node->op == DPR__OP_prefix};
     c->supported &= op->run != NULL;
     for (uint32_t s = 0; s < node->n_src; s++)

@@ -1,6 +1,7 @@
 /* Groups to rows, and what all kinds of rows share. Tiles come from shapes alone, never from the number of threads. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
+#include "ir/shape.h"
 #include <string.h>
 
 enum { SERIAL_COST = 40000 }; /* flops + bytes under which waking a second thread costs more */
@@ -93,12 +94,48 @@ dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *gro
 
 /* ---- all ---- */
 
+static dpr_status compile_in_groups(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                    bool *supported) {
+    const dpr_graph *graph = plan->values.step->graph;
+    dpr_value value = plan->values.step->members[group->first];
+    bool filters = dpr__node_of(graph, value)->op == DPR__OP_conv2d_weights;
+    if (dpr__is_depthwise(graph, value))
+        return filters ? dpr__cpu_compile_depthwise_filters(plan, group, row, supported)
+                       : dpr__cpu_compile_depthwise(plan, group, row, supported);
+    return filters ? dpr__cpu_compile_grouped_filters(plan, group, row, supported)
+                   : dpr__cpu_compile_grouped(plan, group, row, supported);
+}
+
+/* A convolution that is one product of matrices in panels: of single pixels, all of them in turn. Filters' gradients, whose sums are as long as there are pixels, only
+ * where they have tiles for all threads. */
+static bool is_product(const dpr__step *step, dpr_value value) {
+    enum { LEAST_FILTERS = 1 << 16, MOST_PIXELS = 4096 };
+    const dpr__node *node = dpr__node_of(step->graph, value);
+    const dpr__conv_param *p = node->param;
+    dpr_value a = dpr__source(step->graph, value, 0), b = dpr__source(step->graph, value, 1);
+    bool filters = node->op == DPR__OP_conv2d_weights;
+    const dpr_shape *taps = filters ? &node->shape : &dpr__node_of(step->graph, b)->shape;
+    if (taps->dim[0] != 1 || taps->dim[1] != 1 || p->stride_h != 1 || p->stride_w != 1 ||
+        p->pad_top != 0 || p->pad_left != 0 || p->pad_bottom != 0 || p->pad_right != 0 ||
+        step->forms[a] != DPR__PANELS || step->forms[b] != DPR__PANELS)
+        return false;
+    if (filters)
+        return taps->dim[2] * taps->dim[3] >= LEAST_FILTERS &&
+               dpr__rows_of(&dpr__node_of(step->graph, a)->shape) <= MOST_PIXELS;
+    return !dpr__form_fits_narrow(DPR_F32, &node->shape);
+}
+
 static dpr_status compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                       bool *supported) {
     const dpr__step *step = plan->values.step;
     const dpr__node *node = dpr__node_of(step->graph, step->members[group->first]);
     const dpr__conv_param *conv = node->param;
     bool winograd = dpr__has_trait(node->op, DPR__CONVOLUTION) && conv->winograd;
+    if (dpr__has_trait(node->op, DPR__CONVOLUTION) && conv->groups > 1)
+        return compile_in_groups(plan, group, row, supported);
+    if (dpr__has_trait(node->op, DPR__CONVOLUTION) && !winograd &&
+        is_product(step, step->members[group->first]))
+        return dpr__cpu_compile_contraction(plan, group, row, supported);
     if (node->op == DPR__OP_conv2d_data && !winograd && !conv->turned)
         return dpr__cpu_compile_spread(plan, group, row, supported);
     switch (node->op) {

@@ -1,7 +1,8 @@
-/* Matrix products: a tile of rows × one panel is summed block of k by block of k, then the group's chain runs on it while it is in L1.
+/* Matrix products, and convolutions of 1 × 1 taps, whose maps are matrices of pixels × channels: a tile of rows × one panel is summed block of k by block of k, then the group's chain runs on it while it is in L1.
  * Operands that lie as the kernel wants them are read in place; others are packed, a block at a time. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
+#include "ir/shape.h"
 #include <string.h>
 
 enum {
@@ -179,33 +180,44 @@ static bool stays_as_it_is(const dpr__row *row, const dpr__values *values, const
     return true;
 }
 
+/* Runs the chain on a tile's products, as they are made or, in their place already, afterwards. */
+static void finish_tile(const dpr__row *row, const dpr__values *values, float *scratch,
+                        const dpr__tile *tile, dpr__tile_call *call) {
+    dpr__chain_tile open;
+    if (stays_as_it_is(row, values, tile, call)) {
+        multiply(row, values, tile, scratch, NULL, call);
+        if (row->chain.n_sums > 0)
+            dpr__chain_run(&row->chain, values, scratch, call->c, tile->row, tile->rows,
+                           tile->panel);
+    } else {
+        dpr__chain_open(&row->chain, values, scratch, call->c, tile->row, tile->rows, tile->panel,
+                        &open);
+        multiply(row, values, tile, scratch, &open, call);
+        if (row->chain.strip == NULL)
+            dpr__chain_compute(&row->chain, scratch, &open);
+        dpr__chain_close(&row->chain, values, &open);
+    }
+    dpr__cpu_bring_sums(row, values, scratch, tile, tile->row / row->tile_rows);
+}
+
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
     int64_t turned = -1; /* row of the tile whose a is turned */
     for (int64_t t = first; t < last; t++) {
         dpr__tile tile = dpr__cpu_tile(row, t);
         dpr__tile_call call = {.c = scratch + row->tile_at, .c_stride = DPR__PANEL};
-        dpr__chain_tile open;
         if (row->turns_a && tile.row != turned)
             turn_a(row, operand(values, &row->a), &tile, scratch + row->a.stage);
         turned = tile.row;
-        if (stays_as_it_is(row, values, &tile, &call)) {
-            multiply(row, values, &tile, scratch, NULL, &call);
-            continue;
-        }
-        dpr__chain_open(&row->chain, values, scratch, call.c, tile.row, tile.rows, tile.panel,
-                        &open);
-        multiply(row, values, &tile, scratch, &open, &call);
-        if (row->chain.strip == NULL)
-            dpr__chain_compute(&row->chain, scratch, &open);
-        dpr__chain_close(&row->chain, values, &open);
+        finish_tile(row, values, scratch, &tile, &call);
     }
 }
 
-/* The product is the group's only member, and floats: the chain would copy it. */
+/* The product is the group's only member but for sums, which want rows of 32, and floats: the chain would copy it. */
 static bool is_bare(const dpr__chain *chain) {
     return chain->n == 0 && chain->strip == NULL && chain->n_outputs == 1 &&
-           chain->outputs[0].reg == 0 && !dpr__form_is_half(chain->outputs[0].form);
+           chain->outputs[0].reg == 0 && !dpr__form_is_half(chain->outputs[0].form) &&
+           (chain->n_sums == 0 || chain->outputs[0].form == DPR__PANELS);
 }
 
 /* ---- compiling ---- */
@@ -216,8 +228,8 @@ static dpr__factor factor_of(const dpr__step *step, dpr_value value, bool transp
     return (dpr__factor){.value = value,
                          .transposed = transposed,
                          .form = step->forms[value],
-                         .rows = shape->dim[0],
-                         .columns = shape->dim[1]};
+                         .rows = dpr__rows_of(shape),
+                         .columns = dpr__columns(shape)};
 }
 
 /* A left operand is read as it lies, in panels or plain; a right one in panels. */
@@ -281,7 +293,8 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     const dpr__step *step = plan->values.step;
     dpr_value product = step->members[group->first];
     const dpr__node *node = dpr__node_of(step->graph, product);
-    const dpr__matmul_param *param = node->param;
+    const dpr__matmul_param taps = {.transpose_a = node->op == DPR__OP_conv2d_weights};
+    const dpr__matmul_param *param = node->op == DPR__OP_matmul ? node->param : &taps;
     row->a = factor_of(step, dpr__source(step->graph, product, 0), param->transpose_a);
     row->b = factor_of(step, dpr__source(step->graph, product, 1), param->transpose_b);
     row->halves = dpr__form_is_half(row->a.form) && dpr__form_is_half(row->b.form);
@@ -291,13 +304,13 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     row->chunk = row->halves ? DPR__PANEL / 2 : DPR__PANEL;
     int64_t k = param->transpose_a ? row->a.rows : row->a.columns;
     row->k = row->halves ? (k + 1) / 2 : k;
-    const dpr__kernel *kernel = dpr__kernel_find(row->halves ? DPR__HALF_TILE : DPR__TILE, node->op,
-                                                 DPR_F32, step->context->isa);
+    const dpr__kernel *kernel = dpr__kernel_find(row->halves ? DPR__HALF_TILE : DPR__TILE,
+                                                 DPR__OP_matmul, DPR_F32, step->context->isa);
     row->tile = kernel->run.tile;
     row->turns_a = row->halves && row->a.transposed && row->tile->turn_rows != NULL;
     uint64_t a_bytes = dpr__value_bytes(step, row->a.value);
     uint64_t b_bytes = dpr__value_bytes(step, row->b.value);
-    row->tile_rows = rows_of_tile(row, node->shape.dim[0], node->shape.dim[1]);
+    row->tile_rows = rows_of_tile(row, dpr__rows_of(&node->shape), dpr__columns(&node->shape));
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, product, row->tile_rows, &row->chain,
                                supported));
     row->down_first = !row->turns_a && (row->b.packed || row->a.transposed || a_bytes <= IN_L2);
@@ -309,5 +322,5 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     row->bytes = row->chain.bytes + a_bytes + b_bytes;
     dpr__cpu_cut_panels(row);
     place_scratch(row);
-    return DPR_OK;
+    return dpr__cpu_finish_sums(plan, row, dpr__ceil_divide(row->chain.rows, row->tile_rows));
 }

@@ -22,6 +22,14 @@ typedef struct dpr__factor {
     size_t stage;          /* floats into scratch */
 } dpr__factor;
 
+/* Results of a depthwise convolution along an axis that meet the same taps (depthwise.c): result first + i·step, of n, finds tap
+ * tap + t·tap_step, of so many, on element at + i·advance + t·tap_advance of the map. */
+typedef struct dpr__cpu_run {
+    int64_t first, step, n;
+    int64_t tap, tap_step, taps;
+    int64_t at, advance, tap_advance;
+} dpr__cpu_run;
+
 /* A convolution: of a map n × h × w × c (src) by kh × kw filters, to oh × ow × oc (dst); in a weights' gradient dst is its diff. */
 typedef struct dpr__cpu_conv {
     dpr_value src, weights, dst; /* dst only in a weights' gradient: it is read there */
@@ -34,9 +42,13 @@ typedef struct dpr__cpu_conv {
     int64_t
         row_floats; /* of the result's pixels in the tile, before they are packed (dpr__cpu_conv_pack) */
     size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
-    int64_t chunks;             /* of images, in a weights' gradient: summed apart */
+    size_t stage_at;            /* in groups: results, or diffs, of one group's channels */
+    int64_t groups;
+    int64_t chunks;                        /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
     int64_t panels;                        /* of filters whose gradients are summed together */
+    dpr__cpu_run *down, *across;           /* depthwise: each row, and the runs of a row */
+    int64_t n_across;
     bool turns; /* Winograd's filters come as they are, of the convolution whose gradient this is */
 } dpr__cpu_conv;
 
@@ -67,6 +79,7 @@ struct dpr__row {
     bool bare;   /* the sums are the result: no chain runs */
     dpr__cpu_conv conv;
     const dpr__winograd_kernel *winograd;
+    const dpr__depthwise_kernel *depthwise;
     dpr__span_kernel *add;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
@@ -133,6 +146,14 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
                                      bool *supported);
 dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__group *group,
                                               dpr__row *row, bool *supported);
+dpr_status dpr__cpu_compile_depthwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                      bool *supported);
+dpr_status dpr__cpu_compile_depthwise_filters(dpr__cpu_plan *plan, const dpr__group *group,
+                                              dpr__row *row, bool *supported);
+dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
+                                    bool *supported);
+dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__group *group,
+                                            dpr__row *row, bool *supported);
 dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                    bool *supported);
 dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,

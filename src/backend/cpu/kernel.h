@@ -91,6 +91,20 @@ typedef struct dpr__winograd_kernel {
     dpr__winograd_transform *data, *diff, *filter, *products, *sums;
 } dpr__winograd_kernel;
 
+/* DEPTHWISE: of each channel by itself, what n neighbouring results along a row read, and `lanes` consecutive channels of each. Of the map, result i
+ * meets by row r and tap t the numbers at src + i·src_step + r·src_row + t·src_tap; of the filter those at r·filter_row + t·filter_tap; its own are at i·dst_step.
+ * forward: dst = Σ over r, then t, of src · filter. filters: adds to each tap the sum over i of src · diff_dst, in order. */
+typedef struct dpr__depthwise_call {
+    const float *src;
+    int64_t src_step, src_row, src_tap;
+    int64_t filter_row, filter_tap, dst_step;
+    int64_t n, rows, taps, lanes;
+} dpr__depthwise_call;
+typedef struct dpr__depthwise_kernel {
+    void (*forward)(const dpr__depthwise_call *call, const float *filter, float *dst);
+    void (*filters)(const dpr__depthwise_call *call, const float *diff_dst, float *diff_filter);
+} dpr__depthwise_kernel;
+
 /* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). LEAST entries of `memory` and `constant`, and OUTPUTS of `output`, can be read, used or not. */
 enum { DPR__STRIP_LEAST = 8, DPR__STRIP_OUTPUTS = 3 };
@@ -116,6 +130,7 @@ typedef enum dpr__kernel_class {
     DPR__HALVES,
     DPR__SUMS,
     DPR__WINOGRAD,
+    DPR__DEPTHWISE,
     DPR__ROWS
 } dpr__kernel_class;
 
@@ -131,6 +146,7 @@ typedef struct dpr__kernel {
         const dpr__half_kernel *halves;
         const dpr__sums_kernel *sums;
         const dpr__winograd_kernel *winograd;
+        const dpr__depthwise_kernel *depthwise;
         const dpr__rows_kernel *rows;
     } run;
 } dpr__kernel;

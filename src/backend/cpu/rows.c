@@ -82,17 +82,40 @@ static int64_t filters(const dpr__call *call) {
     return call->dst.shape.dim[0] * call->dst.shape.dim[1];
 }
 
-/* Of each filter the transpose, the filters in reverse. */
+/* One filter of one group: c × oc numbers from row `from` of x on, transposed to row `to` of y on. */
+struct turning {
+    struct matrix x, y;
+    int64_t from, to, c, oc, group;
+};
+
+/* Runs of columns that are consecutive in dst are columns of the source's rows. */
+static void turn_filter(const struct turning *t) {
+    int64_t first = t->group * t->c;
+    for (int64_t i = 0, n; i < t->c; i += n) {
+        n = DPR__PANEL - (first + i) % DPR__PANEL;
+        n = n < t->c - i ? n : t->c - i;
+        for (int64_t o = 0; o < t->oc; o++) {
+            int64_t column = t->group * t->oc + o;
+            const float *src = piece_of(&t->x, t->from + i, column) + column % DPR__PANEL;
+            float *dst = piece_of(&t->y, t->to + o, first + i) + (first + i) % DPR__PANEL;
+            for (int64_t j = 0; j < n; j++)
+                dst[j] = src[j * t->x.row];
+        }
+    }
+}
+
+/* Of each filter the transpose, group by group, the filters in reverse. */
 static void turn_filters(const dpr__call *call, int64_t first, int64_t last) {
-    struct matrix x = matrix_of(&call->src[0]), y = matrix_of(&call->dst);
-    int64_t c = call->dst.shape.dim[3], oc = call->dst.shape.dim[2], n = filters(call);
-    for (int64_t f = first; f < last; f++)
-        for (int64_t i = 0; i < c; i += DPR__PANEL)
-            for (int64_t o = 0; o < oc; o += DPR__PANEL)
-                for (int64_t k = o; k < oc && k < o + DPR__PANEL; k++) {
-                    float *dst = piece_of(&y, f * oc + k, i);
-                    for (int64_t j = 0; j < DPR__PANEL && i + j < c; j++)
-                        dst[j] = piece_of(&x, (n - 1 - f) * c + i + j, o)[k - o];
-                }
+    int64_t groups = ((const dpr__turn_param *)call->param)->groups, n = filters(call);
+    struct turning t = {.x = matrix_of(&call->src[0]),
+                        .y = matrix_of(&call->dst),
+                        .c = call->src[0].shape.dim[2],
+                        .oc = call->dst.shape.dim[2]};
+    for (int64_t f = first; f < last; f++) {
+        t.from = (n - 1 - f) * t.c;
+        t.to = f * t.oc;
+        for (t.group = 0; t.group < groups; t.group++)
+            turn_filter(&t);
+    }
 }
 const dpr__rows_kernel dpr__turn_filters_rows = {accepts_any, filters, turn_filters, false};
