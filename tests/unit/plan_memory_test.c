@@ -2,12 +2,54 @@
 #include "backend/program.h"
 #include "base/context.h"
 #include "ir/shape.h"
-#include <setjmp.h>
-#include <stdarg.h>
+#include "pass/step.h"
+#include "pass_support.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include <cmocka.h>
+static dpr_value find(const dpr__step *step, dpr__op_id op, dpr__role role, const char *name) {
+    dpr_value found = 0;
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
+        const dpr__node *node = &step->graph->nodes[v];
+        if (node->op == op && node->role == role && (!name || strcmp(node->name, name) == 0))
+            found = v;
+    }
+    return found;
+}
+
+static uint32_t phase_of(const dpr__step *step, dpr_value v) {
+    assert_true(v != 0 && step->group_of[v] != 0);
+    return step->groups[step->group_of[v] - 1].phase;
+}
+
+/* A write in place waits for the guard, which is built last. What needs leaves alone must not go ahead meanwhile, and lie
+ * there until its reader comes. */
+static void nothing_is_made_long_before_it_is_read(void **state) {
+    (void)state;
+    dpr_context *context = context_with(NULL, "cpu", 1);
+    dpr_graph *g = dpr_graph_create(context);
+    dpr_value w = dpr_parameter(g, "w", dpr_shape_of(4, 4), DPR_INIT_HE);
+    dpr_value other = dpr_parameter(g, "other", dpr_shape_of(4, 4), DPR_INIT_HE);
+    dpr_value change = dpr_softmax(g, dpr_matmul(g, w, w, 0)), next = dpr_add(g, w, change);
+    dpr_value early = dpr_softmax(g, other);
+    dpr_value last = dpr_matmul(g, dpr_softmax(g, next), early, 0);
+    dpr_value roots[] = {dpr_assign(g, w, next), dpr_assign(g, other, last), 0};
+    roots[2] = dpr_guard(g, dpr_sum(g, dpr_softmax(g, change), 3, false));
+    dpr__step *step;
+    dpr__step_options options = {.batch = 1};
+    assert_int_equal(dpr__step_create(g, roots, 3, &options, &step), DPR_OK);
+    dpr_value guard = find(step, DPR__OP_guard, DPR__FORWARD, NULL);
+    for (dpr_value v = 1; v < step->graph->n_nodes; v++)
+        if (step->graph->nodes[v].op == DPR__OP_softmax &&
+            step->graph->nodes[dpr__source(step->graph, v, 0)].op == DPR__OP_leaf)
+            assert_true(phase_of(step, v) > phase_of(step, guard));
+    dpr__step_destroy(step);
+    dpr_graph_destroy(g);
+    dpr_context_destroy(context);
+}
+
+/* ---- what rows have beside the plan ---- */
 
 /* *user: bytes that are held. */
 static void *count_bytes(void *user, void *block, size_t bytes) {
@@ -74,6 +116,7 @@ static void rows_share_what_they_sum_in_parts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_made_long_before_it_is_read),
         cmocka_unit_test(rows_share_what_they_sum_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
