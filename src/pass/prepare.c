@@ -5,6 +5,8 @@
  *   time, and nobody stores four times what there was. Neither is done again where filters are kept (keep.c).
  * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers, and what is made of that in turn: less
  *   than storing and reading it.
+ * - A relu of such a map is made once more for all of its readers in the backward half, where these read what it is made of anyway: forward and backward then
+ *   share one stored map for each convolution and its batch norm, not two.
  * - An operand that repeats along the middle of a map is repeated by a node: chains read whole maps, rows, columns and numbers. */
 #include "base/context.h"
 #include "ir/shape.h"
@@ -19,6 +21,12 @@ bool dpr__is_depthwise(const dpr_graph *graph, dpr_value value) {
     return groups > 1 && groups == dpr__columns(&dpr__node_of(graph, other)->shape) &&
            groups == dpr__columns(&dpr__node_of(graph, dpr__source(graph, value, 0))->shape);
 }
+
+struct prepare {
+    bool *kept;        /* (nodes) */
+    bool *read_back;   /* (nodes) a map that the backward half reads, as it is or made cheap */
+    dpr_value *remade; /* (nodes) what the backward half reads for a relu; 0: not made yet */
+};
 
 static bool is_cheap(const dpr_graph *graph, dpr_value value) {
     const dpr__node *node = dpr__node_of(graph, value);
@@ -47,13 +55,52 @@ static dpr_value copy_of(dpr__rewrite *rewrite, dpr_value old) {
     return dpr__node_add(rewrite->to, node->op, src, node->n_src, node->param);
 }
 
+/* The map of which cheap ones make `value`. */
+static dpr_value base_of(const dpr_graph *graph, dpr_value value) {
+    while (is_cheap(graph, value)) {
+        dpr_value first = dpr__source(graph, value, 0);
+        dpr__pattern pattern =
+            dpr__pattern_of(&dpr__node_of(graph, first)->shape, &dpr__node_of(graph, value)->shape);
+        value = pattern == DPR__FULL ? first : dpr__source(graph, value, 1);
+    }
+    return value;
+}
+
+static void mark_read_back(const dpr_graph *graph, bool *read_back) {
+    for (dpr_value v = 1; v < graph->n_nodes; v++)
+        for (uint32_t i = 0; graph->nodes[v].role == DPR__BACKWARD && i < graph->nodes[v].n_src;
+             i++)
+            read_back[base_of(graph, dpr__source(graph, v, i))] = true;
+}
+
+/* Whether `reader`, of the backward half, is to have `src` made once more. */
+static bool is_remade(const dpr__rewrite *rewrite, dpr_value src, const dpr__node *reader) {
+    const struct prepare *prepare = rewrite->user;
+    const dpr__node *node = dpr__node_of(rewrite->from, src);
+    if (node->op != DPR__OP_relu || node->role != DPR__FORWARD || reader->role != DPR__BACKWARD)
+        return false;
+    dpr_value map = dpr__source(rewrite->from, src, 0);
+    return is_cheap(rewrite->from, map) && prepare->read_back[base_of(rewrite->from, map)];
+}
+
+static dpr_value remade(dpr__rewrite *rewrite, dpr_value old) {
+    dpr_value *again = &((struct prepare *)rewrite->user)->remade[old];
+    if (*again == 0) {
+        dpr_value src = copy_of(rewrite, dpr__source(rewrite->from, old, 0));
+        dpr_graph_scope(rewrite->to, dpr__node_of(rewrite->from, old)->name);
+        *again = dpr__node_add(rewrite->to, DPR__OP_relu, &src, 1, NULL);
+    }
+    return *again;
+}
+
 /* The new node for source i of an old one: a copy of its own of what is cheap. */
 static dpr_value source_for(dpr__rewrite *rewrite, dpr_value old, uint32_t i) {
+    const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_value src = dpr__source(rewrite->from, old, i);
-    if (dpr__has_trait(dpr__node_of(rewrite->from, old)->op, DPR__EFFECT))
+    if (dpr__has_trait(node->op, DPR__EFFECT))
         return rewrite->map[src];
-    dpr_value copy = copy_of(rewrite, src);
-    dpr_graph_scope(rewrite->to, dpr__node_of(rewrite->from, old)->name);
+    dpr_value copy = is_remade(rewrite, src, node) ? remade(rewrite, src) : copy_of(rewrite, src);
+    dpr_graph_scope(rewrite->to, node->name);
     return copy;
 }
 
@@ -105,7 +152,7 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_graph *to = rewrite->to;
     dpr__conv_param param = *(const dpr__conv_param *)node->param;
-    const bool *kept = rewrite->user;
+    const bool *kept = ((const struct prepare *)rewrite->user)->kept;
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
     if (pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
         param.winograd = DPR__FILTERS_TRANSFORMED;
@@ -146,10 +193,20 @@ dpr_status dpr__prepare(dpr__step *step) {
         maps |= step->graph->nodes[v].shape.rank > 2;
     if (!maps || step->per_node || step->leaves_are_f64)
         return DPR_OK;
-    bool *kept;
-    DPR_TRY(dpr__allocate(step->context, step->graph->n_nodes, sizeof *kept, &kept));
-    dpr__mark_kept(step->graph, kept);
-    dpr_status status = dpr__rewrite_graph(step, step->graph, rule, NULL, kept);
-    dpr__free(step->context, kept);
+    size_t n = step->graph->n_nodes;
+    struct prepare prepare = {0};
+    dpr_status status = dpr__allocate(step->context, n, sizeof *prepare.kept, &prepare.kept);
+    if (status == DPR_OK)
+        status = dpr__allocate(step->context, n, sizeof *prepare.read_back, &prepare.read_back);
+    if (status == DPR_OK)
+        status = dpr__allocate(step->context, n, sizeof *prepare.remade, &prepare.remade);
+    if (status == DPR_OK) {
+        dpr__mark_kept(step->graph, prepare.kept);
+        mark_read_back(step->graph, prepare.read_back);
+        status = dpr__rewrite_graph(step, step->graph, rule, NULL, &prepare);
+    }
+    dpr__free(step->context, prepare.kept);
+    dpr__free(step->context, prepare.read_back);
+    dpr__free(step->context, prepare.remade);
     return status == DPR_OK ? dpr__drop_dead(step) : status;
 }

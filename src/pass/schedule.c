@@ -8,45 +8,44 @@
 #include "pass/step.h"
 
 struct edge {
-    uint32_t to, next; /* next edge of the same group, + 1; 0 ends the list */
+    uint32_t from, next; /* next edge to the same group, + 1; 0 ends the list */
 };
 
 struct order {
     dpr__step *step;
-    size_t n;          /* groups */
-    uint32_t *head;    /* (n) first successor edge + 1 */
-    uint32_t *waiting; /* (n) predecessors not yet placed */
+    size_t n;       /* groups */
+    uint32_t *head; /* (n) first edge from a group that must come before, + 1 */
     struct edge *edges;
     size_t n_edges, edges_capacity;
-    bool *seen;      /* (n) scratch */
+    bool *seen;      /* (n) by a search; placed */
     uint32_t *stack; /* (n) */
 };
 
 static dpr_status add_edge(struct order *order, uint32_t from, uint32_t to) {
     DPR_TRY(dpr__grow(order->step->context, &order->edges, &order->edges_capacity,
                       order->n_edges + 1, sizeof *order->edges));
-    order->edges[order->n_edges++] = (struct edge){to, order->head[from]};
-    order->head[from] = (uint32_t)order->n_edges;
-    order->waiting[to]++;
+    order->edges[order->n_edges++] = (struct edge){from, order->head[to]};
+    order->head[to] = (uint32_t)order->n_edges;
     return DPR_OK;
 }
 
 /* Whether a path leads from group `from` to one that is marked in targets. */
 static bool leads_to(struct order *order, uint32_t from, const bool *targets) {
     size_t depth = 0;
-    for (size_t g = 0; g < order->n; g++)
-        order->seen[g] = false;
-    order->stack[depth++] = from;
-    order->seen[from] = true;
+    for (uint32_t g = 0; g < order->n; g++) {
+        order->seen[g] = targets[g];
+        if (targets[g])
+            order->stack[depth++] = g;
+    }
     while (depth > 0) {
         uint32_t g = order->stack[--depth];
-        if (targets[g])
+        if (g == from)
             return true;
         for (uint32_t e = order->head[g]; e != 0; e = order->edges[e - 1].next) {
-            uint32_t to = order->edges[e - 1].to;
-            if (!order->seen[to]) {
-                order->seen[to] = true;
-                order->stack[depth++] = to;
+            uint32_t before = order->edges[e - 1].from;
+            if (!order->seen[before]) {
+                order->seen[before] = true;
+                order->stack[depth++] = before;
             }
         }
     }
@@ -137,25 +136,35 @@ static dpr_status place_assigns(struct order *order) {
     return status;
 }
 
-/* Places every group that is kept, or every one that is not, whose predecessors are placed, the one built first before others. */
+/* Of the groups that must come before group g and are not placed, the one built first; n: all are placed. */
+static uint32_t first_missing(const struct order *order, uint32_t g) {
+    uint32_t first = (uint32_t)order->n;
+    for (uint32_t e = order->head[g]; e != 0; e = order->edges[e - 1].next) {
+        uint32_t before = order->edges[e - 1].from;
+        if (!order->seen[before] && before < first)
+            first = before;
+    }
+    return first;
+}
+
+/* Places every group that is kept, or every one that is not, in the order in which they were built; what one waits for comes right
+ * before it, and nothing else does, so that no value waits long for its reader. */
 static void place(struct order *order, bool kept, dpr__group *sorted, size_t *n) {
     const dpr__step *step = order->step;
-    uint32_t from = 0; /* no unplaced ready group of these lies below */
-    for (;;) {
-        uint32_t g = from;
-        while (g < order->n && (order->waiting[g] != 0 || order->seen[g] ||
-                                step->kept[step->members[step->groups[g].first]] != kept))
-            g++;
-        if (g == order->n)
-            return;
-        order->seen[g] = true;
-        from = g + 1;
-        sorted[(*n)++] = step->groups[g];
-        for (uint32_t e = order->head[g]; e != 0; e = order->edges[e - 1].next) {
-            uint32_t to = order->edges[e - 1].to;
-            order->waiting[to]--;
-            if (to < from && order->waiting[to] == 0)
-                from = to;
+    for (uint32_t g = 0; g < order->n; g++) {
+        size_t depth = 0;
+        if (!order->seen[g] && step->kept[step->members[step->groups[g].first]] == kept)
+            order->stack[depth++] = g;
+        while (depth > 0) {
+            uint32_t last = order->stack[depth - 1], missing = first_missing(order, last);
+            if (missing < order->n) {
+                DPR_ASSERT(depth < order->n); /* no cycle: fuse and try_in_place see to it */
+                order->stack[depth++] = missing;
+                continue;
+            }
+            order->seen[last] = true;
+            sorted[(*n)++] = step->groups[last];
+            depth--;
         }
     }
 }
@@ -167,7 +176,7 @@ static dpr_status sort(struct order *order) {
     DPR_TRY(dpr__allocate(step->context, order->n, sizeof *sorted, &sorted));
     place(order, true, sorted, &n);
     place(order, false, sorted, &n);
-    DPR_ASSERT(n == order->n); /* no cycle: fuse and try_in_place see to it */
+    DPR_ASSERT(n == order->n);
     dpr__free(step->context, step->groups);
     step->groups = sorted;
     for (uint32_t g = 0; g < n; g++)
@@ -181,7 +190,6 @@ static dpr_status schedule(struct order *order) {
     dpr_context *context = step->context;
     size_t n_nodes = step->graph->n_nodes;
     DPR_TRY(dpr__allocate(context, order->n, sizeof *order->head, &order->head));
-    DPR_TRY(dpr__allocate(context, order->n, sizeof *order->waiting, &order->waiting));
     DPR_TRY(dpr__allocate(context, order->n, sizeof *order->seen, &order->seen));
     DPR_TRY(dpr__allocate(context, order->n, sizeof *order->stack, &order->stack));
     DPR_TRY(dpr__allocate(context, n_nodes, sizeof *step->placements, &step->placements));
@@ -198,7 +206,6 @@ dpr_status dpr__schedule(dpr__step *step) {
     dpr_status status = schedule(&order);
     dpr_context *context = step->context;
     dpr__free(context, order.head);
-    dpr__free(context, order.waiting);
     dpr__free(context, order.edges);
     dpr__free(context, order.seen);
     dpr__free(context, order.stack);

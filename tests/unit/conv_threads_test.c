@@ -14,8 +14,8 @@
 
 enum { BATCH = 5, ROWS = 4, SIDE = 9, CLASSES = 3, TICKS = 3, PLACES = BATCH * 4 * 4 * 3 };
 
-static const char *const LEAVES[] = {"first", "depth", "scale",   "shift",
-                                     "last",  "mean",  "variance"};
+static const char *const LEAVES[] = {"first", "depth",  "scale", "shift",
+                                     "last",  "second", "mean",  "variance"};
 enum { N_LEAVES = sizeof LEAVES / sizeof *LEAVES, MOST_FLOATS = 512 };
 
 struct outcome {
@@ -32,12 +32,14 @@ struct net {
 };
 
 static dpr_value first_block(struct net *n) {
-    dpr_conv_options conv = dpr_conv_options_default();
+    dpr_conv_options conv = dpr_conv_options_default(), even = conv;
+    even.pad[0] = even.pad[1] = 1;
     conv.pad[0] = conv.pad[1] = conv.pad[2] = 1; /* 9 × 9 × 3 → 9 × 8 × 8 */
     dpr_value x = dpr_conv2d(n->g, n->images, n->leaf[0], &conv);
-    x = dpr_batch_norm(n->g, x, n->leaf[2], n->leaf[3], n->leaf[5], n->leaf[6], n->rows, NULL,
+    x = dpr_batch_norm(n->g, x, n->leaf[2], n->leaf[3], n->leaf[6], n->leaf[7], n->rows, NULL,
                        n->updates);
-    return dpr_max_pool(n->g, dpr_relu(n->g, x), NULL); /* 4 × 4 × 8 */
+    x = dpr_conv2d(n->g, dpr_relu(n->g, x), n->leaf[5], &even);
+    return dpr_max_pool(n->g, x, NULL); /* 4 × 4 × 8 */
 }
 
 static dpr_value second_block(struct net *n, dpr_value x) {
@@ -56,35 +58,35 @@ static dpr_value second_block(struct net *n, dpr_value x) {
     return dpr_concat(n->g, (dpr_value[]){y, z}, 2, 3); /* 3 × 2 × 12 */
 }
 
-/* Gradient descent on the first five leaves; the running statistics become what batch_norm says. */
+/* Gradient descent on the first six leaves; the running statistics become what batch_norm says. */
 static size_t build(struct net *n, dpr_value roots[4 + N_LEAVES]) {
     dpr_graph *g = n->g;
     n->images = dpr_input(g, "images", DPR_F32, dpr_shape_of(DPR_BATCH, SIDE, SIDE, 3));
     n->rows = dpr_input(g, "rows", DPR_I32, dpr_scalar_shape());
-    dpr_value labels = dpr_input(g, "labels", DPR_I32, dpr_shape_of(DPR_BATCH)), diff[5];
+    dpr_value labels = dpr_input(g, "labels", DPR_I32, dpr_shape_of(DPR_BATCH)), diff[6];
     const dpr_shape shapes[N_LEAVES] = {
         dpr_shape_of(3, 3, 3, 8),  dpr_shape_of(3, 2, 1, 8), dpr_shape_of(8), dpr_shape_of(8),
-        dpr_shape_of(12, CLASSES), dpr_shape_of(8),          dpr_shape_of(8)};
+        dpr_shape_of(12, CLASSES), dpr_shape_of(2, 2, 8, 8), dpr_shape_of(8), dpr_shape_of(8)};
     for (int i = 0; i < N_LEAVES; i++)
         n->leaf[i] =
-            i < 5 ? dpr_parameter(g, LEAVES[i], shapes[i], i == 3 ? DPR_INIT_ZERO : DPR_INIT_XAVIER)
+            i < 6 ? dpr_parameter(g, LEAVES[i], shapes[i], i == 3 ? DPR_INIT_ZERO : DPR_INIT_XAVIER)
                   : dpr_state(g, LEAVES[i], DPR_F32, shapes[i]);
     dpr_value x = dpr_global_average_pool(g, second_block(n, first_block(n)));
     dpr_value logits = dpr_matmul(g, x, n->leaf[4], 0);
     dpr_value losses = dpr_softmax_cross_entropy(g, logits, dpr_one_hot(g, labels, CLASSES));
     dpr_value loss = dpr_batch_mean(g, losses, n->rows);
-    assert_int_equal(dpr_gradients(g, loss, n->leaf, 5, diff), DPR_OK);
+    assert_int_equal(dpr_gradients(g, loss, n->leaf, 6, diff), DPR_OK);
     dpr__window_param window = {2, 2, 2, 2, 0, 0, 0, 0, 0, 0};
     roots[0] = loss;
     roots[1] = logits;
     roots[2] = dpr__node_add(g, DPR__OP_window_argmax, &n->images, 1, &window);
     roots[3] = dpr_pad(g, n->images, 1, 1, 0);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         roots[4 + i] = dpr_assign(g, n->leaf[i], dpr_subtract(g, n->leaf[i], diff[i]));
     for (int i = 0; i < 2; i++)
-        roots[9 + i] = dpr_assign(g, n->leaf[5 + i], n->updates[i]);
+        roots[10 + i] = dpr_assign(g, n->leaf[6 + i], n->updates[i]);
     assert_int_equal(dpr_graph_finish(g), DPR_OK);
-    return 11;
+    return 12;
 }
 
 static void write_inputs(dpr_store *store) {

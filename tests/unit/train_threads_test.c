@@ -58,8 +58,8 @@ static void same_bits_for_any_number_of_threads(void **state) {
     static const char deep[] =
         "input 6 6 1, linear 200, relu, dropout 0.2, linear 70, gelu, linear classes";
     static const char norm[] = "input 6 6 1, linear 200, batchnorm, relu, linear classes";
-    static const char conv[] =
-        "input 6 6 1, conv 3x3 40, batchnorm, relu, maxpool 2, linear classes";
+    static const char conv[] = "input 6 6 1, conv 3x3 40, batchnorm, relu\n"
+                               "conv 3x3 20, batchnorm, relu, maxpool 2, linear classes";
     static const struct way ways[] = {
         {.net = linear, .optimizer = "nesterov"},
         {.net = linear, .optimizer = "adamw"},

@@ -36,18 +36,6 @@ dpr__tile dpr__cpu_tile(const dpr__row *row, int64_t number) {
     return tile;
 }
 
-/* ---- sums in parts ---- */
-
-dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats) {
-    size_t bytes = (floats + 16) * sizeof *row->partial;
-    row->partial = dpr__arena_allocate(&plan->arena, bytes);
-    if (row->partial == NULL)
-        return DPR_E_MEMORY;
-    memset(row->partial, 0, bytes);
-    row->partial += (64 - (uintptr_t)row->partial % 64) % 64 / sizeof *row->partial;
-    return DPR_OK;
-}
-
 /* ---- pointwise groups ---- */
 
 static void run_panels(const dpr__row *row, const dpr__values *values, float *scratch,

@@ -146,7 +146,7 @@ dpr_status dpr__cpu_compile_spread(dpr__cpu_plan *plan, const dpr__group *group,
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     row->n_tiles = conv->n;
-    DPR_TRY(dpr__cpu_finish_sums(plan, row, conv->n));
+    dpr__cpu_finish_sums(row, conv->n);
     row->flops = row->chain.flops +
                  2U * (uint64_t)(conv->n * conv->h * conv->w * conv->c) * (uint64_t)window_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +

@@ -178,7 +178,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
     int64_t blocks = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
     row->n_tiles = blocks * dpr__cpu_conv_panels(conv);
-    DPR_TRY(dpr__cpu_finish_sums(plan, row, blocks));
+    dpr__cpu_finish_sums(row, blocks);
     row->flops =
         row->chain.flops + (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +

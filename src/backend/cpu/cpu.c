@@ -15,6 +15,7 @@ static void destroy(void *p) {
     for (unsigned i = 0; i < plan->n_scratch; i++)
         dpr__free_aligned(context, plan->scratch[i]);
     dpr__free(context, plan->scratch);
+    dpr__free_aligned(context, plan->parts);
     dpr__free(context, plan->rows);
     dpr__free(context, plan->phase_serial);
     dpr__free(context, plan->phase_finishes);
@@ -51,6 +52,23 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
     return DPR_OK;
 }
 
+/* Rows that make sums in parts join them before their phase ends, so that only the rows of one phase need places apart. */
+static dpr_status make_parts(dpr__cpu_plan *plan) {
+    size_t at = 0, most = 0;
+    for (size_t i = 0; i < plan->n_rows; i++) {
+        dpr__row *row = &plan->rows[i];
+        at = i > 0 && row[-1].phase == row->phase ? at : 0;
+        row->partial_at = at;
+        at += (row->partial_floats + 15) / 16 * 16;
+        most = at > most ? at : most;
+    }
+    DPR_TRY(dpr__allocate_aligned(plan->values.step->context, most * sizeof *plan->parts, 64,
+                                  &plan->parts));
+    for (size_t i = 0; i < plan->n_rows; i++)
+        plan->rows[i].partial = plan->parts + plan->rows[i].partial_at;
+    return DPR_OK;
+}
+
 static dpr_status make_team(dpr__cpu_plan *plan) {
     dpr_context *context = plan->values.step->context;
     if (context->team == NULL)
@@ -75,6 +93,8 @@ static dpr_status compile(dpr__step *step, dpr_store *store, void **out) {
     dpr_status status = dpr__values_init(&plan->values, step, store);
     if (status == DPR_OK)
         status = make_rows(plan);
+    if (status == DPR_OK)
+        status = make_parts(plan);
     if (status == DPR_OK)
         status = make_team(plan);
     if (status != DPR_OK) {

@@ -95,10 +95,10 @@ struct dpr__row {
     int64_t n_units, tile_units; /* of a row kernel */
     uint32_t n_src;              /* of the node */
     dpr_value node;
-    /* sums that are made in parts: where these go, until the row is finished */
+    /* Where sums that are made in parts go until the row is finished, or row-major copies for kernels that take no panels: in the plan's parts. */
     float *partial;
+    size_t partial_at, partial_floats;
     int64_t n_parts; /* of sums that end a chain, for each panel */
-    char *plain;     /* row-major copies of operands in panels, for kernels that take none */
 };
 
 typedef struct dpr__cpu_plan {
@@ -109,6 +109,7 @@ typedef struct dpr__cpu_plan {
     bool serial;                   /* no row is worth a second thread */
     const dpr__tile_kernel *tiles; /* whose enter and leave threads call; NULL: none */
     float **scratch;               /* one for each member */
+    float *parts;                  /* the partial of all rows: every phase begins it anew */
     unsigned n_scratch;
     uint32_t first_phase; /* of a tick: those before it compute what is kept */
     bool *phase_serial;   /* (phases) */
@@ -165,12 +166,10 @@ dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, d
 dpr_status dpr__cpu_compile_chain(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                   int64_t tile_rows, bool *supported);
 /* Sums that end a chain (reduce.c). A row that brings each panel's in so many parts, and joins them when it is finished; no sums: nothing to do. */
-dpr_status dpr__cpu_finish_sums(dpr__cpu_plan *plan, dpr__row *row, int64_t n_parts);
+void dpr__cpu_finish_sums(dpr__row *row, int64_t n_parts);
 /* After the chain ran on a tile: what it brings is part `number`. */
 void dpr__cpu_bring_sums(const dpr__row *row, const dpr__values *values, const float *scratch,
                          const dpr__tile *tile, int64_t number);
-/* Room for parts of a row's sums, touched now: so many floats. */
-dpr_status dpr__cpu_make_parts(dpr__cpu_plan *plan, dpr__row *row, size_t floats);
 /* Before a run: a node's operands may have moved. */
 void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
 

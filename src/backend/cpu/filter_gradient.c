@@ -167,9 +167,8 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->tile = kernel->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
-    size_t floats =
+    row->partial_floats =
         (size_t)(conv->chunks * dpr__cpu_conv_panels(conv) * filter_rows(conv) * DPR__PANEL);
-    DPR_TRY(dpr__cpu_make_parts(plan, row, floats));
     row->run = run;
     row->finish = finish;
     row->n_finish = blocks_of(conv) * dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;

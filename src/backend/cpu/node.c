@@ -24,7 +24,7 @@ static void run_reference(const dpr__row *row, const dpr__values *values, float 
     if (row->call.dst.data == NULL)
         return;
     dpr__tensor src[DPR_MAX_RANK], dst = row->call.dst;
-    char *plain = row->plain;
+    char *plain = (char *)row->partial;
     for (uint32_t i = 0; i < row->n_src; i++) {
         src[i] = row->call.src[i];
         if (src[i].form == DPR__PLAIN)
@@ -91,7 +91,7 @@ void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row) {
 }
 
 /* The reference kernel, and room for plain copies. */
-static dpr_status use_reference(dpr__cpu_plan *plan, dpr__row *row, const dpr__node *node) {
+static void use_reference(dpr__row *row, const dpr__node *node) {
     size_t bytes = row->call.dst.form == DPR__PLAIN ? 0 : plain_bytes(&row->call.dst);
     for (uint32_t i = 0; i < node->n_src; i++)
         bytes += row->call.src[i].form == DPR__PLAIN ? 0 : plain_bytes(&row->call.src[i]);
@@ -99,9 +99,17 @@ static dpr_status use_reference(dpr__cpu_plan *plan, dpr__row *row, const dpr__n
     row->kernel = node->op == DPR__OP_guard ? "guard" : "reference";
     row->n_tiles = 1;
     row->bytes += 2 * bytes;
-    if (bytes > 0 && (row->plain = dpr__arena_allocate(&plan->arena, bytes)) == NULL)
-        return DPR_E_MEMORY;
-    return DPR_OK;
+    row->partial_floats = bytes / sizeof *row->partial;
+}
+
+static void use_kernel(dpr__row *row, const dpr__kernel *kernel) {
+    row->run = run_rows;
+    row->rows_run = kernel->run.rows->run;
+    row->kernel = kernel->name;
+    row->n_units = kernel->run.rows->units(&row->call);
+    int64_t unit_bytes = (int64_t)row->bytes / (row->n_units > 0 ? row->n_units : 1) + 1;
+    row->tile_units = dpr__ceil_divide(32768, unit_bytes);
+    row->n_tiles = dpr__ceil_divide(row->n_units, row->tile_units);
 }
 
 static bool has_halves(const dpr__row *row, const dpr__node *node) {
@@ -111,6 +119,20 @@ static bool has_halves(const dpr__row *row, const dpr__node *node) {
     return any;
 }
 
+/* NULL where none accepts the row. */
+static const dpr__kernel *find_kernel(const dpr__step *step, const dpr__row *row,
+                                      const dpr__node *node) {
+    for (size_t i = 0; i < dpr__n_kernels && dpr__shape_count(&node->shape) > 0; i++) {
+        const dpr__kernel *kernel = &dpr__kernels[i];
+        if (kernel->class == DPR__ROWS && kernel->op == node->op &&
+            kernel->run.rows->takes_halves == has_halves(row, node) &&
+            kernel->dtype == row->call.src[0].dtype && kernel->isa <= step->context->isa &&
+            kernel->run.rows->accepts(&row->call))
+            return kernel;
+    }
+    return NULL;
+}
+
 dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row) {
     const dpr__step *step = plan->values.step;
     row->node = step->members[group->first];
@@ -118,23 +140,11 @@ dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, d
     row->op = dpr__ops[node->op];
     row->n_src = node->n_src;
     DPR_TRY(set_call(plan, row));
-    DPR_TRY(use_reference(plan, row, node));
-    for (size_t i = 0; i < dpr__n_kernels; i++) {
-        const dpr__kernel *kernel = &dpr__kernels[i];
-        if (kernel->class != DPR__ROWS || kernel->op != node->op ||
-            kernel->run.rows->takes_halves != has_halves(row, node) ||
-            kernel->dtype != row->call.src[0].dtype || kernel->isa > step->context->isa ||
-            !kernel->run.rows->accepts(&row->call) || dpr__shape_count(&node->shape) == 0)
-            continue;
-        row->run = run_rows;
-        row->rows_run = kernel->run.rows->run;
-        row->kernel = kernel->name;
-        row->n_units = kernel->run.rows->units(&row->call);
-        int64_t unit_bytes = (int64_t)row->bytes / (row->n_units > 0 ? row->n_units : 1) + 1;
-        row->tile_units = dpr__ceil_divide(32768, unit_bytes);
-        row->n_tiles = dpr__ceil_divide(row->n_units, row->tile_units);
-        break;
-    }
+    const dpr__kernel *kernel = find_kernel(step, row, node);
+    if (kernel != NULL)
+        use_kernel(row, kernel);
+    else
+        use_reference(row, node);
     row->kernel = dpr__cpu_chosen(plan, row->kernel, node);
     return DPR_OK;
 }

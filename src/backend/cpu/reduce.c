@@ -99,14 +99,14 @@ static void finish(const dpr__row *row, const dpr__values *values, float *scratc
         combine(row, values, t / row->chain.n_sums, (uint32_t)(t % row->chain.n_sums));
 }
 
-dpr_status dpr__cpu_finish_sums(dpr__cpu_plan *plan, dpr__row *row, int64_t n_parts) {
+void dpr__cpu_finish_sums(dpr__row *row, int64_t n_parts) {
     int64_t sums = dpr__ceil_divide(row->chain.columns, DPR__PANEL) * row->chain.n_sums;
     if (sums == 0)
-        return DPR_OK;
+        return;
     row->n_parts = n_parts;
     row->finish = finish;
     row->n_finish = sums;
-    return dpr__cpu_make_parts(plan, row, (size_t)(n_parts * sums * PART));
+    row->partial_floats = (size_t)(n_parts * sums * PART);
 }
 
 dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
@@ -115,5 +115,6 @@ dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group,
     row->kernel = "sums";
     row->run = run;
     dpr__cpu_cut_panels(row);
-    return dpr__cpu_finish_sums(plan, row, dpr__ceil_divide(row->chain.rows, row->tile_rows));
+    dpr__cpu_finish_sums(row, dpr__ceil_divide(row->chain.rows, row->tile_rows));
+    return DPR_OK;
 }

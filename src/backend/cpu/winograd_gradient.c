@@ -211,9 +211,8 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     row->n_tiles =
         dpr__ceil_divide(dpr__cpu_conv_panels(conv), conv->panels) * (few ? 1 : conv->chunks);
     if (!few) {
-        size_t floats =
+        row->partial_floats =
             (size_t)(conv->chunks * dpr__cpu_conv_panels(conv) * TAPS * conv->c * DPR__PANEL);
-        DPR_TRY(dpr__cpu_make_parts(plan, row, floats));
         row->finish = finish;
         row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * dpr__cpu_conv_panels(conv);
     }
