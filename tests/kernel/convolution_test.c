@@ -119,7 +119,8 @@ static void run(const struct geometry *g, dpr_context_options options, struct re
     dpr_shape filters = dpr_shape_of(g->kh, g->kw, g->c / g->options.groups, g->oc);
     dpr_value w = dpr_parameter(graph, "w", filters, DPR_INIT_HE);
     dpr_value b = dpr_parameter(graph, "b", dpr_shape_of(g->oc), DPR_INIT_ONE);
-    dpr_value y = dpr_relu(graph, dpr_add(graph, dpr_conv2d(graph, x, w, &g->options), b));
+    dpr_value src = options.precision != NULL ? dpr_relu(graph, x) : x; /* as chains store it */
+    dpr_value y = dpr_relu(graph, dpr_add(graph, dpr_conv2d(graph, src, w, &g->options), b));
     dpr_shape shape = dpr_value_shape(graph, y);
     dpr_value t = dpr_input(graph, "t", DPR_F32, shape);
     dpr_value loss = dpr_sum(graph, dpr_multiply(graph, y, t), 15, false), gradients[2];
