@@ -81,12 +81,17 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
     add_library(deeper-emulated OBJECT EXCLUDE_FROM_ALL ${core_sources})
     target_link_libraries(deeper-emulated PRIVATE deeper-flags Threads::Threads)
     target_compile_definitions(deeper-emulated PRIVATE DPR_EMULATE_TILES)
-    deeper_program(tests kernel-amx_engine_test tests/unit/engine_random_threads_test.c)
-    set_target_properties(kernel-amx_engine_test PROPERTIES OUTPUT_NAME amx_engine_test)
-    target_link_libraries(kernel-amx_engine_test PRIVATE deeper-test-flags deeper-emulated
-        Threads::Threads ${deeper_sanitize_flags} m)
-    add_test(NAME kernel/amx_engine_test COMMAND kernel-amx_engine_test)
-    deeper_test_properties(kernel/amx_engine_test kernel amx_engine_test)
+    foreach(test IN ITEMS unit/engine_random_threads:amx_engine kernel/convolution:amx_convolution)
+        string(REGEX MATCH "^(.*):(.*)$" test ${test})
+        set(source tests/${CMAKE_MATCH_1}_test.c)
+        set(name ${CMAKE_MATCH_2}_test)
+        deeper_program(tests kernel-${name} ${source})
+        set_target_properties(kernel-${name} PROPERTIES OUTPUT_NAME ${name})
+        target_link_libraries(kernel-${name} PRIVATE deeper-test-flags deeper-emulated
+            Threads::Threads ${deeper_sanitize_flags} m)
+        add_test(NAME kernel/${name} COMMAND kernel-${name})
+        deeper_test_properties(kernel/${name} kernel ${name})
+    endforeach()
 endif()
 
 # Rules about the sources and the built libraries; each is also tried on mistakes made on purpose.

@@ -187,6 +187,7 @@ typedef struct dpr__conv_param {
     int64_t kernel_h, kernel_w; /* of conv2d_weights' result */
     int64_t turned;             /* 1: conv2d_data's weights are (kh kw oc/groups c): turn_filters */
     int64_t winograd; /* 0, or how the filters come; in conv2d_weights 1: it may sum in that form */
+    int64_t bf16; /* 1: both operands are rounded to bf16 when they are read (pass/precision.c) */
 } dpr__conv_param;
 typedef struct dpr__turn_param {
     int64_t groups;

@@ -1,5 +1,6 @@
 /* The shapes of convolutions (conv.h). */
 #include "ops/conv.h"
+#include "ir/form.h"
 
 dpr__conv dpr__conv_of(const dpr__conv_param *p, const dpr_shape *src, const dpr_shape *weights,
                        const dpr_shape *dst) {
@@ -12,6 +13,12 @@ dpr__conv dpr__conv_of(const dpr__conv_param *p, const dpr_shape *src, const dpr
                              p->pad_right, dst->dim[2]},
                        .group_c = weights->dim[2],
                        .group_oc = weights->dim[3] / p->groups};
+}
+
+double dpr__conv_get(const dpr__call *call, uint32_t i, int64_t at) {
+    double x = dpr__get(&call->src[i], at);
+    bool bf16 = ((const dpr__conv_param *)call->param)->bf16 != 0;
+    return bf16 ? (double)dpr__from_bf16(dpr__to_bf16((float)x)) : x;
 }
 
 dpr_status dpr__conv_operands(const dpr__infer *q) {

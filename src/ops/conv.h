@@ -14,6 +14,10 @@
         DPR__FIELD(dpr__conv_param, pad_left, INT), DPR__FIELD(dpr__conv_param, pad_bottom, INT),  \
         DPR__FIELD(dpr__conv_param, pad_right, INT), DPR__FIELD(dpr__conv_param, groups, INT)
 
+/* What passes add: fields of the long form, last. */
+#define DPR__CONV_PASS_FIELDS                                                                      \
+    DPR__FIELD(dpr__conv_param, winograd, INT), DPR__FIELD(dpr__conv_param, bf16, INT)
+
 typedef struct dpr__conv {
     dpr_shape src, weights, dst; /* n h w c; kh kw c/groups oc; n oh ow oc */
     dpr__axis y, x;
@@ -31,6 +35,8 @@ dpr_status dpr__conv_expect(const dpr__infer *question, uint32_t i, const dpr__c
 dpr__conv dpr__conv_of(const dpr__conv_param *param, const dpr_shape *src, const dpr_shape *weights,
                        const dpr_shape *dst);
 
+/* Element `at` of operand i, as the convolution sees it. */
+double dpr__conv_get(const dpr__call *call, uint32_t i, int64_t at);
 /* What of transformed filters (winograd_filters.c) is tap (ky, kx) of the pair of channels at `at`. */
 double dpr__winograd_tap(const dpr__tensor *filters, int64_t ky, int64_t kx, int64_t at);
 /* The weights' shape without a transform. */

@@ -36,7 +36,7 @@ static double tap(const dpr__call *call, const dpr__conv *v, int64_t ky, int64_t
                   int64_t o) {
     if (((const dpr__conv_param *)call->param)->winograd == DPR__FILTERS_TRANSFORMED)
         return dpr__winograd_tap(&call->src[1], ky, kx, i * v->weights.dim[3] + o);
-    return dpr__get(&call->src[1], dpr__index4(&v->weights, ky, kx, i, o));
+    return dpr__conv_get(call, 1, dpr__index4(&v->weights, ky, kx, i, o));
 }
 
 static double element(const dpr__call *call, const void *view, const int64_t at[4]) {
@@ -47,7 +47,7 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
         for (int64_t kx = 0; kx < v->x.kernel; kx++) {
             int64_t y = dpr__axis_at(&v->y, at[1], ky), x = dpr__axis_at(&v->x, at[2], kx);
             for (int64_t i = 0; i < v->group_c && y >= 0 && x >= 0; i++)
-                sum += dpr__get(&call->src[0], dpr__index4(&v->src, at[0], y, x, first + i)) *
+                sum += dpr__conv_get(call, 0, dpr__index4(&v->src, at[0], y, x, first + i)) *
                        tap(call, v, ky, kx, i, at[3]);
         }
     return sum;
@@ -59,7 +59,7 @@ static void reference(const dpr__call *call) {
     dpr__reference4(call, &v, element);
 }
 
-static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, winograd, INT)};
+static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__CONV_PASS_FIELDS};
 
 const dpr__op dpr__op_conv2d = {.infer = infer,
                                 .gradient = gradient,

@@ -64,8 +64,8 @@ static double tap(const dpr__call *call, const dpr__conv *v, int64_t ky, int64_t
     }
     if (p->winograd == DPR__FILTERS_TRANSFORMED)
         return dpr__winograd_tap(&call->src[1], ky, kx, at);
-    return dpr__get(&call->src[1],
-                    (ky * v->x.kernel + kx) * v->weights.dim[2] * v->weights.dim[3] + at);
+    return dpr__conv_get(call, 1,
+                         (ky * v->x.kernel + kx) * v->weights.dim[2] * v->weights.dim[3] + at);
 }
 
 static double element(const dpr__call *call, const void *view, const int64_t at[4]) {
@@ -77,7 +77,7 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
             int64_t oy = dpr__axis_window(&v->y, at[1], ky);
             int64_t ox = dpr__axis_window(&v->x, at[2], kx);
             for (int64_t o = first; o < first + v->group_oc && oy >= 0 && ox >= 0; o++)
-                sum += dpr__get(&call->src[0], dpr__index4(&v->dst, at[0], oy, ox, o)) *
+                sum += dpr__conv_get(call, 0, dpr__index4(&v->dst, at[0], oy, ox, o)) *
                        tap(call, v, ky, kx, i, o);
         }
     return sum;
@@ -92,7 +92,7 @@ static void reference(const dpr__call *call) {
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, height, INT),
                                     DPR__FIELD(dpr__conv_param, width, INT),
                                     DPR__FIELD(dpr__conv_param, turned, INT),
-                                    DPR__FIELD(dpr__conv_param, winograd, INT)};
+                                    DPR__CONV_PASS_FIELDS};
 
 const dpr__op dpr__op_conv2d_data = {.infer = infer,
                                      .gradient = gradient,

@@ -41,8 +41,8 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
             for (int64_t ox = 0; ox < v->x.n; ox++) {
                 int64_t y = dpr__axis_at(&v->y, oy, at[0]), x = dpr__axis_at(&v->x, ox, at[1]);
                 if (y >= 0 && x >= 0)
-                    sum += dpr__get(&call->src[0], dpr__index4(&v->src, n, y, x, channel)) *
-                           dpr__get(&call->src[1], dpr__index4(&v->dst, n, oy, ox, at[3]));
+                    sum += dpr__conv_get(call, 0, dpr__index4(&v->src, n, y, x, channel)) *
+                           dpr__conv_get(call, 1, dpr__index4(&v->dst, n, oy, ox, at[3]));
             }
     return sum;
 }
@@ -55,7 +55,7 @@ static void reference(const dpr__call *call) {
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, kernel_h, INT),
                                     DPR__FIELD(dpr__conv_param, kernel_w, INT),
-                                    DPR__FIELD(dpr__conv_param, winograd, INT)};
+                                    DPR__CONV_PASS_FIELDS};
 
 const dpr__op dpr__op_conv2d_weights = {.infer = infer,
                                         .gradient = gradient,

@@ -51,7 +51,7 @@ static bool is_entry(const dpr__step *step, dpr_value value) {
 }
 
 /* What products and others want of a rounded matrix: rows as the left operand, pairs along the rows as the right one, and the other way
- * round of its transpose; a right transpose is turned from pairs. Whoever else reads it reads rows. */
+ * round of its transpose; a right transpose is turned from pairs. Filters are the right operand of a convolution. Whoever else reads it reads rows. */
 static dpr__form half_form(const dpr__step *step, dpr_value value) {
     const dpr_graph *graph = step->graph;
     bool rows = false, pairs = false;
@@ -62,7 +62,8 @@ static dpr__form half_form(const dpr__step *step, dpr_value value) {
                 continue;
             const dpr__matmul_param *param = graph->nodes[v].param;
             bool product = graph->nodes[v].op == DPR__OP_matmul;
-            bool as_pairs = product && (i == 1 || param->transpose_a);
+            bool filters = dpr__has_trait(graph->nodes[v].op, DPR__CONVOLUTION) && i == 1;
+            bool as_pairs = filters || (product && (i == 1 || param->transpose_a));
             pairs |= as_pairs;
             rows |= !as_pairs;
         }

@@ -3,6 +3,7 @@
  *   not in every tile. Depthwise filters stay as they are, and those of few channels: their kernels read them so (backend/cpu/depthwise.c, conv_spread.c).
  * - 3 × 3 filters are transformed for Winograd's algorithm, once a step, too; but where a map is small beside them, their convolution does it with some at a
  *   time, and nobody stores four times what there was. Neither is done again where filters are kept (keep.c).
+ * - Filters that a convolution reads in bf16 are rounded once a step, and lie in pairs from then on.
  * - What one add or multiply makes of a map and of a number for each channel is made anew for each of its readers, and what is made of that in turn: less
  *   than storing and reading it.
  * - A relu of such a map is made once more for all of its readers in the backward half, where these read what it is made of anyway: forward and backward then
@@ -148,16 +149,33 @@ static bool spreads(const dpr_graph *graph, dpr_value value) {
            node->shape.dim[1] * node->shape.dim[2] <= MOST_PIXELS;
 }
 
+/* Products of pairs of bf16 pay wherever there is no Winograd in float32; beside it, where they are made by AMX: but for the gradients of filters, whose left
+ * operand lies by columns. By shapes and that alone, so that a model rounds the same on all machines without AMX, and on all with it. */
+bool dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
+                            const bool *kept) {
+    enum { LEAST_CHANNELS = 16 };
+    const dpr__node *node = dpr__node_of(graph, value);
+    dpr_value second = dpr__source(graph, value, 1);
+    bool sums_filters = node->op == DPR__OP_conv2d_weights;
+    const dpr_shape *taps = sums_filters ? &node->shape : &dpr__node_of(graph, second)->shape;
+    int64_t c = taps->dim[2], oc = taps->dim[3];
+    if (((const dpr__conv_param *)node->param)->groups != 1 || c < LEAST_CHANNELS ||
+        oc < LEAST_CHANNELS || c % 2 != 0 || oc % 2 != 0)
+        return false;
+    return (step->context->isa >= DPR__ISA_AMX && !sums_filters) ||
+           !pays_winograd(graph, value, kept[second]);
+}
+
 static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *src) {
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_graph *to = rewrite->to;
     dpr__conv_param param = *(const dpr__conv_param *)node->param;
     const bool *kept = ((const struct prepare *)rewrite->user)->kept;
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
-    if (pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
+    if (!param.bf16 && pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
         param.winograd = DPR__FILTERS_TRANSFORMED;
-    if (pays_winograd(rewrite->from, old, false) && !sums_filters && param.turned == 0 &&
-        has_few_tiles(rewrite->from, old))
+    if (!param.bf16 && pays_winograd(rewrite->from, old, false) && !sums_filters &&
+        param.turned == 0 && has_few_tiles(rewrite->from, old))
         param.winograd = DPR__FILTERS_PLAIN;
     if (node->op == DPR__OP_conv2d_data && param.turned == 0 &&
         param.winograd != DPR__FILTERS_PLAIN && !dpr__is_depthwise(rewrite->from, old) &&
@@ -166,6 +184,8 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
         src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, &turn);
         param.turned = 1;
     }
+    if (param.bf16 && !sums_filters)
+        src[1] = dpr__node_add(to, DPR__OP_round_bf16, &src[1], 1, NULL);
     if (param.winograd == DPR__FILTERS_TRANSFORMED && !sums_filters)
         src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, NULL);
     return dpr__node_add(to, node->op, src, 2, &param);

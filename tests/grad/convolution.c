@@ -31,7 +31,7 @@
 /* clang-format on */
 
 #define X(name, title, numbers, src, weights, dst)                                                 \
-    static const dpr__conv_param name = {UNPACK numbers, 0, 0};                                    \
+    static const dpr__conv_param name = {UNPACK numbers, 0, 0, 0};                                 \
     BUILD(name##_conv2d, dpr__node_add(g, DPR__OP_conv2d, x, 2, &name))                            \
     BUILD(name##_data, dpr__node_add(g, DPR__OP_conv2d_data, x, 2, &name))                         \
     BUILD(name##_weights, dpr__node_add(g, DPR__OP_conv2d_weights, x, 2, &name))
@@ -67,10 +67,10 @@ static const dpr__tensor nine = {
     DPR_F64, {4, {1, 3, 3, 1}}, (double[]){1, 2, 3, 4, 5, 6, 7, 8, 9}, DPR__PLAIN};
 
 static void conv2d_values(void) {
-    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0},
                                  every_second = {2, 2, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0},
-                                 wide = {1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0};
+                                 wide = {1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0};
     const dpr__tensor square = REALS((1, 2, 3, 4), 2, 2, 1, 1);
     EXPECT(conv2d, &one, REALS((37, 47, 67, 77), 1, 2, 2, 1), nine, square);
     EXPECT(conv2d, &one, REALS((201, 2010, 403, 4030), 1, 1, 2, 2), REALS((1, 2, 3, 4), 1, 1, 2, 2),

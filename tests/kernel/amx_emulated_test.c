@@ -80,6 +80,53 @@ static void products(void **state) {
                 test_product(M[i], N[j], K[l]);
 }
 
+/* Pixels of a map: rows that overlap, some parts of k, and what is no number behind the last of them. */
+static void test_pixels(int64_t m, int64_t row, int64_t k, int64_t parts, int64_t columns) {
+    enum { MOST = 1 << 14 };
+    static float a[MOST], b[MOST], want[64 * DPR__PANEL], got[64 * DPR__PANEL];
+    int64_t pitch = (m - 1) * row + k, stride = columns > 16 ? 32 : 16;
+    memset(a, 0xff, sizeof a);
+    assert_true(parts * pitch <= MOST && parts * k * DPR__PANEL <= MOST && m <= 64);
+    for (int64_t i = 0; i < 2 * parts * pitch; i++)
+        ((uint16_t *)(void *)a)[i] = dpr__to_bf16((float)(i * 37 % 101) / 16 - 3);
+    for (int64_t i = 0; i < 2 * parts * k * DPR__PANEL; i++)
+        ((uint16_t *)(void *)b)[i] = dpr__to_bf16((float)(i * 53 % 97) / 16 - 3);
+    dpr__tile_call call = {.a = a,
+                           .a_chunk = CHUNK,
+                           .a_row = row,
+                           .b = b,
+                           .m = m,
+                           .columns = columns,
+                           .k = k,
+                           .parts = parts,
+                           .a_part = pitch,
+                           .b_part = k * DPR__PANEL,
+                           .c = want,
+                           .c_stride = stride};
+    dpr__matmul_bf16_avx512bf16.multiply(&call);
+    call.c = got;
+    dpr__matmul_bf16_emulated.multiply(&call);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < columns; j++)
+            if (!(fabsf(got[i * stride + j] - want[i * stride + j]) <=
+                  1e-5F * (float)(k * parts + 1)))
+                fail_msg("%lld pixels %lld apart, %lld x %lld: (%lld, %lld) is %g, not %g",
+                         (long long)m, (long long)row, (long long)parts, (long long)k, (long long)i,
+                         (long long)j, (double)got[i * stride + j], (double)want[i * stride + j]);
+}
+
+static void pixels(void **state) {
+    (void)state;
+    static const int64_t M[] = {1, 16, 31, 32, 48}, ROW[] = {8, 9, 16, 40},
+                         K[] = {1, 8, 16, 24, 50};
+    for (size_t i = 0; i < sizeof M / sizeof *M; i++)
+        for (size_t j = 0; j < sizeof ROW / sizeof *ROW; j++)
+            for (size_t l = 0; l < sizeof K / sizeof *K; l++)
+                for (int64_t parts = 1; parts < 4; parts++)
+                    for (int64_t columns = 12; columns <= 20; columns += 8)
+                        test_pixels(M[i], ROW[j], K[l], parts, columns);
+}
+
 static void rows_are_turned(void **state) {
     (void)state;
     float src[16 * 32], dst[32 * 16];
@@ -95,7 +142,7 @@ int main(void) {
         puts("skipped: amx_emulated_test: this machine has no AVX512-bf16");
         return 77;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(products),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(products), cmocka_unit_test(pixels),
                                        cmocka_unit_test(rows_are_turned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

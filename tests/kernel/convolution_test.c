@@ -1,5 +1,6 @@
-/* Convolutions and their gradients on the cpu device against the reference, over geometries, instruction sets and threads. */
+/* Convolutions and their gradients on the cpu device against the reference, over geometries, instruction sets, threads, and in both precisions. */
 #include "base/context.h"
+#include "base/cpu.h"
 #include <deeper/deeper.h>
 #include <math.h>
 #include <setjmp.h>
@@ -106,6 +107,26 @@ static const struct geometry DIRECT[] = {
     G(0, 4, 4, 8, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 2),
 };
 
+/* From 16 channels on, even: bf16 where Winograd does not pay, and with AMX there, too. */
+static const struct geometry GEOMETRIES_IN_BF16[] = {
+    G(2, 12, 12, 16, 16, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(3, 9, 7, 16, 32, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(2, 13, 33, 18, 34, 3, 3, {2, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(2, 14, 14, 16, 20, 5, 5, {1, 1}, {1, 1}, {2, 2, 2, 2}, 1),
+    G(2, 8, 8, 32, 64, 1, 1, {2, 2}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(3, 7, 5, 64, 40, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(2, 11, 11, 22, 26, 3, 3, {1, 1}, {3, 2}, {3, 2, 3, 2}, 1),
+    G(2, 9, 9, 16, 48, 3, 2, {2, 3}, {2, 1}, {3, 0, 1, 2}, 1),
+    G(1, 6, 6, 200, 32, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 15, 15, 16, 16, 7, 7, {2, 2}, {1, 1}, {3, 3, 3, 3}, 1),
+    G(2, 2, 2, 130, 66, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 1, 1, 16, 16, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(1, 130, 3, 16, 16, 2, 2, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(4, 16, 16, 16, 16, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(3, 17, 35, 18, 48, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(2, 5, 5, 15, 16, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+};
+
 enum { MOST = 1 << 18 };
 
 struct results {
@@ -139,22 +160,19 @@ static void fill(dpr_store *store, const char *leaf, size_t n, unsigned seed, bo
  * whose gradient is computed, too. */
 enum kind { OF_LEAF, OF_MAP };
 
-static void run(const struct geometry *g, enum kind kind, const char *device, const char *isa,
-                unsigned threads, const char *disabled, struct results *out) {
+static void run(const struct geometry *g, enum kind kind, dpr_context_options options,
+                struct results *out) {
     dpr_context *context;
-    dpr_context_options options = dpr_context_options_default();
-    options.device = device;
-    options.cpu_isa = isa;
-    options.threads = threads;
-    options.disabled_passes = disabled;
     assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
     dpr_graph *graph = dpr_graph_create(context);
     dpr_value x = dpr_input(graph, "x", DPR_F32, dpr_shape_of(g->n, g->h, g->w, g->c));
     dpr_shape filters = dpr_shape_of(g->kh, g->kw, g->c / g->options.groups, g->oc);
     dpr_value w = dpr_parameter(graph, "w", filters, DPR_INIT_HE);
     dpr_value b = dpr_parameter(graph, "b", dpr_shape_of(g->oc), DPR_INIT_ONE);
-    dpr_value map = kind == OF_MAP ? dpr_scale(graph, x, 2) : x;
-    dpr_value y = dpr_conv2d(graph, map, w, &g->options);
+    dpr_value src = kind == OF_MAP              ? dpr_scale(graph, x, 2)
+                    : options.precision != NULL ? dpr_relu(graph, x) /* as chains store it */
+                                                : x;
+    dpr_value y = dpr_conv2d(graph, src, w, &g->options);
     y = kind == OF_MAP ? dpr_scale(graph, y, 3) : dpr_relu(graph, dpr_add(graph, y, b));
     dpr_shape shape = dpr_value_shape(graph, y);
     dpr_value t = dpr_input(graph, "t", DPR_F32, shape);
@@ -189,7 +207,7 @@ static void expect_near(const char *what, size_t g, const float *got, const floa
                      (double)want[i]);
 }
 
-static const char *const ISAS[] = {"generic", "avx2", "avx512", NULL};
+static const char *const ISAS[] = {"generic", "avx2", "avx512", "avx512bf16", "amx"};
 
 static void expect_same(const struct results *got, const struct results *want) {
     for (size_t i = 0; i < want->ny; i++)
@@ -207,34 +225,41 @@ static void expect_all_near(size_t i, const struct geometry *g, const struct res
     expect_near("dw", i, got->dw, want->dw, want->nw, (double)(g->n * g->h * g->w));
 }
 
-static void agree(const struct geometry *geometries, size_t n) {
+static void expect_agreement(size_t i, const struct geometry *g, const char *precision) {
     static struct results want, got, more;
-    for (size_t i = 0; i < n; i++) {
-        const struct geometry *g = &geometries[i];
-        run(g, OF_LEAF, "ref", NULL, 1, NULL, &want);
-        for (int isa = 0; isa < 4; isa++) {
-            run(g, OF_LEAF, "cpu", ISAS[isa], 1, NULL, &got);
-            expect_all_near(i, g, &got, &want);
-            for (unsigned threads = 2; threads < 4; threads++) {
-                run(g, OF_LEAF, "cpu", ISAS[isa], threads, NULL, &more);
-                assert_memory_equal(more.y, got.y, got.ny * sizeof *got.y);
-                assert_memory_equal(more.dx, got.dx, got.nx * sizeof *got.dx);
-                assert_memory_equal(more.dw, got.dw, got.nw * sizeof *got.dw);
-            }
-        }
-        run(g, OF_LEAF, "cpu", NULL, 2, "layout,fuse", &got);
+    dpr_context_options options = dpr_context_options_default();
+    options.precision = precision;
+    for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++) {
+        options.cpu_isa = ISAS[isa];
+        options.threads = 1;
+        options.device = "ref";
+        if (isa == 0 || (isa == DPR__ISA_AMX && precision != NULL)) /* what is rounded differs */
+            run(g, OF_LEAF, options, &want);
+        options.device = "cpu";
+        run(g, OF_LEAF, options, &got);
         expect_all_near(i, g, &got, &want);
+        for (options.threads = 2; options.threads < 4; options.threads++) {
+            run(g, OF_LEAF, options, &more);
+            assert_memory_equal(more.y, got.y, got.ny * sizeof *got.y);
+            assert_memory_equal(more.dx, got.dx, got.nx * sizeof *got.dx);
+            assert_memory_equal(more.dw, got.dw, got.nw * sizeof *got.dw);
+        }
     }
+    options.disabled_passes = "layout,fuse";
+    run(g, OF_LEAF, options, &got);
+    expect_all_near(i, g, &got, &want);
 }
 
 static void geometries_agree(void **state) {
     (void)state;
-    agree(GEOMETRIES, sizeof GEOMETRIES / sizeof *GEOMETRIES);
+    for (size_t i = 0; i < sizeof GEOMETRIES / sizeof *GEOMETRIES; i++)
+        expect_agreement(i, &GEOMETRIES[i], NULL);
 }
 
 static void direct_ones_agree(void **state) {
     (void)state;
-    agree(DIRECT, sizeof DIRECT / sizeof *DIRECT);
+    for (size_t i = 0; i < sizeof DIRECT / sizeof *DIRECT; i++)
+        expect_agreement(i, &DIRECT[i], NULL);
 }
 
 static double product(const float *a, size_t n, unsigned seed) {
@@ -249,9 +274,14 @@ static void direct_ones_are_exact(void **state) {
     (void)state;
     static struct results want, got;
     for (size_t i = 0; i < sizeof DIRECT / sizeof *DIRECT; i++) {
-        run(&DIRECT[i], OF_MAP, "ref", NULL, 1, NULL, &want);
-        for (int isa = 0; isa < 4; isa++) {
-            run(&DIRECT[i], OF_MAP, "cpu", ISAS[isa], 2, NULL, &got);
+        dpr_context_options options = dpr_context_options_default();
+        options.device = "ref";
+        run(&DIRECT[i], OF_MAP, options, &want);
+        options.device = "cpu";
+        options.threads = 2;
+        for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++) {
+            options.cpu_isa = ISAS[isa];
+            run(&DIRECT[i], OF_MAP, options, &got);
             expect_same(&got, &want);
             assert_true(product(got.y, got.ny, 3) == product(got.dx, got.nx, 1));
             assert_true(product(got.y, got.ny, 3) == product(got.dw, got.nw, 2));
@@ -259,9 +289,30 @@ static void direct_ones_are_exact(void **state) {
     }
 }
 
+static void geometries_agree_in_bf16(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof GEOMETRIES_IN_BF16 / sizeof *GEOMETRIES_IN_BF16; i++)
+        expect_agreement(i, &GEOMETRIES_IN_BF16[i], "bf16");
+}
+
+/* Operands that bf16 cannot hold give another result than in float32: neither precision passes for the other. */
+static void bf16_rounds(void **state) {
+    (void)state;
+    static struct results exact, rounded;
+    dpr_context_options options = dpr_context_options_default();
+    const struct geometry *g = &GEOMETRIES_IN_BF16[0];
+    run(g, OF_LEAF, options, &exact);
+    options.precision = "bf16";
+    run(g, OF_LEAF, options, &rounded);
+    assert_memory_not_equal(exact.y, rounded.y, exact.ny * sizeof *exact.y);
+    assert_memory_not_equal(exact.dx, rounded.dx, exact.nx * sizeof *exact.dx);
+    assert_memory_not_equal(exact.dw, rounded.dw, exact.nw * sizeof *exact.dw);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(geometries_agree),
-                                       cmocka_unit_test(direct_ones_agree),
-                                       cmocka_unit_test(direct_ones_are_exact)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(geometries_agree), cmocka_unit_test(direct_ones_agree),
+        cmocka_unit_test(direct_ones_are_exact), cmocka_unit_test(geometries_agree_in_bf16),
+        cmocka_unit_test(bf16_rounds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

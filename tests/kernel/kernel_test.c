@@ -247,6 +247,36 @@ static void test_halves(dpr__isa isa, int64_t rows, int64_t columns, int64_t src
     }
 }
 
+/* Runs of any length: rounded, and in pairs with what lies some numbers further. */
+static void test_runs(dpr__isa isa, int64_t n, int64_t distance) {
+    float src[2 * MOST];
+    uint16_t rounded[MOST + 2 * GUARD], pairs[2 * MOST + 2 * GUARD];
+    fill(src, n + distance, 8);
+    if (n > 3)
+        src[3] = NAN;
+    memset(rounded, 0xab, sizeof rounded);
+    memset(pairs, 0xab, sizeof pairs);
+    halves_of(isa)->round(src, n, rounded + GUARD);
+    halves_of(isa)->pair(src, src + distance, n, pairs + GUARD);
+    for (int64_t i = 0; i < n; i++) {
+        assert_int_equal(rounded[GUARD + i], dpr__to_bf16(src[i]));
+        assert_int_equal(pairs[GUARD + 2 * i], dpr__to_bf16(src[i]));
+        assert_int_equal(pairs[GUARD + 2 * i + 1], dpr__to_bf16(src[i + distance]));
+    }
+    for (int g = 0; g < GUARD; g++) {
+        assert_int_equal(rounded[g] & rounded[GUARD + n + g], 0xabab);
+        assert_int_equal(pairs[g] & pairs[GUARD + 2 * n + g], 0xabab);
+    }
+}
+
+static void runs_of_halves(void **state) {
+    (void)state;
+    for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
+        for (int64_t n = 0; n <= 100; n++)
+            for (int64_t distance = 1; distance <= 33; distance += 16)
+                test_runs((dpr__isa)isa, n, distance);
+}
+
 static void halves(void **state) {
     (void)state;
     for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)
@@ -596,12 +626,10 @@ static void a_wrong_kernel_is_seen(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(spans),
-                                       cmocka_unit_test(tiles),
-                                       cmocka_unit_test(strips),
-                                       cmocka_unit_test(half_tiles),
-                                       cmocka_unit_test(halves),
-                                       cmocka_unit_test(updates),
-                                       cmocka_unit_test(a_wrong_kernel_is_seen)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spans),   cmocka_unit_test(tiles),
+        cmocka_unit_test(strips),  cmocka_unit_test(half_tiles),
+        cmocka_unit_test(halves),  cmocka_unit_test(runs_of_halves),
+        cmocka_unit_test(updates), cmocka_unit_test(a_wrong_kernel_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

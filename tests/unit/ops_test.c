@@ -94,7 +94,7 @@ static dpr_value f32(const struct operands *o, dpr_shape shape) {
 }
 
 static dpr__conv_param conv_param(void) {
-    return (dpr__conv_param){1, 1, 1, 1, 0, 0, 0, 0, 2, 3, 4, 3, 3, 0, 0};
+    return (dpr__conv_param){1, 1, 1, 1, 0, 0, 0, 0, 2, 3, 4, 3, 3, 0, 0, 0};
 }
 
 static dpr_value conv(const struct operands *o, dpr__op_id op, dpr_value a, dpr_value b) {

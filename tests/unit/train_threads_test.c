@@ -60,6 +60,9 @@ static void same_bits_for_any_number_of_threads(void **state) {
     static const char norm[] = "input 6 6 1, linear 200, batchnorm, relu, linear classes";
     static const char conv[] = "input 6 6 1, conv 3x3 40, batchnorm, relu\n"
                                "conv 3x3 20, batchnorm, relu, maxpool 2, linear classes";
+    static const char strided[] = /* of channels enough for bf16 */
+        "input 6 6 1, conv 3x3 16, batchnorm, relu, conv 3x3 32 stride 2, batchnorm, relu, "
+        "residual { conv 1x1 32, batchnorm }, relu, linear classes";
     static const struct way ways[] = {
         {.net = linear, .optimizer = "nesterov"},
         {.net = linear, .optimizer = "adamw"},
@@ -67,7 +70,8 @@ static void same_bits_for_any_number_of_threads(void **state) {
         {.net = deep, .optimizer = "adamw"},
         {.net = deep, .optimizer = "adamw", .groups = groups, .ema = 0.5},
         {.net = norm, .optimizer = "nesterov", .swa = 1, .accumulate = 2},
-        {.net = conv, .optimizer = "muon", .ema = 0.5, .lookahead = 2}};
+        {.net = conv, .optimizer = "muon", .ema = 0.5, .lookahead = 2},
+        {.net = strided, .optimizer = "nesterov"}};
     static const char *const precisions[] = {"float32", "bf16"};
     enum { N_WAYS = sizeof ways / sizeof *ways };
     for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++)

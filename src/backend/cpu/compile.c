@@ -103,7 +103,7 @@ static bool is_product(const dpr__step *step, dpr_value value) {
     dpr_value a = dpr__source(step->graph, value, 0), b = dpr__source(step->graph, value, 1);
     bool filters = node->op == DPR__OP_conv2d_weights;
     const dpr_shape *taps = filters ? &node->shape : &dpr__node_of(step->graph, b)->shape;
-    if (taps->dim[0] != 1 || taps->dim[1] != 1 || p->stride_h != 1 || p->stride_w != 1 ||
+    if (p->bf16 || taps->dim[0] != 1 || taps->dim[1] != 1 || p->stride_h != 1 || p->stride_w != 1 ||
         p->pad_top != 0 || p->pad_left != 0 || p->pad_bottom != 0 || p->pad_right != 0 ||
         step->forms[a] != DPR__PANELS || step->forms[b] != DPR__PANELS)
         return false;

@@ -322,5 +322,6 @@ dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *g
     row->bytes = row->chain.bytes + a_bytes + b_bytes;
     dpr__cpu_cut_panels(row);
     place_scratch(row);
-    return dpr__cpu_finish_sums(plan, row, dpr__ceil_divide(row->chain.rows, row->tile_rows));
+    dpr__cpu_finish_sums(row, dpr__ceil_divide(row->chain.rows, row->tile_rows));
+    return DPR_OK;
 }

@@ -1,6 +1,7 @@
 /* Rows of a map on their way to products: copied to scratch pixel after pixel, with the zeros that padding puts around them and spreading between
  * them. So no product knows of borders, forms or strides of the map, and the copy is in L1 or L2 when it is read. */
 #include "backend/cpu/cpu.h"
+#include "base/context.h"
 #include "ir/shape.h"
 #include <string.h>
 
@@ -15,6 +16,24 @@ static int64_t copied_rows(const dpr__cpu_conv *conv, int64_t rows) {
 
 size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows) {
     return (size_t)(copied_rows(conv, rows) * conv->pitch);
+}
+
+size_t dpr__cpu_conv_line_floats(const dpr__cpu_conv *conv) {
+    return conv->halves == NULL ? 0 : (size_t)(conv->width * conv->channels);
+}
+
+const dpr__kernel *dpr__cpu_conv_take_kernels(dpr__row *row, const dpr__step *step,
+                                              const dpr__node *node) {
+    const dpr__isa isa = step->context->isa;
+    row->halves = ((const dpr__conv_param *)node->param)->bf16 != 0;
+    row->chunk = row->halves ? DPR__PANEL / 2 : DPR__PANEL;
+    if (row->halves)
+        row->conv.halves =
+            dpr__kernel_find(DPR__HALVES, DPR__OP_round_bf16, DPR_F32, isa)->run.halves;
+    const dpr__kernel *kernel =
+        dpr__kernel_find(row->halves ? DPR__HALF_TILE : DPR__TILE, DPR__OP_matmul, DPR_F32, isa);
+    row->tile = kernel->run.tile;
+    return kernel;
 }
 
 /* Pixels of one row of src, `first` channel on, to pixels of dst that are `step` apart. */
@@ -57,9 +76,20 @@ static void visible(int64_t extent, int64_t spread, int64_t pad, int64_t length,
     *end = *end < *first ? *first : *end;
 }
 
+/* A line of floats to pairs of bf16; the last pixels of a line are nobody's first. */
+static void round_line(const dpr__cpu_conv *conv, const float *line, float *dst) {
+    uint16_t *pairs = (uint16_t *)(void *)dst;
+    int64_t step = conv->stride_w * conv->channels, n = conv->width * conv->channels;
+    if (conv->pairs_pixels)
+        conv->halves->pair(line, line + step, n - step, pairs);
+    else
+        conv->halves->round(line, n, pairs);
+}
+
 void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src,
-                        int64_t n, int64_t oh, int64_t rows, int64_t first, float *dst) {
-    int64_t c = conv->channels, from, end;
+                        int64_t n, int64_t oh, int64_t rows, int64_t first, float *line,
+                        float *dst) {
+    int64_t c = conv->channels, floats = conv->width * c, from, end;
     dpr__form form = step->forms[conv->src];
     int64_t src_step = dpr__form_row(form, shape_of(step, conv->src));
     visible(conv->w, conv->spread_w, conv->pad_left, conv->width, &from, &end);
@@ -72,12 +102,15 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
             memset(dst, 0, (size_t)conv->pitch * sizeof *dst);
             continue;
         }
+        float *to = conv->halves != NULL ? line : dst;
         if (conv->spread_w > 1)
-            memset(dst, 0, (size_t)conv->pitch * sizeof *dst);
-        memset(dst, 0, (size_t)(left * c) * sizeof *dst);
-        memset(dst + (left + seen) * c, 0, (size_t)(conv->pitch - (left + seen) * c) * sizeof *dst);
+            memset(to, 0, (size_t)floats * sizeof *to);
+        memset(to, 0, (size_t)(left * c) * sizeof *to);
+        memset(to + (left + seen) * c, 0, (size_t)(floats - (left + seen) * c) * sizeof *to);
         copy_pixels(conv, form, src_step, src, n * conv->h + y / conv->spread_h, from, end - from,
-                    first, conv->spread_w, dst + left * c);
+                    first, conv->spread_w, to + left * c);
+        if (conv->halves != NULL)
+            round_line(conv, line, dst);
     }
 }
 
@@ -85,8 +118,13 @@ const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values 
                                    int64_t rows, int64_t panel, float *copy) {
     const float *weights = values->memory[conv->weights];
     int64_t left = conv->oc - panel * DPR__PANEL;
-    if (values->step->forms[conv->weights] == DPR__PANELS)
+    if (values->step->forms[conv->weights] != DPR__PLAIN)
         return weights + panel * rows * DPR__PANEL;
+    if (conv->halves != NULL) {
+        conv->halves->store(weights + panel * DPR__PANEL, conv->oc, 2 * rows, left, NULL,
+                            (uint16_t *)(void *)copy);
+        return copy;
+    }
     for (int64_t i = 0; i < rows; i++)
         memcpy(copy + i * DPR__PANEL, weights + i * conv->oc + panel * DPR__PANEL,
                (size_t)(left < DPR__PANEL ? left : DPR__PANEL) * sizeof *copy);
@@ -159,6 +197,7 @@ void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_con
     if (node->op == DPR__OP_conv2d_data)
         turn_geometry(conv);
     conv->channels = conv->c;
+    conv->depth = p->bf16 && !gradient ? conv->c / 2 : conv->c;
     conv->width = (conv->ow - 1) * conv->stride_w + (conv->kw - 1) * conv->dilation_w + 1;
-    conv->pitch = conv->width * conv->channels;
+    conv->pitch = conv->width * conv->depth;
 }

@@ -17,20 +17,21 @@ static void multiply_row(const dpr__row *row, const float *copy, const float *fi
                          int64_t panel, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
     bool whole = conv->dilation_w == 1;
-    int64_t run = whole ? conv->kw * conv->c : conv->c, left = conv->oc - panel * DPR__PANEL;
-    dpr__tile_call call = {.a_row = conv->stride_w * conv->c,
+    int64_t run = whole ? conv->kw * conv->depth : conv->depth,
+            left = conv->oc - panel * DPR__PANEL;
+    dpr__tile_call call = {.a_row = conv->stride_w * conv->depth,
                            .a_chunk = row->chunk,
                            .parts = conv->kh,
                            .a_part = conv->dilation_h * conv->pitch,
-                           .b_part = conv->kw * conv->c * DPR__PANEL,
+                           .b_part = conv->kw * conv->depth * DPR__PANEL,
                            .m = conv->ow,
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
                            .k = run,
                            .c = dst,
                            .c_stride = conv->row_floats};
     for (int64_t kw = 0; kw < (whole ? 1 : conv->kw); kw++) {
-        call.a = copy + kw * conv->dilation_w * conv->c;
-        call.b = filters + kw * conv->c * DPR__PANEL;
+        call.a = copy + kw * conv->dilation_w * conv->depth;
+        call.b = filters + kw * conv->depth * DPR__PANEL;
         call.add = kw > 0;
         row->tile->multiply(&call);
     }
@@ -62,7 +63,7 @@ static struct window window_of(const dpr__cpu_conv *conv, int64_t oh, int64_t ro
     w.rows = floor_divide(oh + rows + conv->kh - 2 - conv->pad_top, conv->spread_h) - w.y0 + 1;
     w.copy.width =
         floor_divide(conv->ow + conv->kw - 2 - conv->pad_left, conv->spread_w) - w.x0 + 1;
-    w.copy.pitch = w.copy.width * conv->c;
+    w.copy.pitch = w.copy.width * conv->depth;
     w.copy.kh = w.copy.kw = w.copy.spread_h = w.copy.spread_w = 1;
     w.copy.pad_top = 0;
     w.copy.pad_left = -w.x0;
@@ -72,20 +73,20 @@ static struct window window_of(const dpr__cpu_conv *conv, int64_t oh, int64_t ro
 static void multiply_spread_row(const dpr__row *row, const struct window *w, const float *copy,
                                 const float *filters, int64_t panel, int64_t oh, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
-    int64_t left = conv->oc - panel * DPR__PANEL, row_of_taps = conv->kw * conv->c * DPR__PANEL;
+    int64_t left = conv->oc - panel * DPR__PANEL, row_of_taps = conv->kw * conv->depth * DPR__PANEL;
     int64_t kh = first_tap(oh - conv->pad_top, conv->spread_h);
     int64_t y = (oh + kh - conv->pad_top) / conv->spread_h - w->y0;
     int64_t n_kh = kh < conv->kh ? dpr__ceil_divide(conv->kh - kh, conv->spread_h) : 0;
     for (int64_t ow = 0; ow < conv->spread_w && ow < conv->ow; ow++) {
         int64_t first = first_tap(ow - conv->pad_left, conv->spread_w);
-        dpr__tile_call call = {.a_row = conv->c,
+        dpr__tile_call call = {.a_row = conv->depth,
                                .a_chunk = row->chunk,
                                .parts = n_kh,
                                .a_part = w->copy.pitch,
                                .b_part = conv->spread_h * row_of_taps,
                                .m = dpr__ceil_divide(conv->ow - ow, conv->spread_w),
                                .columns = left < DPR__PANEL ? left : DPR__PANEL,
-                               .k = conv->c,
+                               .k = conv->depth,
                                .c = dst + ow * conv->row_floats,
                                .c_stride = conv->spread_w * conv->row_floats};
         if (n_kh == 0 || first >= conv->kw) { /* zeros: a sum over nothing */
@@ -94,8 +95,8 @@ static void multiply_spread_row(const dpr__row *row, const struct window *w, con
         }
         for (int64_t kw = first; n_kh > 0 && kw < conv->kw; kw += conv->spread_w) {
             int64_t x = (ow + kw - conv->pad_left) / conv->spread_w - w->x0;
-            call.a = copy + y * w->copy.pitch + x * conv->c;
-            call.b = filters + kh * row_of_taps + kw * conv->c * DPR__PANEL;
+            call.a = copy + y * w->copy.pitch + x * conv->depth;
+            call.b = filters + kh * row_of_taps + kw * conv->depth * DPR__PANEL;
             call.add = kw > first;
             row->tile->multiply(&call);
         }
@@ -114,7 +115,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     const dpr__cpu_conv *conv = &row->conv;
     const float *src = values->memory[conv->src];
     int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h), copied = -1;
-    float *copy = scratch + conv->copy_at, *tile = scratch + row->tile_at;
+    float *copy = scratch + conv->copy_at, *tile = scratch + row->tile_at,
+          *line = scratch + conv->line_at;
     const bool spread = is_spread(conv);
     for (int64_t t = first; t < last; t++) {
         int64_t block = t / dpr__cpu_conv_panels(conv), panel = t % dpr__cpu_conv_panels(conv);
@@ -122,12 +124,12 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         int64_t rows = conv->oh - oh < conv->tile_h ? conv->oh - oh : conv->tile_h;
         struct window w = window_of(conv, oh, rows);
         if (block != copied && spread)
-            dpr__cpu_conv_copy(&w.copy, values->step, src, n, w.y0, w.rows, 0, copy);
+            dpr__cpu_conv_copy(&w.copy, values->step, src, n, w.y0, w.rows, 0, line, copy);
         else if (block != copied)
-            dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, copy);
+            dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, line, copy);
         copied = block;
-        const float *filters = dpr__cpu_conv_filters(conv, values, conv->kh * conv->kw * conv->c,
-                                                     panel, scratch + conv->filters_at);
+        const float *filters = dpr__cpu_conv_filters(
+            conv, values, conv->kh * conv->kw * conv->depth, panel, scratch + conv->filters_at);
         int64_t pixel = (n * conv->oh + oh) * conv->ow;
         float *dst = row->bare ? dpr__cpu_conv_place(row, values, pixel, panel) : tile;
         for (int64_t r = 0; r < rows; r++)
@@ -167,10 +169,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     dpr__cpu_conv_geometry(step, value, conv);
     conv->tile_h = rows_of_tile(conv);
     int64_t pixels = conv->tile_h * conv->ow;
-    row->chunk = DPR__PANEL;
-    const dpr__kernel *kernel =
-        dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa);
-    row->tile = kernel->run.tile;
+    const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
     row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
@@ -185,9 +184,10 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
                  dpr__value_bytes(step, conv->weights);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
-    conv->filters_at = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    conv->line_at = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    conv->filters_at = conv->line_at + dpr__cpu_conv_line_floats(conv);
     row->scratch_floats = conv->filters_at;
-    if (step->forms[conv->weights] != DPR__PANELS)
-        row->scratch_floats += (size_t)(conv->kh * conv->kw * conv->c * DPR__PANEL);
+    if (step->forms[conv->weights] == DPR__PLAIN)
+        row->scratch_floats += (size_t)(conv->kh * conv->kw * conv->depth * DPR__PANEL);
     return DPR_OK;
 }

@@ -36,13 +36,18 @@ typedef struct dpr__cpu_conv {
     int64_t n, h, w, c, oh, ow, oc, kh, kw;
     int64_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     int64_t spread_h, spread_w; /* spread − 1 zeros stand between the rows, and columns, of src */
-    /* the copy of some rows of src in scratch: pixels of `channels`, rows of `width` pixels */
+    /* The copy of some rows of src in scratch: pixels of `channels`, rows of `width` pixels, `pitch` floats or pairs of bf16 apart. In bf16 pairs are neighbouring
+     * channels of a pixel; or, where k goes over pixels, a channel of the pixels that a stride lies between. */
+    const dpr__half_kernel *halves; /* NULL: floats */
+    bool pairs_pixels;
     int64_t channels, width, pitch;
+    int64_t depth;  /* of k in a pixel: c, or c / 2 pairs */
     int64_t tile_h; /* rows of dst in a tile */
     int64_t
         row_floats; /* of the result's pixels in the tile, before they are packed (dpr__cpu_conv_pack) */
-    size_t copy_at, filters_at; /* floats into scratch; the second where filters lie in no panels */
-    size_t stage_at;            /* in groups: results, or diffs, of one group's channels */
+    /* Floats into scratch; filters where they lie in no panels; a line of the map on its way to bf16. */
+    size_t copy_at, filters_at, line_at;
+    size_t stage_at; /* in groups: results, or diffs, of one group's channels */
     int64_t groups;
     int64_t chunks;                        /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
@@ -177,10 +182,15 @@ void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
 
 /* The geometry of a row's convolution. */
 void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_conv *conv);
-/* Copies what `rows` rows of dst from row oh on of image n read of channels first … first + conv->channels − 1, with the zeros around and between. */
+/* Takes the kernels of products for row->conv: of pairs of bf16 where its operands are rounded. */
+const dpr__kernel *dpr__cpu_conv_take_kernels(dpr__row *row, const dpr__step *step,
+                                              const dpr__node *node);
+/* Copies what `rows` rows of dst from row oh on of image n read of channels first … first + conv->channels − 1, with the zeros around and between. `line`: room
+ * for dpr__cpu_conv_line_floats. */
 void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src,
-                        int64_t n, int64_t oh, int64_t rows, int64_t first, float *dst);
-/* The filters of 32 channels, `rows` rows of 32: where they lie, or copied. */
+                        int64_t n, int64_t oh, int64_t rows, int64_t first, float *line,
+                        float *dst);
+/* The filters of 32 channels, `rows` rows of 32 floats or pairs: where they lie, or copied. */
 const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
                                    int64_t rows, int64_t panel, float *copy);
 /* Products write whole vectors: sets how far a tile's pixels lie apart for them. */
@@ -196,6 +206,7 @@ void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *
                          int64_t number);
 /* Floats of such a copy. */
 size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows);
+size_t dpr__cpu_conv_line_floats(const dpr__cpu_conv *conv);
 
 /* Says which kernel was chosen, and why no better one. Returns its name. */
 const char *dpr__cpu_chosen(const dpr__cpu_plan *plan, const char *name, const dpr__node *node);

@@ -267,7 +267,7 @@ dpr_status dpr__cpu_compile_depthwise(dpr__cpu_plan *plan, const dpr__group *gro
     row->run = run;
     int64_t blocks = conv->tile_h > 0 ? dpr__ceil_divide(conv->n * conv->oh, conv->tile_h) : 0;
     row->n_tiles = blocks * dpr__cpu_conv_panels(conv);
-    DPR_TRY(dpr__cpu_finish_sums(plan, row, blocks));
+    dpr__cpu_finish_sums(row, blocks);
     row->flops = row->chain.flops + flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
@@ -287,7 +287,7 @@ dpr_status dpr__cpu_compile_depthwise_filters(dpr__cpu_plan *plan, const dpr__gr
     conv->chunks = conv->chunks < conv->n ? conv->chunks : conv->n > 1 ? conv->n : 1;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, step->members[group->first],
                                conv->kh * conv->kw, &row->chain, supported));
-    DPR_TRY(dpr__cpu_make_parts(plan, row, (size_t)(panels * conv->chunks * filter_floats(conv))));
+    row->partial_floats = (size_t)(panels * conv->chunks * filter_floats(conv));
     row->run = run_filters;
     row->finish = finish_filters;
     row->n_finish = panels;

@@ -29,19 +29,31 @@ static float *partial_of(const dpr__row *row, int64_t chunk, int64_t panel, int6
            ((chunk * dpr__cpu_conv_panels(conv) + panel) * filter_rows(conv) + at) * DPR__PANEL;
 }
 
-/* 32 channels of `count` pixels of diff_dst: where they lie, or copied. */
-static const float *diff_pixels(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
-                                int64_t count, int64_t panel, float *stage) {
+/* Of a row of diff_dst: pixels, or pairs of them. */
+static int64_t row_depth(const dpr__cpu_conv *conv) {
+    return conv->pairs_pixels ? (conv->ow + 1) / 2 : conv->ow;
+}
+
+/* 32 channels of `rows` rows of diff_dst: where they lie, or copied. */
+static const float *diff_rows(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
+                              int64_t rows, int64_t panel, float *stage) {
     const dpr__step *step = values->step;
     const dpr__form form = step->forms[conv->dst];
     const float *diff = values->memory[conv->dst];
     int64_t row = dpr__form_row(form, &dpr__node_of(step->graph, conv->dst)->shape);
-    if (form == DPR__PANELS)
-        return diff + (panel * conv->n * conv->oh * conv->ow + pixel) * DPR__PANEL;
+    const float *first = form == DPR__PANELS
+                             ? diff + (panel * conv->n * conv->oh * conv->ow + pixel) * DPR__PANEL
+                             : diff + pixel * row + panel * DPR__PANEL;
     int64_t left = conv->oc - panel * DPR__PANEL, n = left < DPR__PANEL ? left : DPR__PANEL;
-    for (int64_t i = 0; i < count; i++)
-        memcpy(stage + i * DPR__PANEL, diff + (pixel + i) * row + panel * DPR__PANEL,
-               (size_t)n * sizeof *stage);
+    for (int64_t r = 0; conv->pairs_pixels && r < rows; r++)
+        conv->halves->store(first + r * conv->ow * row, row, conv->ow, n, NULL,
+                            (uint16_t *)(void *)(stage + r * row_depth(conv) * DPR__PANEL));
+    if (conv->pairs_pixels)
+        return stage;
+    if (form == DPR__PANELS)
+        return first;
+    for (int64_t i = 0; i < rows * conv->ow; i++)
+        memcpy(stage + i * DPR__PANEL, first + i * row, (size_t)n * sizeof *stage);
     return stage;
 }
 
@@ -57,16 +69,17 @@ static void multiply_panel(const dpr__row *row, const struct strip *strip, const
     const dpr__cpu_conv *conv = &row->conv;
     int64_t left_c = conv->c - strip->first, left_oc = conv->oc - panel * DPR__PANEL;
     bool whole = conv->dilation_w == 1 && conv->channels == conv->c;
+    int64_t step = (conv->pairs_pixels ? 2 : 1) * conv->stride_w * conv->channels;
     dpr__tile_call call = {.by_columns = true,
-                           .a_row = conv->stride_w * conv->channels,
-                           .a_chunk = DPR__PANEL * conv->stride_w * conv->channels,
+                           .a_row = step,
+                           .a_chunk = row->chunk * step,
                            .a_panel = DPR__PANEL,
                            .parts = strip->rows,
                            .a_part = conv->stride_h * conv->pitch,
                            .b = diff,
-                           .b_part = conv->ow * DPR__PANEL,
+                           .b_part = row_depth(conv) * DPR__PANEL,
                            .columns = left_oc < DPR__PANEL ? left_oc : DPR__PANEL,
-                           .k = conv->ow,
+                           .k = row_depth(conv),
                            .c_stride = DPR__PANEL,
                            .add = strip->add};
     call.m = whole ? conv->kw * conv->c : left_c < conv->channels ? left_c : conv->channels;
@@ -85,17 +98,17 @@ static void sum_image(const dpr__row *row, const dpr__values *values, float *scr
     const dpr__cpu_conv *conv = &row->conv;
     const dpr__step *step = values->step;
     float *copy = scratch + conv->copy_at;
-    float *stage = copy + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    float *line = scratch + conv->line_at, *stage = line + dpr__cpu_conv_line_floats(conv);
     strip->copy = copy;
     for (strip->oh = 0; strip->oh < conv->oh; strip->oh += conv->tile_h, strip->add = true) {
         int64_t left = conv->oh - strip->oh;
         strip->rows = left < conv->tile_h ? left : conv->tile_h;
         dpr__cpu_conv_copy(conv, step, values->memory[conv->src], strip->n, strip->oh, strip->rows,
-                           strip->first, copy);
+                           strip->first, line, copy);
         for (int64_t panel = 0; panel < dpr__cpu_conv_panels(conv); panel++)
             multiply_panel(row, strip,
-                           diff_pixels(conv, values, (strip->n * conv->oh + strip->oh) * conv->ow,
-                                       strip->rows * conv->ow, panel, stage),
+                           diff_rows(conv, values, (strip->n * conv->oh + strip->oh) * conv->ow,
+                                     strip->rows, panel, stage),
                            panel);
     }
 }
@@ -158,13 +171,14 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     const dpr__node *node = dpr__node_of(step->graph, value);
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
+    const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
+    conv->pairs_pixels = row->halves;
     conv->channels = conv->c < BLOCK_CHANNELS ? conv->c : BLOCK_CHANNELS;
+    if (conv->pairs_pixels && conv->ow % 2 != 0) /* the last pixel's partner, which meets a zero */
+        conv->width += conv->stride_w;
     conv->pitch = conv->width * conv->channels;
     conv->tile_h = strip_rows(conv);
     conv->chunks = chunks_of(conv);
-    const dpr__kernel *kernel =
-        dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa);
-    row->tile = kernel->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     row->partial_floats =
@@ -180,8 +194,9 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
-    row->scratch_floats = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
-    if (step->forms[conv->dst] != DPR__PANELS)
-        row->scratch_floats += (size_t)(conv->tile_h * conv->ow * DPR__PANEL);
+    conv->line_at = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    row->scratch_floats = conv->line_at + dpr__cpu_conv_line_floats(conv);
+    if (conv->pairs_pixels || step->forms[conv->dst] != DPR__PANELS)
+        row->scratch_floats += (size_t)(conv->tile_h * row_depth(conv) * DPR__PANEL);
     return DPR_OK;
 }

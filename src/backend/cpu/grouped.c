@@ -130,7 +130,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
             piece = piece_at(conv, c);
             if (copied != number * conv->groups + piece.group)
                 dpr__cpu_conv_copy(conv, values->step, src, block.n, block.oh, block.rows,
-                                   piece.group * conv->channels, copy);
+                                   piece.group * conv->channels, NULL, copy);
             copied = number * conv->groups + piece.group;
             multiply_piece(row, &block, &piece, filters, scratch, dst);
         }
@@ -215,7 +215,7 @@ static void sum_image(const dpr__row *row, const dpr__values *values, float *scr
         int64_t left = conv->oh - strip->oh;
         strip->rows = left < conv->tile_h ? left : conv->tile_h;
         dpr__cpu_conv_copy(conv, values->step, values->memory[conv->src], strip->n, strip->oh,
-                           strip->rows, strip->group * conv->channels, copy);
+                           strip->rows, strip->group * conv->channels, NULL, copy);
         for (int64_t panel = 0; panel < group_panels(conv); panel++) {
             int64_t columns = stage_diff(conv, values, strip->group, panel * DPR__PANEL,
                                          (strip->n * conv->oh + strip->oh) * conv->ow,
@@ -274,14 +274,11 @@ static void begin(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row) {
     dpr_value value = step->members[group->first];
     const dpr__node *node = dpr__node_of(step->graph, value);
     dpr__cpu_conv *conv = &row->conv;
-    const dpr__kernel *kernel =
-        dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa);
+    const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
     dpr__cpu_conv_geometry(step, value, conv);
     conv->groups = ((const dpr__conv_param *)node->param)->groups;
     conv->channels = conv->c / conv->groups;
     conv->pitch = conv->width * conv->channels;
-    row->chunk = DPR__PANEL;
-    row->tile = kernel->run.tile;
     row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
 }
 
@@ -314,7 +311,7 @@ dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group
     row->run = run;
     int64_t blocks = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
     row->n_tiles = blocks * dpr__cpu_conv_panels(conv);
-    DPR_TRY(dpr__cpu_finish_sums(plan, row, blocks));
+    dpr__cpu_finish_sums(row, blocks);
     row->flops = row->chain.flops + flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
@@ -338,9 +335,8 @@ dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__grou
     conv->chunks = conv->chunks < conv->n ? conv->chunks : conv->n > 1 ? conv->n : 1;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, step->members[group->first],
                                conv->channels, &row->chain, supported));
-    DPR_TRY(dpr__cpu_make_parts(plan, row,
-                                (size_t)(conv->chunks * conv->groups * group_panels(conv) *
-                                         filter_rows(conv) * DPR__PANEL)));
+    row->partial_floats =
+        (size_t)(conv->chunks * conv->groups * group_panels(conv) * filter_rows(conv) * DPR__PANEL);
     row->run = run_filters;
     row->finish = finish_filters;
     row->n_finish = dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;

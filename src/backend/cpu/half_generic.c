@@ -25,4 +25,16 @@ static void load(const uint16_t *src, int64_t rows, float *dst) {
         dst[i] = dpr__from_bf16(src[i]);
 }
 
-const dpr__half_kernel dpr__halves_generic = {store, load};
+static void round_run(const float *src, int64_t n, uint16_t *dst) {
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = dpr__to_bf16(src[i]);
+}
+
+static void pair(const float *src, const float *partner, int64_t n, uint16_t *dst) {
+    for (int64_t i = 0; i < n; i++) {
+        dst[2 * i] = dpr__to_bf16(src[i]);
+        dst[2 * i + 1] = dpr__to_bf16(partner[i]);
+    }
+}
+
+const dpr__half_kernel dpr__halves_generic = {store, load, round_run, pair};

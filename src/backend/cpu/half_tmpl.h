@@ -43,4 +43,39 @@ static void load(const uint16_t *src, int64_t rows, float *dst) {
     }
 }
 
-const dpr__half_kernel HALF_NAME = {store, load};
+/* The lanes of 16 that are there when so many are left. */
+static inline __mmask16 lanes_of(int64_t left) {
+    return left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1U << left) - 1) : 0;
+}
+
+static void round_run(const float *src, int64_t n, uint16_t *dst) {
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        _mm512_storeu_si512(dst + i,
+                            ROUND(_mm512_loadu_ps(src + i), _mm512_loadu_ps(src + i + 16)));
+    const __mmask16 low = lanes_of(n - i), high = lanes_of(n - i - 16);
+    if (low != 0)
+        _mm512_mask_storeu_epi16(dst + i, (__mmask32)low | (__mmask32)high << 16,
+                                 rounded_row(src + i, low, high));
+}
+
+static inline __m512i pairs_of(__m512 a, __m512 b) {
+    static const short INTERLEAVE[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                         21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                         11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    return _mm512_permutexvar_epi16(_mm512_loadu_si512(INTERLEAVE), ROUND(a, b));
+}
+
+static void pair(const float *src, const float *partner, int64_t n, uint16_t *dst) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        _mm512_storeu_si512(dst + 2 * i,
+                            pairs_of(_mm512_loadu_ps(src + i), _mm512_loadu_ps(partner + i)));
+    const __mmask16 left = lanes_of(n - i);
+    if (left != 0)
+        _mm512_mask_storeu_epi32(dst + 2 * i, left,
+                                 pairs_of(_mm512_maskz_loadu_ps(left, src + i),
+                                          _mm512_maskz_loadu_ps(left, partner + i)));
+}
+
+const dpr__half_kernel HALF_NAME = {store, load, round_run, pair};
