@@ -82,6 +82,22 @@ static void call_sums(const dpr__kernel *kernel) {
     kernel->run.sums->add_squares(a, TILE, b, c, c + DPR__PANEL);
 }
 
+/* A row of 28 pixels, 5 × 5 taps, 6 channels. */
+static void call_pixels(const dpr__kernel *kernel) {
+    int32_t taps[25];
+    for (int i = 0; i < 25; i++)
+        taps[i] = i / 5 * DPR__PANEL + i % 5;
+    kernel->run.pixels(&(dpr__pixels_call){a, b, taps, 25, 28, 6, c, 8});
+}
+
+/* A row of 10 pixels of 16 channels, whose windows are 10 vectors. */
+static void call_sparse(const dpr__kernel *kernel) {
+    int32_t at[10];
+    for (int i = 0; i < 10; i++)
+        at[i] = i / 2 * 84 + i % 2 * 16;
+    kernel->run.sparse->sum(&(dpr__sparse_call){a, 16, 10, 16, b, 6, at, 10, c});
+}
+
 static void call_halves(const dpr__kernel *kernel) {
     kernel->run.halves->store(a, DPR__PANEL, TILE, DPR__PANEL, halves, halves + TILE * DPR__PANEL);
 }
@@ -261,6 +277,13 @@ static void time_kernel(const dpr__kernel *kernel) {
     case DPR__DEPTHWISE:
         print(kernel->name, kernel->isa, time_of(call_depthwise, kernel),
               2.0 * 9 * DEPTHWISE * DPR__PANEL, "GF/s");
+        break;
+    case DPR__PIXELS:
+        print(kernel->name, kernel->isa, time_of(call_pixels, kernel), 2.0 * 25 * 28 * 6, "GF/s");
+        break;
+    case DPR__SPARSE:
+        print(kernel->name, kernel->isa, time_of(call_sparse, kernel),
+              2.0 * 10 * 16 * 10 * (double)kernel->run.sparse->lanes, "GF/s");
         break;
     case DPR__SUMS:
         print(kernel->name, kernel->isa, time_of(call_sums, kernel),

@@ -602,6 +602,119 @@ static void updates(void **state) {
             kernel->run.tile->leave();
     }
 }
+
+/* ---- PIXELS ---- */
+
+static void test_pixels(const dpr__kernel *kernel, int64_t pixels, int64_t channels, int64_t n_taps,
+                        int64_t dst_row) {
+    enum { MOST_TAPS = 30, MOST_PIXELS = 70, REACH = 90 };
+    float src[1 + REACH + MOST_PIXELS + DPR__PIXELS_BEYOND], filters[1 + MOST_TAPS * DPR__PANEL];
+    float dst[MOST_PIXELS * DPR__PANEL + 2 * GUARD];
+    int32_t taps[MOST_TAPS];
+    fill(src, 1 + REACH + MOST_PIXELS + DPR__PIXELS_BEYOND, 3);
+    fill(filters, 1 + MOST_TAPS * DPR__PANEL, 4);
+    for (int32_t t = 0; t < MOST_TAPS; t++)
+        taps[t] = t * 37 % REACH;
+    int64_t written = pixels == 0 ? 0 : (pixels - 1) * dst_row + DPR__PIXELS_CHANNELS;
+    set_guarded(dst, written);
+    kernel->run.pixels(&(dpr__pixels_call){src + 1, filters + 1, taps, n_taps, pixels, channels,
+                                           dst + GUARD, dst_row});
+    for (int64_t p = 0; p < pixels; p++)
+        for (int64_t i = 0; i < channels; i++) {
+            double want = 0;
+            for (int64_t t = 0; t < n_taps; t++)
+                want += (double)src[1 + taps[t] + p] * (double)filters[1 + t * DPR__PANEL + i];
+            expect_near(kernel->name, dst[GUARD + p * dst_row + i], (float)want, 1e-4, p);
+        }
+    expect_guards(kernel->name, dst + GUARD, dst + GUARD + written);
+    for (int64_t p = 0; p + 1 < pixels; p++)
+        for (int64_t i = DPR__PIXELS_CHANNELS; i < dst_row; i++)
+            assert_float_equal(dst[GUARD + p * dst_row + i], GUARD_VALUE, 0);
+}
+
+static void pixels(void **state) {
+    (void)state;
+    for (size_t k = 0; k < dpr__n_kernels; k++)
+        for (int64_t n = 0; dpr__kernels[k].class == DPR__PIXELS && n < 70; n++)
+            for (int64_t channels = 1; channels <= 8; channels++)
+                if (runs_here(&dpr__kernels[k])) {
+                    test_pixels(&dpr__kernels[k], n, channels, n % 31, 8);
+                    test_pixels(&dpr__kernels[k], n, channels, 25, n % 2 == 0 ? 32 : 11);
+                }
+}
+
+/* ---- SPARSE ---- */
+
+enum { WINDOWS = 7, MOST_VECTORS = 23, REACH = 410, WIDEST = 16 };
+
+/* `windows` and `filters` as the kernel's two directions leave them, by their definition. */
+static void go_back(const dpr__sparse_call *call, int64_t lanes, bool sum, float *map,
+                    float *filters) {
+    for (int64_t p = 0; p < call->pixels; p++)
+        for (int64_t c = 0; c < call->channels; c++)
+            for (int64_t i = 0; i < call->vectors * lanes; i++) {
+                float *window = map + p * call->map_step + call->at[i / lanes] + i % lanes;
+                float *filter = filters + c * call->vectors * lanes + i;
+                const float number = call->diff[p * call->diff_row + c];
+                if (sum)
+                    *filter += number * *window;
+                else
+                    *window += number * *filter;
+            }
+}
+
+static void test_sparse(const dpr__kernel *kernel, int64_t vectors, int64_t channels,
+                        int64_t diff_row, bool sum) {
+    const int64_t lanes = kernel->run.sparse->lanes, n_filters = channels * vectors * lanes;
+    static float map[REACH + 2 * GUARD], filters[WIDEST * MOST_VECTORS * WIDEST + 2 * GUARD];
+    static float want_map[REACH], want_filters[WIDEST * MOST_VECTORS * WIDEST];
+    /* nothing lies behind the last pixel */
+    float *diff = malloc((size_t)(WINDOWS * diff_row) * sizeof *diff);
+    int32_t at[MOST_VECTORS];
+    assert_non_null(diff);
+    fill(diff, WINDOWS * diff_row, 3);
+    for (int64_t i = 0; i < WINDOWS * diff_row; i++)
+        diff[i] = i % diff_row >= channels ? NAN : i / diff_row == 2 || i % 3 > 0 ? 0 : diff[i];
+    for (int32_t i = 0; i < MOST_VECTORS; i++)
+        at[i] = i * WIDEST;
+    set_guarded(map, REACH), set_guarded(filters, n_filters);
+    fill(map + GUARD, REACH, 4), fill(filters + GUARD, n_filters, 5);
+    memcpy(want_map, map + GUARD, sizeof want_map);
+    memcpy(want_filters, filters + GUARD, (size_t)n_filters * sizeof *filters);
+    const dpr__sparse_call call = {.diff = diff,
+                                   .diff_row = diff_row,
+                                   .pixels = WINDOWS,
+                                   .channels = channels,
+                                   .map = map + GUARD,
+                                   .map_step = 3,
+                                   .at = at,
+                                   .vectors = vectors,
+                                   .filters = filters + GUARD};
+    go_back(&call, lanes, sum, want_map, want_filters);
+    (sum ? kernel->run.sparse->sum : kernel->run.sparse->spread)(&call);
+    for (int64_t i = 0; i < REACH; i++)
+        expect_near(kernel->name, map[GUARD + i], want_map[i], 1e-4, i);
+    for (int64_t i = 0; i < n_filters; i++)
+        expect_near(kernel->name, filters[GUARD + i], want_filters[i], 1e-4, i);
+    expect_guards(kernel->name, map + GUARD, map + GUARD + REACH);
+    expect_guards(kernel->name, filters + GUARD, filters + GUARD + n_filters);
+    free(diff);
+}
+
+static void sparse(void **state) {
+    (void)state;
+    for (size_t k = 0; k < dpr__n_kernels; k++)
+        for (int64_t vectors = 1; dpr__kernels[k].class == DPR__SPARSE &&
+                                  runs_here(&dpr__kernels[k]) && vectors <= MOST_VECTORS;
+             vectors++)
+            for (int64_t channels = 1; channels <= WIDEST; channels++)
+                for (int sum = 0; sum < 2; sum++) {
+                    test_sparse(&dpr__kernels[k], vectors, channels, channels, sum == 1);
+                    test_sparse(&dpr__kernels[k], vectors, channels, channels < 8 ? 8 : 16,
+                                sum == 1);
+                }
+}
+
 /* The checks themselves can fail: a kernel that is off by one element or writes too far is caught. */
 static void broken(const void *param, const void *a, const void *b, float *dst, size_t n) {
     (void)param, (void)b;
@@ -630,6 +743,7 @@ int main(void) {
         cmocka_unit_test(spans),   cmocka_unit_test(tiles),
         cmocka_unit_test(strips),  cmocka_unit_test(half_tiles),
         cmocka_unit_test(halves),  cmocka_unit_test(runs_of_halves),
-        cmocka_unit_test(updates), cmocka_unit_test(a_wrong_kernel_is_seen)};
+        cmocka_unit_test(updates), cmocka_unit_test(pixels),
+        cmocka_unit_test(sparse),  cmocka_unit_test(a_wrong_kernel_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

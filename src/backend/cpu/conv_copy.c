@@ -36,6 +36,27 @@ const dpr__kernel *dpr__cpu_conv_take_kernels(dpr__row *row, const dpr__step *st
     return kernel;
 }
 
+/* n numbers of each pixel. Whole vectors where they can be read: what goes beyond a pixel is overwritten by the next. */
+static void copy_channels(float *dst, int64_t dst_step, const float *src, int64_t src_step,
+                          int64_t pixels, int64_t n) {
+    enum { HALF = 8, WHOLE = 16 };
+    int64_t i = 0;
+    if (dst_step == n && n > HALF / 2 && n < HALF && src_step >= HALF)
+        for (; i < pixels - 1; i++, src += src_step, dst += dst_step)
+            memcpy(dst, src, HALF * sizeof *dst);
+    else if (dst_step == n && n > HALF && n < WHOLE && src_step >= WHOLE)
+        for (; i < pixels - 1; i++, src += src_step, dst += dst_step)
+            memcpy(dst, src, WHOLE * sizeof *dst);
+    else if (n == WHOLE) /* lengths that compilers know */
+        for (; i < pixels; i++, src += src_step, dst += dst_step)
+            memcpy(dst, src, WHOLE * sizeof *dst);
+    else if (n == DPR__PANEL)
+        for (; i < pixels; i++, src += src_step, dst += dst_step)
+            memcpy(dst, src, DPR__PANEL * sizeof *dst);
+    for (; i < pixels; i++, src += src_step, dst += dst_step)
+        memcpy(dst, src, (size_t)n * sizeof *dst);
+}
+
 /* Pixels of one row of src, `first` channel on, to pixels of dst that are `step` apart. */
 static void copy_pixels(const dpr__cpu_conv *conv, dpr__form form, int64_t src_step,
                         const float *src, int64_t row, int64_t from, int64_t count, int64_t first,
@@ -52,16 +73,7 @@ static void copy_pixels(const dpr__cpu_conv *conv, dpr__form form, int64_t src_s
         const float *from_pixel =
             form != DPR__PANELS ? src + at * src_step + channel
                                 : src + (channel / DPR__PANEL * pixels + at) * DPR__PANEL + lane;
-        float *to = dst + done;
-        if (n == DPR__PANEL) /* lengths that compilers know */
-            for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
-                memcpy(to, from_pixel, DPR__PANEL * sizeof *to);
-        else if (n == DPR__PANEL / 2)
-            for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
-                memcpy(to, from_pixel, DPR__PANEL / 2 * sizeof *to);
-        else
-            for (int64_t i = 0; i < count; i++, from_pixel += src_step, to += step * c)
-                memcpy(to, from_pixel, (size_t)n * sizeof *to);
+        copy_channels(dst + done, step * c, from_pixel, src_step, count, n);
         done += n;
     }
 }

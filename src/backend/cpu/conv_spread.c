@@ -7,7 +7,10 @@
 #include "ir/shape.h"
 #include <string.h>
 
-enum { BLOCK_PIXELS = 64 }; /* of diff_dst: their products stay in L1 or L2 */
+enum {
+    BLOCK_PIXELS = 64, /* of diff_dst: their products stay in L1 or L2 */
+    VECTOR = 16,       /* floats behind an image that may be read and written */
+};
 
 /* ---- shapes ---- */
 
@@ -91,29 +94,75 @@ static void add_window(const dpr__row *row, int64_t pixel, const float *products
         }
 }
 
+/* An image of diff_dst, window by window. */
+static void add_image(const dpr__row *row, const dpr__values *values, int64_t n,
+                      const float *filters, float *products, float *image) {
+    const dpr__cpu_conv *conv = &row->conv;
+    int64_t pixels = conv->h * conv->w;
+    for (int64_t p = 0; p < pixels; p += BLOCK_PIXELS) {
+        int64_t m = pixels - p < BLOCK_PIXELS ? pixels - p : BLOCK_PIXELS;
+        multiply(row, values, n * pixels + p, m, filters, products);
+        for (int64_t i = 0; i < m; i++)
+            add_window(row, p + i, products + i * panels_of(conv) * DPR__PANEL, image);
+    }
+}
+
+/* The same without what is 0 in it. */
+static void add_sparse_image(const dpr__row *row, const dpr__values *values, int64_t n,
+                             float *filters, float *image) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const dpr__step *step = values->step;
+    int64_t next =
+        dpr__form_row(step->forms[conv->src], &dpr__node_of(step->graph, conv->src)->shape);
+    for (int64_t y = 0; y < conv->h; y++)
+        row->sparse->spread(&(dpr__sparse_call){
+            .diff = (const float *)values->memory[conv->src] + (n * conv->h + y) * conv->w * next,
+            .diff_row = next,
+            .pixels = conv->w,
+            .channels = conv->c,
+            .map = image + y * conv->stride_h * conv->width * conv->oc,
+            .map_step = conv->stride_w * conv->oc,
+            .at = row->taps,
+            .vectors = row->n_taps,
+            .filters = filters});
+}
+
+/* A row of an image as one of the result, whose pixels have room for whole vectors. */
+static void take_row(const dpr__cpu_conv *conv, const float *image, float *dst) {
+    enum { HALF = VECTOR / 2 };
+    if (conv->oc <= HALF && conv->row_floats >= HALF)
+        for (int64_t x = 0; x < conv->ow; x++)
+            memcpy(dst + x * conv->row_floats, image + x * conv->oc, HALF * sizeof *dst);
+    else
+        for (int64_t x = 0; x < conv->ow; x++)
+            memcpy(dst + x * conv->row_floats, image + x * conv->oc,
+                   (size_t)conv->oc * sizeof *dst);
+}
+
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
     float *filters = scratch + conv->filters_at, *tile = scratch + row->tile_at;
     float *products = filters + panels_of(conv) * rounded(conv->c) * DPR__PANEL;
     float *image = scratch + conv->copy_at;
-    int64_t pixels = conv->h * conv->w, line = conv->width * conv->oc;
-    turn_filters(row, values, filters);
+    int64_t line = conv->width * conv->oc;
+    if (row->sparse == NULL)
+        turn_filters(row, values, filters);
+    else
+        dpr__cpu_sparse_filters(
+            row, conv->c, values->memory[conv->weights],
+            values->step->forms[conv->weights] == DPR__PLAIN ? conv->c : DPR__PANEL, filters);
     for (int64_t t = first; t < last; t++) {
         memset(image, 0, (size_t)(conv->pitch * line) * sizeof *image);
-        for (int64_t p = 0; p < pixels; p += BLOCK_PIXELS) {
-            int64_t m = pixels - p < BLOCK_PIXELS ? pixels - p : BLOCK_PIXELS;
-            multiply(row, values, t * pixels + p, m, filters, products);
-            for (int64_t i = 0; i < m; i++)
-                add_window(row, p + i, products + i * panels_of(conv) * DPR__PANEL, image);
-        }
+        if (row->sparse == NULL)
+            add_image(row, values, t, filters, products, image);
+        else
+            add_sparse_image(row, values, t, filters, image);
         float *dst =
             row->bare ? dpr__cpu_conv_place(row, values, t * conv->oh * conv->ow, 0) : tile;
         for (int64_t y = 0; y < conv->oh; y++)
-            for (int64_t x = 0; x < conv->ow; x++)
-                memcpy(dst + (y * conv->ow + x) * conv->row_floats,
-                       image + (y + conv->pad_top) * line + (x + conv->pad_left) * conv->oc,
-                       (size_t)conv->oc * sizeof *dst);
+            take_row(conv, image + (y + conv->pad_top) * line + conv->pad_left * conv->oc,
+                     dst + y * conv->ow * conv->row_floats);
         dpr__cpu_conv_close(row, values, scratch, dst, t * conv->oh * conv->ow, conv->oh * conv->ow,
                             0, t);
     }
@@ -144,7 +193,10 @@ dpr_status dpr__cpu_compile_spread(dpr__cpu_plan *plan, const dpr__group *group,
     conv->row_floats = row->chain.row_floats;
     row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
     row->run = run;
-    row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
+    row->kernel = kernel->name;
+    if (dpr__cpu_sparse_fits(step, conv, conv->src, conv->oc))
+        DPR_TRY(dpr__cpu_sparse_choose(plan, row, conv->oc, conv->width * conv->oc));
+    row->kernel = dpr__cpu_chosen(plan, row->kernel, node);
     row->n_tiles = conv->n;
     dpr__cpu_finish_sums(row, conv->n);
     row->flops = row->chain.flops +
@@ -154,8 +206,11 @@ dpr_status dpr__cpu_compile_spread(dpr__cpu_plan *plan, const dpr__group *group,
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)((pixels + 1) * DPR__PANEL);
     conv->filters_at =
-        conv->copy_at + (size_t)((conv->width * conv->pitch * conv->oc + 15) / 16 * 16);
-    row->scratch_floats = conv->filters_at + (size_t)(panels_of(conv) * DPR__PANEL *
-                                                      (rounded(conv->c) + BLOCK_PIXELS));
+        conv->copy_at + (size_t)((conv->width * conv->pitch * conv->oc + 15) / 16 * 16 + VECTOR);
+    row->scratch_floats = conv->filters_at;
+    row->scratch_floats +=
+        row->sparse != NULL
+            ? dpr__cpu_sparse_floats(row, conv->c)
+            : (size_t)(panels_of(conv) * DPR__PANEL * (rounded(conv->c) + BLOCK_PIXELS));
     return DPR_OK;
 }

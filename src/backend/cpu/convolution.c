@@ -9,7 +9,8 @@
 
 enum {
     TILE_PIXELS = 128, /* of the result: 16 KB of sums for 32 channels */
-    EVEN = 4,          /* pixels: of the narrowest maps 32 floats */
+    NARROW_PIXELS = 512,
+    EVEN = 4, /* pixels: of the narrowest maps 32 floats */
 };
 
 /* One row of the result, 32 channels. Dilated filters are a run of k for each of their columns. */
@@ -115,8 +116,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     const dpr__cpu_conv *conv = &row->conv;
     const float *src = values->memory[conv->src];
     int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h), copied = -1;
-    float *copy = scratch + conv->copy_at, *tile = scratch + row->tile_at,
-          *line = scratch + conv->line_at;
+    float *copy = scratch + conv->copy_at, *planes = scratch + conv->planes_at,
+          *tile = scratch + row->tile_at, *line = scratch + conv->line_at;
     const bool spread = is_spread(conv);
     for (int64_t t = first; t < last; t++) {
         int64_t block = t / dpr__cpu_conv_panels(conv), panel = t % dpr__cpu_conv_panels(conv);
@@ -127,6 +128,8 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
             dpr__cpu_conv_copy(&w.copy, values->step, src, n, w.y0, w.rows, 0, line, copy);
         else if (block != copied)
             dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, line, copy);
+        if (block != copied && row->pixels != NULL)
+            dpr__cpu_pixels_planes(conv, rows, copy, planes);
         copied = block;
         const float *filters = dpr__cpu_conv_filters(
             conv, values, conv->kh * conv->kw * conv->depth, panel, scratch + conv->filters_at);
@@ -136,6 +139,9 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
             if (spread)
                 multiply_spread_row(row, &w, copy, filters, panel, oh + r,
                                     dst + r * conv->ow * conv->row_floats);
+            else if (row->pixels != NULL)
+                dpr__cpu_pixels_multiply(row, planes + r * conv->stride_h * conv->pitch, filters,
+                                         dst + r * conv->ow * conv->row_floats);
             else
                 multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
                              dst + r * conv->ow * conv->row_floats);
@@ -151,7 +157,9 @@ static uint64_t flops_of(const dpr__cpu_conv *conv) {
 
 /* Many pixels, but some for each thread of a small machine where there is one panel of one image. */
 static int64_t rows_of_tile(const dpr__cpu_conv *conv) {
-    int64_t rows = TILE_PIXELS / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
+    bool narrow = conv->oc <= DPR__PIXELS_CHANNELS;
+    int64_t pixels = narrow ? NARROW_PIXELS : TILE_PIXELS;
+    int64_t rows = pixels / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
     if (conv->n * dpr__cpu_conv_panels(conv) == 1 && rows > half)
         rows = half;
     rows = rows < 1 ? 1 : rows;
@@ -172,9 +180,11 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
+    if (dpr__cpu_pixels_fit(conv))
+        DPR_TRY(dpr__cpu_pixels_choose(plan, row));
     row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
     row->run = run;
-    row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
+    row->kernel = dpr__cpu_chosen(plan, row->pixels != NULL ? row->kernel : kernel->name, node);
     int64_t blocks = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
     row->n_tiles = blocks * dpr__cpu_conv_panels(conv);
     dpr__cpu_finish_sums(row, blocks);
@@ -184,7 +194,9 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
                  dpr__value_bytes(step, conv->weights);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
-    conv->line_at = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    size_t copied = dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    conv->planes_at = conv->copy_at + (conv->c > 1 && row->pixels != NULL ? copied : 0);
+    conv->line_at = conv->planes_at + copied + (row->pixels != NULL ? DPR__PIXELS_BEYOND : 0);
     conv->filters_at = conv->line_at + dpr__cpu_conv_line_floats(conv);
     row->scratch_floats = conv->filters_at;
     if (step->forms[conv->weights] == DPR__PLAIN)

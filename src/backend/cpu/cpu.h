@@ -47,7 +47,8 @@ typedef struct dpr__cpu_conv {
         row_floats; /* of the result's pixels in the tile, before they are packed (dpr__cpu_conv_pack) */
     /* Floats into scratch; filters where they lie in no panels; a line of the map on its way to bf16. */
     size_t copy_at, filters_at, line_at;
-    size_t stage_at; /* in groups: results, or diffs, of one group's channels */
+    size_t stage_at;  /* in groups: results, or diffs, of one group's channels */
+    size_t planes_at; /* where lanes go over pixels: channel by channel */
     int64_t groups;
     int64_t chunks;                        /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
@@ -85,6 +86,10 @@ struct dpr__row {
     dpr__cpu_conv conv;
     const dpr__winograd_kernel *winograd;
     const dpr__depthwise_kernel *depthwise;
+    dpr__pixels_kernel *pixels; /* NULL: lanes go over channels */
+    const int32_t *taps;        /* its, or of `sparse` */
+    int64_t n_taps;
+    const dpr__sparse_kernel *sparse; /* skips what is 0 in diff_dst; NULL: nothing does */
     dpr__span_kernel *add;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */
@@ -204,6 +209,24 @@ float *dpr__cpu_conv_place(const dpr__row *row, const dpr__values *values, int64
 void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *scratch,
                          float *products, int64_t pixel, int64_t pixels, int64_t panel,
                          int64_t number);
+/* Whether lanes go over pixels of a row, not over channels (conv_pixels.c); how, and their rows of the copy and of the result. */
+bool dpr__cpu_pixels_fit(const dpr__cpu_conv *conv);
+dpr_status dpr__cpu_pixels_choose(dpr__cpu_plan *plan, dpr__row *row);
+void dpr__cpu_pixels_planes(const dpr__cpu_conv *conv, int64_t rows, const float *copy,
+                            float *planes);
+void dpr__cpu_pixels_multiply(const dpr__row *row, const float *planes, const float *filters,
+                              float *dst);
+/* Whether what is 0 in diff is skipped, of a gradient whose map has so many channels (conv_sparse.c); how, in maps of `pitch` floats a row. */
+bool dpr__cpu_sparse_fits(const dpr__step *step, const dpr__cpu_conv *conv, dpr_value diff,
+                          int64_t channels);
+dpr_status dpr__cpu_sparse_choose(dpr__cpu_plan *plan, dpr__row *row, int64_t channels,
+                                  int64_t pitch);
+/* Filters of so many channels of diff, rows `filter_row` apart, as its vectors; and how many floats these are. */
+void dpr__cpu_sparse_filters(const dpr__row *row, int64_t channels, const float *filters,
+                             int64_t filter_row, float *vectors);
+size_t dpr__cpu_sparse_floats(const dpr__row *row, int64_t channels);
+/* Chunks of the filters' gradient. */
+dpr__row_run dpr__cpu_sparse_gradient;
 /* Floats of such a copy. */
 size_t dpr__cpu_conv_copy_floats(const dpr__cpu_conv *conv, int64_t rows);
 size_t dpr__cpu_conv_line_floats(const dpr__cpu_conv *conv);

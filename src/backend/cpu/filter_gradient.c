@@ -13,6 +13,7 @@ enum {
     COPY_FLOATS = 64 << 10, /* of a strip of rows: stays in L2 */
     TILES = 16,             /* some for every thread of a small machine */
     PARTIAL_BYTES = 16 << 20,
+    VECTOR = 16, /* floats that may be read behind a copy */
 };
 
 static int64_t filter_rows(const dpr__cpu_conv *conv) {
@@ -186,7 +187,13 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->run = run;
     row->finish = finish;
     row->n_finish = blocks_of(conv) * dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;
-    row->kernel = dpr__cpu_chosen(plan, kernel->name, node);
+    row->kernel = kernel->name;
+    bool sparse = !row->halves && dpr__cpu_sparse_fits(step, conv, conv->dst, conv->c);
+    if (sparse) {
+        DPR_TRY(dpr__cpu_sparse_choose(plan, row, conv->c, conv->pitch));
+        row->run = dpr__cpu_sparse_gradient;
+    }
+    row->kernel = dpr__cpu_chosen(plan, row->kernel, node);
     row->n_tiles = blocks_of(conv) * conv->chunks;
     row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *
                                         (uint64_t)filter_rows(conv);
@@ -194,9 +201,13 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
-    conv->line_at = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);
-    row->scratch_floats = conv->line_at + dpr__cpu_conv_line_floats(conv);
-    if (conv->pairs_pixels || step->forms[conv->dst] != DPR__PANELS)
+    size_t copied = dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    conv->line_at = conv->filters_at = conv->copy_at + copied;
+    if (sparse)
+        conv->filters_at += 2 * VECTOR - copied % VECTOR;
+    row->scratch_floats = conv->filters_at + (sparse ? dpr__cpu_sparse_floats(row, conv->oc)
+                                                     : dpr__cpu_conv_line_floats(conv));
+    if (!sparse && (conv->pairs_pixels || step->forms[conv->dst] != DPR__PANELS))
         row->scratch_floats += (size_t)(conv->tile_h * row_depth(conv) * DPR__PANEL);
     return DPR_OK;
 }

@@ -106,6 +106,38 @@ typedef struct dpr__depthwise_kernel {
     void (*forward)(const dpr__depthwise_call *call, const float *filter, float *dst);
     void (*filters)(const dpr__depthwise_call *call, const float *diff_dst, float *diff_filter);
 } dpr__depthwise_kernel;
+/* PIXELS: a row of a convolution's result for up to 8 channels, lanes over neighbouring pixels:
+ *   dst[p·dst_row + o] = Σ over taps t of src[taps[t] + p] · filters[32·t + o], in order of t.
+ * Of filters and of each pixel of dst, 8 numbers are read and written, those beyond the last channel hold anything. Behind the last
+ * pixel that is needed, src has DPR__PIXELS_BEYOND floats more to read. */
+enum { DPR__PIXELS_CHANNELS = 8, DPR__PIXELS_BEYOND = 32 };
+typedef struct dpr__pixels_call {
+    const float *src, *filters;
+    const int32_t *taps;
+    int64_t n_taps, pixels, channels;
+    float *dst;
+    int64_t dst_row;
+} dpr__pixels_call;
+typedef void dpr__pixels_kernel(const dpr__pixels_call *call);
+
+/* SPARSE: back through a convolution of few channels, a row of diff's pixels at a time, whose numbers that are 0 are skipped: behind a relu and a pooling these are
+ * most. Of pixel p the window is the vectors at map + p·map_step + at[0 … vectors − 1], and channel c has the vectors filters[c][0 … vectors − 1].
+ *   spread: window += Σ over c of diff[p][c] · filters[c];    sum: filters[c] += diff[p][c] · window
+ * in order of p, then c. `diff_row` is at least `channels`. */
+typedef struct dpr__sparse_call {
+    const float *diff;
+    int64_t diff_row, pixels, channels;
+    float *map;
+    int64_t map_step;
+    const int32_t *at;
+    int64_t vectors;
+    float *filters;
+} dpr__sparse_call;
+typedef struct dpr__sparse_kernel {
+    int64_t lanes; /* of a vector */
+    void (*spread)(const dpr__sparse_call *call);
+    void (*sum)(const dpr__sparse_call *call);
+} dpr__sparse_kernel;
 
 /* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). LEAST entries of `memory` and `constant`, and OUTPUTS of `output`, can be read, used or not. */
@@ -133,6 +165,8 @@ typedef enum dpr__kernel_class {
     DPR__SUMS,
     DPR__WINOGRAD,
     DPR__DEPTHWISE,
+    DPR__PIXELS,
+    DPR__SPARSE,
     DPR__ROWS
 } dpr__kernel_class;
 
@@ -149,6 +183,8 @@ typedef struct dpr__kernel {
         const dpr__sums_kernel *sums;
         const dpr__winograd_kernel *winograd;
         const dpr__depthwise_kernel *depthwise;
+        dpr__pixels_kernel *pixels;
+        const dpr__sparse_kernel *sparse;
         const dpr__rows_kernel *rows;
     } run;
 } dpr__kernel;

@@ -8,6 +8,8 @@
 #define WINOGRAD_DECLARE(function) extern const dpr__winograd_kernel function;
 #define DEPTHWISE_DECLARE(function) extern const dpr__depthwise_kernel function;
 #define SUMS_DECLARE(function) extern const dpr__sums_kernel function;
+#define PIXELS_DECLARE(function) dpr__pixels_kernel function;
+#define SPARSE_DECLARE(function) extern const dpr__sparse_kernel function;
 #define ROWS_DECLARE(function) extern const dpr__rows_kernel function;
 #define KERNEL(class, op, dtype, isa, function) class##_DECLARE(function)
 #include "backend/cpu/kernels.def"
@@ -20,6 +22,8 @@
 #define WINOGRAD_MEMBER(function) .winograd = &function
 #define DEPTHWISE_MEMBER(function) .depthwise = &function
 #define SUMS_MEMBER(function) .sums = &function
+#define PIXELS_MEMBER(function) .pixels = function
+#define SPARSE_MEMBER(function) .sparse = &function
 #define ROWS_MEMBER(function) .rows = &function
 #define KERNEL(class, op, dtype, isa, function)                                                    \
     {#function,   DPR__##class,   DPR__OP_##op,                                                    \

@@ -35,24 +35,39 @@ INLINE void store(float *at, floats x, int64_t n) {
         memcpy(at, &x, (size_t)n * sizeof *at);
 }
 
-/* Indices have as many bytes as the map has channels: those of vector j. */
+/* Indices have as many bytes as the map has channels: those of vector j. Four or more are two words that overlap. */
+enum { WORD = 4 };
+
 INLINE words load_index(const uint8_t *at, int64_t j, int64_t channels) {
     bytes x = {0};
     int64_t left = channels - j * EIGHT;
-    if (left >= EIGHT)
-        x = *(const byte_vector *)(at + j * EIGHT);
-    else if (left > 0)
-        memcpy(&x, at + j * EIGHT, (size_t)left);
+    at += j * EIGHT;
+    if (left >= EIGHT) {
+        x = *(const byte_vector *)at;
+    } else if (left >= WORD) {
+        uint32_t first, last;
+        memcpy(&first, at, WORD);
+        memcpy(&last, at + left - WORD, WORD);
+        x = (bytes)(first | (uint64_t)last << 8 * (left - WORD));
+    } else if (left > 0) {
+        memcpy(&x, at, (size_t)left);
+    }
     return __builtin_convertvector(x, words);
 }
 
 INLINE void store_index(uint8_t *at, words place, int64_t j, int64_t channels) {
     const bytes x = __builtin_convertvector(place, bytes);
     int64_t left = channels - j * EIGHT;
-    if (left >= EIGHT)
-        *(byte_vector *)(at + j * EIGHT) = x;
-    else if (left > 0)
-        memcpy(at + j * EIGHT, &x, (size_t)left);
+    at += j * EIGHT;
+    if (left >= EIGHT) {
+        *(byte_vector *)at = x;
+    } else if (left >= WORD) {
+        uint64_t all = (uint64_t)x, last = all >> 8 * (left - WORD);
+        memcpy(at, &all, WORD);
+        memcpy(at + left - WORD, &last, WORD);
+    } else if (left > 0) {
+        memcpy(at, &x, (size_t)left);
+    }
 }
 
 INLINE floats choose(words mask, floats a, floats b) {
@@ -66,15 +81,17 @@ struct windows {
     const dpr__window_param *param;
     int64_t h, w, oh, ow, channels;
     bool tiles; /* windows lie beside each other and cover the map: each of its pixels is in one */
+    bool squares; /* and have 2 × 2 pixels */
 };
 
 static struct windows windows_of(const dpr__call *call, const dpr_shape *map,
                                  const dpr_shape *result) {
     const dpr__window_param *p = call->param;
     struct windows w = {p,           map->dim[1], map->dim[2], result->dim[1], result->dim[2],
-                        map->dim[3], false};
+                        map->dim[3], false,       false};
     w.tiles = p->kernel_h == p->stride_h && p->kernel_w == p->stride_w && p->pad_top == 0 &&
               p->pad_left == 0 && w.oh * p->stride_h == w.h && w.ow * p->stride_w == w.w;
+    w.squares = w.tiles && p->kernel_h == 2 && p->kernel_w == 2;
     return w;
 }
 
@@ -92,6 +109,17 @@ static inline struct window window_at(const struct windows *w, int64_t oh, int64
     at.y1 = at.top + p->kernel_h < w->h ? at.top + p->kernel_h : w->h;
     at.x1 = at.left + p->kernel_w < w->w ? at.left + p->kernel_w : w->w;
     return at;
+}
+
+/* The compiler sees how large it is. */
+INLINE struct window square_at(const struct windows *w, int64_t oh, int64_t ow) {
+    (void)w;
+    return (struct window){.top = 2 * oh,
+                           .left = 2 * ow,
+                           .y0 = 2 * oh,
+                           .y1 = 2 * oh + 2,
+                           .x0 = 2 * ow,
+                           .x1 = 2 * ow + 2};
 }
 
 /* Some channels of one image: of the map, of the result, and of what was found in each window. */
@@ -205,29 +233,32 @@ INLINE void spread_at(const struct windows *w, const struct views *s, const stru
 
 typedef void image_function(const struct windows *w, const struct views *s, int64_t lanes);
 
-#define OVER_WINDOWS(name, suffix, v, n)                                                           \
+#define OVER_WINDOWS(name, suffix, v, n, window_of)                                                \
     static void name##_##suffix(const struct windows *w, const struct views *s, int64_t lanes) {   \
         (void)lanes;                                                                               \
         for (int64_t oh = 0; oh < w->oh; oh++)                                                     \
             for (int64_t ow = 0; ow < w->ow; ow++) {                                               \
-                const struct window at = window_at(w, oh, ow);                                     \
+                const struct window at = window_of(w, oh, ow);                                     \
                 name##_at(w, s, &at, oh * w->ow + ow, v, n);                                       \
             }                                                                                      \
     }
-/* By vectors; 0: one that is not whole. */
+/* [squares][vectors]; 0: one that is not whole. The fewer channels, the more a window costs beside them. */
 #if MOST_VECTORS > 1
 #define IMAGES(name)                                                                               \
-    OVER_WINDOWS(name, rest, 1, lanes)                                                             \
-    OVER_WINDOWS(name, 8, 1, EIGHT)                                                                \
-    OVER_WINDOWS(name, 16, 2, EIGHT)                                                               \
-    OVER_WINDOWS(name, 32, 4, EIGHT)                                                               \
-    static image_function *const name##_images[] = {name##_rest, name##_8, name##_16, NULL,        \
-                                                    name##_32};
+    OVER_WINDOWS(name, rest, 1, lanes, window_at)                                                  \
+    OVER_WINDOWS(name, 8, 1, EIGHT, window_at)                                                     \
+    OVER_WINDOWS(name, 16, 2, EIGHT, window_at)                                                    \
+    OVER_WINDOWS(name, 32, 4, EIGHT, window_at)                                                    \
+    OVER_WINDOWS(name, 8_square, 1, EIGHT, square_at)                                              \
+    static image_function *const name##_images[2][5] = {                                           \
+        {name##_rest, name##_8, name##_16, NULL, name##_32},                                       \
+        {name##_rest, name##_8_square, name##_16, NULL, name##_32}};
 #else
 #define IMAGES(name)                                                                               \
-    OVER_WINDOWS(name, rest, 1, lanes)                                                             \
-    OVER_WINDOWS(name, 8, 1, EIGHT)                                                                \
-    static image_function *const name##_images[] = {name##_rest, name##_8};
+    OVER_WINDOWS(name, rest, 1, lanes, window_at)                                                  \
+    OVER_WINDOWS(name, 8, 1, EIGHT, window_at)                                                     \
+    static image_function *const name##_images[2][2] = {{name##_rest, name##_8},                   \
+                                                        {name##_rest, name##_8}};
 #endif
 IMAGES(argmax)
 IMAGES(take)
@@ -248,7 +279,8 @@ static int64_t lanes_from(const dpr__tensor *map, int64_t channel) {
 
 /* Images first … last − 1, some channels at a time. Neither a result nor an index need be there. */
 static void each_image(const struct windows *w, const dpr__tensor *map, const dpr__tensor *result,
-                       const dpr__tensor *index, image_function *const functions[], int64_t first,
+                       const dpr__tensor *index,
+                       image_function *const functions[2][MOST_VECTORS + 1], int64_t first,
                        int64_t last) {
     struct matrix x = matrix_of(map), y = result != NULL ? matrix_of(result) : x;
     for (int64_t c = 0, vectors, lanes; c<w->channels; c += vectors> 0 ? vectors * EIGHT : lanes) {
@@ -268,7 +300,7 @@ static void each_image(const struct windows *w, const dpr__tensor *map, const dp
                 views.result = piece_of(&y, n * w->oh * w->ow, c) + c % DPR__PANEL;
             if (index != NULL && index->data != NULL)
                 views.index = (uint8_t *)index->data + n * w->oh * w->ow * w->channels + c;
-            functions[vectors](w, &views, lanes);
+            functions[w->squares][vectors](w, &views, lanes);
         }
     }
 }
