@@ -14,7 +14,7 @@
 enum { LANES = 16 };
 typedef float piece[DPR__PANEL][LANES];
 
-/* What several kernels call: inlined in each, their loops would be 32 KB of code more. */
+/* What several kernels call: inlined in each, their loops would be 40 KB of code more. */
 #define SHARED static __attribute__((noinline))
 
 INLINE int64_t piece_columns(const struct matrix *m, int64_t column) {
@@ -286,7 +286,7 @@ const dpr__rows_kernel ROWS_NAME(sum_first_halves) = {accepts_first_of_halves, p
 typedef uint64_t words __attribute__((vector_size(8 * LANES)));
 
 /* Philox4x32-10 of sixteen counters c, whose words become the draw's; base/random.c has the algorithm. */
-INLINE void philox_lanes(uint64_t key, words c[4]) {
+SHARED void philox_lanes(uint64_t key, words c[4]) {
     const words low = (words){0} + 0xffffffffU;
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9U, k1 += 0xBB67AE85U) {

@@ -119,17 +119,25 @@ static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
 #include "backend/cpu/strips.def"
 #undef UPDATE
 
-/* [rows][vectors][strip]; NULL where there is none */
-#define NAMED(name, mr, nv) [mr][nv][DPR__STRIP_##name] = name##_##mr##_##nv,
-#define UPDATE(name, text) EACH_FUSED(NAMED, name)
-static block_function *const fused[MR + 1][NV + 1][DPR__N_STRIPS] = {
+/* For each strip one block of each of these sizes; NULL where the strip is no update. */
+#define SIZE(name, mr, nv) {mr, nv},
+static const struct {
+    int8_t rows, nv;
+} fused_sizes[] = {EACH_FUSED(SIZE, )};
+enum { FUSED_SIZES = sizeof fused_sizes / sizeof *fused_sizes };
+#define NAMED(name, mr, nv) name##_##mr##_##nv,
+#define UPDATE(name, text) [DPR__STRIP_##name] = {EACH_FUSED(NAMED, name)},
+static block_function *const fused[DPR__N_STRIPS][FUSED_SIZES] = {
 #include "backend/cpu/strips.def"
 };
 #undef UPDATE
 #undef STRIP
 
 static block_function *fused_block(const dpr__tile_call *call, int nv, int64_t rows) {
-    return call->strip != NULL && call->by_columns ? fused[rows][nv][call->strip_id] : NULL;
+    for (int i = 0; call->strip != NULL && call->by_columns && i < FUSED_SIZES; i++)
+        if (fused_sizes[i].rows == rows && fused_sizes[i].nv == nv)
+            return fused[call->strip_id][i];
+    return NULL;
 }
 #else
 static block_function *fused_block(const dpr__tile_call *call, int nv, int64_t rows) {
