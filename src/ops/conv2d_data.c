@@ -23,7 +23,8 @@ static dpr_status infer(dpr__infer *q) {
         return DPR_FAIL(q->context, DPR_E_ARGUMENT,
                         "conv2d_data '%s': turned filters in %lld groups; there must be one",
                         q->name, (long long)p->groups);
-    DPR_TRY(dpr__conv_check_winograd(q));
+    bool transformed = p->winograd == DPR__FILTERS_TRANSFORMED;
+    DPR_TRY(dpr__conv_check_winograd(q, &q->src[1].shape, transformed ? 6 : 3));
     dpr_shape weights = as_they_were(p, &q->src[1].shape);
     dpr_shape dst =
         dpr_shape_of(q->src[0].shape.dim[0], p->height, p->width, weights.dim[2] * p->groups);
@@ -87,7 +88,10 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
 static void reference(const dpr__call *call) {
     dpr_shape weights = as_they_were(call->param, &call->src[1].shape);
     dpr__conv v = dpr__conv_of(call->param, &call->dst.shape, &weights, &call->src[0].shape);
-    dpr__reference4(call, &v, element);
+    if (((const dpr__conv_param *)call->param)->bf16 == DPR__BF16_WINOGRAD)
+        dpr__winograd_convolve(call, &v, true, tap);
+    else
+        dpr__reference4(call, &v, element);
 }
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, height, INT),

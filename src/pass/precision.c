@@ -2,13 +2,16 @@
  * computes as well. In a bf16 step both operands of every product are rounded, and sums stay in f32:
  *   - a computed operand is rounded once, and all its readers see the rounded value, so that it is only ever stored as bf16;
  *   - a leaf keeps its f32 master for the update; products read a derived leaf, the master's rounded copy, and what assigns the master
- *     assigns the copy. A program that does not assign it fills the copy when the master changes (backend/values.h). */
+ *     assigns the copy. A program that does not assign it fills the copy when the master changes (backend/values.h);
+ *   - where a convolution goes by Winograd's algorithm, and the machine multiplies pairs of bf16, what is multiplied is rounded: both operands after their transform
+ *     (ops/winograd.c). Its map and filters stay f32. */
 #include "base/context.h"
 #include "pass/step.h"
 #include <string.h>
 
 struct rounding {
     bool *operand;    /* (nodes of the old graph) of some product */
+    bool *kept;       /* (nodes of the old graph) */
     dpr_value *roots; /* assigns of copies, ids in the new graph */
     size_t n_roots;
 };
@@ -56,6 +59,12 @@ static dpr_value product_of_rounded(dpr__rewrite *rewrite, dpr_value old) {
     return dpr__node_add(rewrite->to, DPR__OP_matmul, src, 2, rewrite->from->nodes[old].param);
 }
 
+static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, const bool *kept) {
+    dpr__conv_param param = *(const dpr__conv_param *)dpr__node_of(rewrite->from, old)->param;
+    param.bf16 = dpr__convolves_in_bf16(rewrite->step, rewrite->from, old, kept);
+    return dpr__copy_node(rewrite, old, &param);
+}
+
 static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     struct rounding *rounding = rewrite->user;
     const dpr_graph *from = rewrite->from;
@@ -63,6 +72,8 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     const dpr__node *node = dpr__node_of(from, old);
     if (node->op == DPR__OP_matmul)
         *out = product_of_rounded(rewrite, old);
+    else if (dpr__has_trait(node->op, DPR__CONVOLUTION))
+        *out = convolution(rewrite, old, rounding->kept);
     else
         *out = dpr__copy_node(rewrite, old, node->param);
     if (rounding->operand[old] && !is_master(from, old))
@@ -104,13 +115,17 @@ dpr_status dpr__precision(dpr__step *step) {
     dpr_status status = dpr__allocate(context, n, sizeof *rounding.operand, &rounding.operand);
     if (status == DPR_OK)
         status = dpr__allocate(context, n, sizeof *rounding.roots, &rounding.roots);
+    if (status == DPR_OK)
+        status = dpr__allocate(context, n, sizeof *rounding.kept, &rounding.kept);
     if (status == DPR_OK) {
         mark_operands(step->graph, rounding.operand);
+        dpr__mark_kept(step->graph, rounding.kept);
         status = dpr__rewrite_graph(step, step->graph, rule, NULL, &rounding);
     }
     if (status == DPR_OK)
         status = add_roots(step, &rounding);
     dpr__free(context, rounding.operand);
+    dpr__free(context, rounding.kept);
     dpr__free(context, rounding.roots);
     return status;
 }

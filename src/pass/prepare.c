@@ -90,13 +90,30 @@ static bool spreads(const dpr_graph *graph, dpr_value value) {
            node->shape.dim[1] * node->shape.dim[2] <= MOST_PIXELS;
 }
 
+/* Products of pairs pay where they fill panels. By shapes, and by what class of machine this is. */
+int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
+                               const bool *kept) {
+    enum { LEAST_CHANNELS = 32 };
+    const dpr__node *node = dpr__node_of(graph, value);
+    dpr_value second = dpr__source(graph, value, 1);
+    const dpr_shape *taps =
+        node->op == DPR__OP_conv2d_weights ? &node->shape : &dpr__node_of(graph, second)->shape;
+    int64_t c = taps->dim[2], oc = taps->dim[3];
+    bool pays = step->context->isa >= DPR__ISA_AVX512BF16 &&
+                pays_winograd(graph, value, kept[second]) && c >= LEAST_CHANNELS &&
+                oc >= LEAST_CHANNELS && c % 2 == 0 && oc % 2 == 0;
+    return pays ? DPR__BF16_WINOGRAD : 0;
+}
+
 static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *src) {
     const dpr__node *node = dpr__node_of(rewrite->from, old);
     dpr_graph *to = rewrite->to;
     dpr__conv_param param = *(const dpr__conv_param *)node->param;
     const bool *kept = rewrite->user;
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
-    if (pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
+    bool winograd = param.bf16 == DPR__BF16_WINOGRAD ||
+                    pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]);
+    if (winograd)
         param.winograd = DPR__FILTERS_TRANSFORMED;
     if (pays_winograd(rewrite->from, old, false) && !sums_filters && param.turned == 0 &&
         has_few_tiles(rewrite->from, old))
@@ -106,8 +123,9 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
         src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, NULL);
         param.turned = 1;
     }
+    const dpr__winograd_filters_param filters = {.bf16 = param.bf16 == DPR__BF16_WINOGRAD};
     if (param.winograd == DPR__FILTERS_TRANSFORMED && !sums_filters)
-        src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, NULL);
+        src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, &filters);
     return dpr__node_add(to, node->op, src, 2, &param);
 }
 

@@ -37,7 +37,8 @@ typedef struct dpr__cpu_conv {
     int64_t chunks;             /* of images, in a weights' gradient: summed apart */
     int64_t unit_images, unit_rows, units; /* of tiles, for Winograd (winograd.h) */
     int64_t panels;                        /* of filters whose gradients are summed together */
-    bool turns; /* Winograd's filters come as they are, of the convolution whose gradient this is */
+    /* Turns 32 × 32 floats, where Winograd's filters come as they are, of the convolution whose gradient this is. NULL: they need no turning. */
+    void (*turn)(const float *src, float *dst);
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;
@@ -67,6 +68,7 @@ struct dpr__row {
     bool bare;   /* the sums are the result: no chain runs */
     dpr__cpu_conv conv;
     const dpr__winograd_kernel *winograd;
+    const dpr__winograd_half_kernel *half_winograd; /* where pairs of bf16 are multiplied */
     dpr__span_kernel *add;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */

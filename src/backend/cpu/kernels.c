@@ -6,6 +6,7 @@
 #define HALF_TILE_DECLARE(function) extern const dpr__tile_kernel function;
 #define HALVES_DECLARE(function) extern const dpr__half_kernel function;
 #define WINOGRAD_DECLARE(function) extern const dpr__winograd_kernel function;
+#define HALF_WINOGRAD_DECLARE(function) extern const dpr__winograd_half_kernel function;
 #define SUMS_DECLARE(function) extern const dpr__sums_kernel function;
 #define ROWS_DECLARE(function) extern const dpr__rows_kernel function;
 #define KERNEL(class, op, dtype, isa, function) class##_DECLARE(function)
@@ -17,6 +18,7 @@
 #define HALF_TILE_MEMBER(function) .tile = &function
 #define HALVES_MEMBER(function) .halves = &function
 #define WINOGRAD_MEMBER(function) .winograd = &function
+#define HALF_WINOGRAD_MEMBER(function) .half_winograd = &function
 #define SUMS_MEMBER(function) .sums = &function
 #define ROWS_MEMBER(function) .rows = &function
 #define KERNEL(class, op, dtype, isa, function)                                                    \
