@@ -78,6 +78,11 @@ static void call_depthwise(const dpr__kernel *kernel) {
     kernel->run.depthwise->forward(&call, b, c);
 }
 
+/* Two tiles of 32 channels, as the gradient of filters pairs them. */
+static void call_half_winograd(const dpr__kernel *kernel) {
+    kernel->run.half_winograd->pairs(a, b, c, DPR__PANEL);
+}
+
 static void call_sums(const dpr__kernel *kernel) {
     kernel->run.sums->add_squares(a, TILE, b, c, c + DPR__PANEL);
 }
@@ -128,11 +133,6 @@ static void make_map_call(dpr__op_id op, dpr__tensor src[3], dpr__call *call) {
     case DPR__OP_prefix:
         src[1] = (dpr__tensor){DPR_I32, dpr_scalar_shape(), &valid, DPR__PLAIN};
         return;
-    case DPR__OP_winograd_filters:
-        src[0].shape = dpr_shape_of(3, 3, 4, 32);
-        call->dst.shape = dpr_shape_of(6, 6, 4, 32);
-        src[0].form = call->dst.form = DPR__PANELS;
-        return;
     case DPR__OP_turn_filters:
         call->param = &turn;
         src[0].shape = dpr_shape_of(2, 2, 32, 32);
@@ -180,6 +180,7 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[6], dpr__call *
     static const dpr__order_param order = {.n = 60000, .shuffle = true, .batch = ROWS};
     static const dpr__augment_param augment = {
         .n = ROWS, .height = 8, .width = COLUMNS / 8, .crop = 2, .flip = 1, .rotate = 10};
+    static const dpr__winograd_filters_param filters[] = {{false}, {true}};
     static uint64_t seed = 1, tick = 2;
     static int32_t batch = 3;
     const dpr_shape space = dpr_shape_of(ROWS, COLUMNS), row = dpr_shape_of(ROWS);
@@ -191,6 +192,12 @@ static void make_call(const dpr__kernel *kernel, dpr__tensor src[6], dpr__call *
     src[1] = (dpr__tensor){DPR_F32, space, b, DPR__PLAIN};
     *call = (dpr__call){NULL, src, {DPR_F32, space, c, DPR__PLAIN}, NULL};
     switch (kernel->op) {
+    case DPR__OP_winograd_filters:
+        call->param = &filters[takes_halves];
+        src[0] = (dpr__tensor){DPR_F32, dpr_shape_of(3, 3, 4, 32), a, DPR__PANELS};
+        call->dst.shape = dpr_shape_of(6, 6, 4, 32);
+        call->dst.form = takes_halves ? DPR__HALF_PAIRS : DPR__PANELS;
+        break;
     case DPR__OP_sum:
         call->param = &last;
         call->dst.shape = row;
@@ -284,6 +291,10 @@ static void time_kernel(const dpr__kernel *kernel) {
     case DPR__SPARSE:
         print(kernel->name, kernel->isa, time_of(call_sparse, kernel),
               2.0 * 10 * 16 * 10 * (double)kernel->run.sparse->lanes, "GF/s");
+        break;
+    case DPR__HALF_WINOGRAD:
+        print(kernel->name, kernel->isa, time_of(call_half_winograd, kernel), 72.0 * DPR__PANEL,
+              "elements/ns");
         break;
     case DPR__SUMS:
         print(kernel->name, kernel->isa, time_of(call_sums, kernel),

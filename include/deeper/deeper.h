@@ -86,7 +86,7 @@ typedef struct dpr_context_options {
     /* The most that is used of "generic", "avx2", "avx512", "avx512bf16", "amx"; NULL: all that the machine has. */
     const char *cpu_isa;
     const char *disabled_passes; /* "fuse,memplan,…"; NULL: none */
-    /* "float32" (default), or "bf16": operands of matrix products are rounded to bf16, sums, parameters and loss stay float32 */
+    /* "float32" (default), or "bf16": what matrix products and large 3 × 3 convolutions multiply is rounded to bf16, sums, parameters and loss stay float32 */
     const char *precision;
 } dpr_context_options;
 

@@ -69,5 +69,9 @@ static inline float dpr__from_bf16(uint16_t x) {
     } bits = {.u = (uint32_t)x << 16};
     return bits.f;
 }
+/* A number as bf16 holds it, by way of a float. */
+static inline double dpr__bf16_of(double x) {
+    return (double)dpr__from_bf16(dpr__to_bf16((float)x));
+}
 
 #endif

@@ -178,6 +178,14 @@ enum {
     DPR__FILTERS_TRANSFORMED = 1, /* 3 × 3 to 6 × 6: winograd_filters */
     DPR__FILTERS_PLAIN = 2,       /* the convolution transforms them, some at a time */
 };
+/* What a convolution rounds to bf16 (pass/precision.c). */
+enum {
+    DPR__BF16_OPERANDS = 1, /* both operands, when they are read */
+    DPR__BF16_WINOGRAD = 2, /* what Winograd's algorithm multiplies: both operands, transformed */
+};
+typedef struct dpr__winograd_filters_param {
+    bool bf16; /* the result is rounded */
+} dpr__winograd_filters_param;
 /* conv2d and its two gradients; an op names only the members that it reads, the others are 0. */
 typedef struct dpr__conv_param {
     int64_t stride_h, stride_w, dilation_h, dilation_w;
@@ -187,7 +195,7 @@ typedef struct dpr__conv_param {
     int64_t kernel_h, kernel_w; /* of conv2d_weights' result */
     int64_t turned;             /* 1: conv2d_data's weights are (kh kw oc/groups c): turn_filters */
     int64_t winograd; /* 0, or how the filters come; in conv2d_weights 1: it may sum in that form */
-    int64_t bf16; /* 1: both operands are rounded to bf16 when they are read (pass/precision.c) */
+    int64_t bf16;     /* 0, or what is rounded */
 } dpr__conv_param;
 typedef struct dpr__turn_param {
     int64_t groups;

@@ -37,11 +37,20 @@ dpr__conv dpr__conv_of(const dpr__conv_param *param, const dpr_shape *src, const
 
 /* Element `at` of operand i, as the convolution sees it. */
 double dpr__conv_get(const dpr__call *call, uint32_t i, int64_t at);
+/* weights[ky, kx, i, o] of a call, wherever it lies. */
+typedef double dpr__conv_tap(const dpr__call *call, const dpr__conv *conv, int64_t ky, int64_t kx,
+                             int64_t i, int64_t o);
+
 /* What of transformed filters (winograd_filters.c) is tap (ky, kx) of the pair of channels at `at`. */
 double dpr__winograd_tap(const dpr__tensor *filters, int64_t ky, int64_t kx, int64_t at);
+/* The reference of what Winograd's algorithm multiplies in bf16 (winograd.c): conv2d or, back, conv2d_data; and conv2d_weights. */
+void dpr__winograd_convolve(const dpr__call *call, const dpr__conv *conv, bool back,
+                            dpr__conv_tap *tap);
+void dpr__winograd_sum_filters(const dpr__call *call, const dpr__conv *conv);
 /* The weights' shape without a transform. */
 dpr_shape dpr__conv_taps(const dpr__conv_param *param, const dpr_shape *weights);
-/* Fails where filters are not for Winograd. */
-dpr_status dpr__conv_check_winograd(const dpr__infer *question);
+/* Fails where filters, side × side, are not for Winograd. */
+dpr_status dpr__conv_check_winograd(const dpr__infer *question, const dpr_shape *filters,
+                                    int64_t side);
 
 #endif

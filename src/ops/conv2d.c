@@ -9,7 +9,8 @@
 static dpr_status infer(dpr__infer *q) {
     dpr__conv conv;
     DPR_TRY(dpr__conv_operands(q));
-    DPR_TRY(dpr__conv_check_winograd(q));
+    bool transformed = ((const dpr__conv_param *)q->param)->winograd == DPR__FILTERS_TRANSFORMED;
+    DPR_TRY(dpr__conv_check_winograd(q, &q->src[1].shape, transformed ? 6 : 3));
     dpr_shape weights = dpr__conv_taps(q->param, &q->src[1].shape);
     DPR_TRY(dpr__conv_fit(q, &q->src[0].shape, &weights, &conv));
     q->dst = (dpr__type){DPR_F32, conv.dst};
@@ -56,7 +57,10 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
 static void reference(const dpr__call *call) {
     dpr_shape weights = dpr__conv_taps(call->param, &call->src[1].shape);
     dpr__conv v = dpr__conv_of(call->param, &call->src[0].shape, &weights, &call->dst.shape);
-    dpr__reference4(call, &v, element);
+    if (((const dpr__conv_param *)call->param)->bf16 == DPR__BF16_WINOGRAD)
+        dpr__winograd_convolve(call, &v, false, tap);
+    else
+        dpr__reference4(call, &v, element);
 }
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__CONV_PASS_FIELDS};

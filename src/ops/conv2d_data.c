@@ -21,7 +21,8 @@ static dpr_status infer(dpr__infer *q) {
     const dpr__conv_param *p = q->param;
     dpr__conv conv;
     DPR_TRY(dpr__conv_operands(q));
-    DPR_TRY(dpr__conv_check_winograd(q));
+    bool transformed = p->winograd == DPR__FILTERS_TRANSFORMED;
+    DPR_TRY(dpr__conv_check_winograd(q, &q->src[1].shape, transformed ? 6 : 3));
     dpr_shape weights = as_they_were(p, &q->src[1].shape);
     dpr_shape dst =
         dpr_shape_of(q->src[0].shape.dim[0], p->height, p->width, weights.dim[2] * p->groups);
@@ -86,7 +87,10 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
 static void reference(const dpr__call *call) {
     dpr_shape weights = as_they_were(call->param, &call->src[1].shape);
     dpr__conv v = dpr__conv_of(call->param, &call->dst.shape, &weights, &call->src[0].shape);
-    dpr__reference4(call, &v, element);
+    if (((const dpr__conv_param *)call->param)->bf16 == DPR__BF16_WINOGRAD)
+        dpr__winograd_convolve(call, &v, true, tap);
+    else
+        dpr__reference4(call, &v, element);
 }
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, height, INT),

@@ -13,6 +13,7 @@ static dpr_status infer(dpr__infer *q) {
     const dpr_shape *src = &q->src[0].shape, *diff = &q->src[1].shape;
     /* Channels that do not divide are refused below: times groups, the quotient is too small. */
     dpr_shape dst = dpr_shape_of(p->kernel_h, p->kernel_w, src->dim[3] / p->groups, diff->dim[3]);
+    DPR_TRY(dpr__conv_check_winograd(q, &dst, 3));
     DPR_TRY(dpr__conv_fit(q, src, &dst, &conv));
     DPR_TRY(dpr__conv_expect(q, 1, &conv));
     q->dst = (dpr__type){DPR_F32, dst};
@@ -50,7 +51,10 @@ static double element(const dpr__call *call, const void *view, const int64_t at[
 static void reference(const dpr__call *call) {
     dpr__conv v =
         dpr__conv_of(call->param, &call->src[0].shape, &call->dst.shape, &call->src[1].shape);
-    dpr__reference4(call, &v, element);
+    if (((const dpr__conv_param *)call->param)->bf16 == DPR__BF16_WINOGRAD)
+        dpr__winograd_sum_filters(call, &v);
+    else
+        dpr__reference4(call, &v, element);
 }
 
 static const dpr__field fields[] = {DPR__CONV_FIELDS, DPR__FIELD(dpr__conv_param, kernel_h, INT),

@@ -2,12 +2,8 @@
  * one kind of value that may be stored as bf16. Its derivative is zero wherever it exists: it is not in the graph that is differentiated. */
 #include "ops/op.h"
 
-static double forward(double x) {
-    return (double)dpr__from_bf16(dpr__to_bf16((float)x));
-}
-
 static void reference(const dpr__call *call) {
-    dpr__reference_unary(call, forward);
+    dpr__reference_unary(call, dpr__bf16_of);
 }
 
 const dpr__op dpr__op_round_bf16 = {.infer = dpr__infer_unary_f32, .reference = reference};

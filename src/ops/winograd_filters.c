@@ -1,16 +1,14 @@
-/* winograd_filters: (3 3 c oc) → (6 6 c oc), G·src·Gᵀ for each pair of channels: filters as Winograd's F(4×4, 3×3) multiplies them (Lavin and Gray,
- * "Fast algorithms for convolutional neural networks", 2016, section 4.2). Not for users: the pass `prepare` puts it where one transform serves a whole
+/* winograd_filters: (3 3 c oc) → (6 6 c oc), G·src·Gᵀ for each pair of channels, in bf16 rounded: filters as Winograd's F(4×4, 3×3) multiplies them
+ * (winograd.h). Not for users: the pass `prepare` puts it where one transform serves a whole
  * step. As a composition it would be four matmuls of tiny matrices for each pair of channels. */
 #include "ops/conv.h"
+#include "ops/winograd.h"
 
-static const double G[6][3] = {{1.0 / 4, 0, 0},
-                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                               {0, 0, 1}};
 /* A left inverse of G. */
-static const double BACK[3][6] = {{4, 0, 0, 0, 0, 0}, {0, -3, 3, 0, 0, 0}, {0, 0, 0, 0, 0, 1}};
+#define FIRST DPR__WINOGRAD_FIRST
+#define HALF_A (0.5 / (DPR__WINOGRAD_SCALE_A * DPR__WINOGRAD_A))
+static const double BACK[3][6] = {
+    {1 / FIRST, 0, 0, 0, 0, 0}, {0, HALF_A, -HALF_A, 0, 0, 0}, {0, 0, 0, 0, 0, 1}};
 
 static dpr_status infer(dpr__infer *q) {
     DPR_TRY(dpr__expect_dtype(q, 0, DPR_F32));
@@ -27,13 +25,14 @@ static dpr_status infer(dpr__infer *q) {
 static void reference(const dpr__call *call) {
     const int64_t *dim = call->src[0].shape.dim;
     int64_t each = dim[2] * dim[3];
-    for (int64_t at = 0; at < 36 * each; at++) {
-        int64_t y = at / each / 6, x = at / each % 6;
-        double sum = 0;
-        for (int64_t i = 0; i < 3; i++)
-            for (int64_t j = 0; j < 3; j++)
-                sum += G[y][i] * G[x][j] * dpr__get(&call->src[0], (i * 3 + j) * each + at % each);
-        dpr__put(&call->dst, at, sum);
+    bool bf16 = ((const dpr__winograd_filters_param *)call->param)->bf16;
+    for (int64_t at = 0; at < each; at++) {
+        double taps[9], points[36];
+        for (int64_t k = 0; k < 9; k++)
+            taps[k] = dpr__get(&call->src[0], k * each + at);
+        dpr__winograd_of_filter(taps, points);
+        for (int64_t k = 0; k < 36; k++)
+            dpr__put(&call->dst, k * each + at, bf16 ? dpr__bf16_of(points[k]) : points[k]);
     }
 }
 
@@ -55,13 +54,11 @@ dpr_shape dpr__conv_taps(const dpr__conv_param *p, const dpr_shape *weights) {
     return taps;
 }
 
-dpr_status dpr__conv_check_winograd(const dpr__infer *q) {
+dpr_status dpr__conv_check_winograd(const dpr__infer *q, const dpr_shape *filters, int64_t side) {
     const dpr__conv_param *p = q->param;
-    const int64_t *dim = q->src[1].shape.dim;
-    int64_t side = p->winograd == DPR__FILTERS_TRANSFORMED ? 6 : 3;
-    if (p->winograd == 0 ||
+    if ((p->winograd == 0 && p->bf16 != DPR__BF16_WINOGRAD) ||
         (p->groups == 1 && p->stride_h == 1 && p->stride_w == 1 && p->dilation_h == 1 &&
-         p->dilation_w == 1 && dim[0] == side && dim[1] == side))
+         p->dilation_w == 1 && filters->dim[0] == side && filters->dim[1] == side))
         return DPR_OK;
     return DPR_FAIL(
         q->context, DPR_E_ARGUMENT,
@@ -70,4 +67,10 @@ dpr_status dpr__conv_check_winograd(const dpr__infer *q) {
         q->op, q->name, (long long)side, (long long)side);
 }
 
-const dpr__op dpr__op_winograd_filters = {.infer = infer, .reference = reference};
+static const dpr__field fields[] = {DPR__FIELD(dpr__winograd_filters_param, bf16, BOOL)};
+
+const dpr__op dpr__op_winograd_filters = {.infer = infer,
+                                          .reference = reference,
+                                          .fields = fields,
+                                          .n_fields = sizeof fields / sizeof *fields,
+                                          .param_bytes = sizeof(dpr__winograd_filters_param)};

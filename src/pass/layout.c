@@ -114,6 +114,9 @@ static dpr__form form_of(const dpr__step *step, dpr_value value) {
     default:
         if (!dpr__form_fits_panels(node->dtype, &node->shape) || step->entries[value])
             return DPR__PLAIN;
+        if (node->op == DPR__OP_winograd_filters &&
+            ((const dpr__winograd_filters_param *)node->param)->bf16)
+            return DPR__HALF_PAIRS;
         if (!is_map(step, value))
             return DPR__PANELS;
         if (dpr__columns(&node->shape) < DPR__FEWEST_CHANNELS)

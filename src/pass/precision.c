@@ -3,8 +3,8 @@
  *   - a computed operand is rounded once, and all its readers see the rounded value, so that it is only ever stored as bf16;
  *   - a leaf keeps its f32 master for the update; products read a derived leaf, the master's rounded copy, and what assigns the master
  *     assigns the copy. A program that does not assign it fills the copy when the master changes (backend/values.h).
- * Convolutions that are faster so (prepare.c) round both of their operands when they read them: whoever else reads a map, an addition of
- * branches or a batch norm, sees all of it. */
+ * Convolutions that are faster so (prepare.c) round what they multiply when they read it, so that whoever else reads a map, an addition of branches or a batch norm, sees
+ * all of it: both of their operands, or, where they go by Winograd's algorithm, both after their transform (ops/winograd.c). */
 #include "base/context.h"
 #include "pass/step.h"
 #include <string.h>

@@ -149,21 +149,23 @@ static bool spreads(const dpr_graph *graph, dpr_value value) {
            node->shape.dim[1] * node->shape.dim[2] <= MOST_PIXELS;
 }
 
-/* Products of pairs of bf16 pay wherever there is no Winograd in float32; beside it, where they are made by AMX: but for the gradients of filters, whose left
- * operand lies by columns. By shapes and that alone, so that a model rounds the same on all machines without AMX, and on all with it. */
-bool dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
-                            const bool *kept) {
-    enum { LEAST_CHANNELS = 16 };
+/* Products of pairs of bf16 pay wherever there is no Winograd; beside it, where they are made by AMX: but for the gradients of filters, whose left operand lies by
+ * columns. Winograd's own pay where the machine has an instruction for them and they fill panels. By shapes, and by what class of machine this is. */
+int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
+                               const bool *kept) {
+    enum { LEAST_CHANNELS = 16, LEAST_FOR_WINOGRAD = 32 };
     const dpr__node *node = dpr__node_of(graph, value);
     dpr_value second = dpr__source(graph, value, 1);
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
     const dpr_shape *taps = sums_filters ? &node->shape : &dpr__node_of(graph, second)->shape;
-    int64_t c = taps->dim[2], oc = taps->dim[3];
-    if (((const dpr__conv_param *)node->param)->groups != 1 || c < LEAST_CHANNELS ||
-        oc < LEAST_CHANNELS || c % 2 != 0 || oc % 2 != 0)
-        return false;
-    return (step->context->isa >= DPR__ISA_AMX && !sums_filters) ||
-           !pays_winograd(graph, value, kept[second]);
+    int64_t c = taps->dim[2], oc = taps->dim[3], least = c < oc ? c : oc;
+    dpr__isa isa = step->context->isa;
+    if (((const dpr__conv_param *)node->param)->groups != 1 || least < LEAST_CHANNELS ||
+        c % 2 != 0 || oc % 2 != 0)
+        return 0;
+    if ((isa >= DPR__ISA_AMX && !sums_filters) || !pays_winograd(graph, value, kept[second]))
+        return DPR__BF16_OPERANDS;
+    return isa >= DPR__ISA_AVX512BF16 && least >= LEAST_FOR_WINOGRAD ? DPR__BF16_WINOGRAD : 0;
 }
 
 static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *src) {
@@ -172,10 +174,11 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
     dpr__conv_param param = *(const dpr__conv_param *)node->param;
     const bool *kept = ((const struct prepare *)rewrite->user)->kept;
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
-    if (!param.bf16 && pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
+    if (param.bf16 != DPR__BF16_OPERANDS &&
+        pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
         param.winograd = DPR__FILTERS_TRANSFORMED;
-    if (!param.bf16 && pays_winograd(rewrite->from, old, false) && !sums_filters &&
-        param.turned == 0 && has_few_tiles(rewrite->from, old))
+    if (param.bf16 != DPR__BF16_OPERANDS && pays_winograd(rewrite->from, old, false) &&
+        !sums_filters && param.turned == 0 && has_few_tiles(rewrite->from, old))
         param.winograd = DPR__FILTERS_PLAIN;
     if (node->op == DPR__OP_conv2d_data && param.turned == 0 &&
         param.winograd != DPR__FILTERS_PLAIN && !dpr__is_depthwise(rewrite->from, old) &&
@@ -184,10 +187,11 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
         src[1] = dpr__node_add(to, DPR__OP_turn_filters, &src[1], 1, &turn);
         param.turned = 1;
     }
-    if (param.bf16 && !sums_filters)
+    const dpr__winograd_filters_param filters = {.bf16 = param.bf16 == DPR__BF16_WINOGRAD};
+    if (param.bf16 == DPR__BF16_OPERANDS && !sums_filters)
         src[1] = dpr__node_add(to, DPR__OP_round_bf16, &src[1], 1, NULL);
     if (param.winograd == DPR__FILTERS_TRANSFORMED && !sums_filters)
-        src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, NULL);
+        src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, &filters);
     return dpr__node_add(to, node->op, src, 2, &param);
 }
 

@@ -98,9 +98,9 @@ dpr_status dpr__simplify(dpr__step *step);
 dpr_status dpr__fold(dpr__step *step);
 dpr_status dpr__precision(dpr__step *step);
 dpr_status dpr__prepare(dpr__step *step);
-/* Of prepare: whether a convolution, or a gradient of one, is faster on operands in bf16 than by any way in float32. */
-bool dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
-                            const bool *kept);
+/* Of prepare: what a convolution, or a gradient of one, is to round to bf16; 0: nothing. */
+int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
+                               const bool *kept);
 /* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */
 dpr_value dpr__sink_reshape(dpr_graph *graph, dpr_value value);
 dpr_status dpr__keep(dpr__step *step);

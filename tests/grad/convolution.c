@@ -1,6 +1,8 @@
 /* Samples of conv2d, conv2d_data and conv2d_weights: each kind of convolution for all three. */
 #include "grad/samples.h"
 #include "grad/values.h"
+#include "ir/form.h"
+#include "ops/winograd.h"
 
 /* X(name, title, stride, dilation, padding at top, left, bottom and right, groups, height, width, kernel; shapes of src,
  * weights and dst) */
@@ -190,27 +192,35 @@ const struct grad_samples samples_turn_filters = {SAMPLES(turn_filters_samples),
 
 /* ---- winograd_filters ---- */
 
-/* The middle tap alone, transformed: what reads it gives back the image; and one that shifts. */
+/* What is transformed is a product of a row's tap and a column's: points of the middle one, and of the first. */
 static void winograd_filters_values(void) {
-    static const dpr__conv_param same = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1},
-                                 back = {1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 0, 0, 1, 1};
-    const dpr__tensor transformed =
-        REALS((0, 0, 0, 0, 0, 0, 0, 4.0 / 144, -4.0 / 144, -2.0 / 144, 2.0 / 144, 0, 0, -4.0 / 144,
-               4.0 / 144, 2.0 / 144, -2.0 / 144, 0, 0, -2.0 / 144, 2.0 / 144, 1.0 / 144, -1.0 / 144,
-               0, 0, 2.0 / 144, -2.0 / 144, -1.0 / 144, 1.0 / 144, 0, 0, 0, 0, 0, 0, 0),
-              6, 6, 1, 1);
-    const dpr__tensor image = REALS((1, 2, 3, 4), 1, 2, 2, 1);
-    EXPECT(winograd_filters, NULL, transformed, REALS((0, 0, 0, 0, 1, 0, 0, 0, 0), 3, 3, 1, 1));
-    EXPECT(conv2d, &same, image, image, transformed);
-    EXPECT(conv2d_data, &back, image, image, transformed);
-    double corner[36];
-    static const double FIRST[6] = {1.0 / 4, -1.0 / 6, -1.0 / 6, 1.0 / 24, 1.0 / 24, 0};
-    for (int i = 0; i < 36; i++)
-        corner[i] = FIRST[i / 6] * FIRST[i % 6];
-    const dpr__tensor first = {DPR_F64, dpr_shape_of(6, 6, 1, 1), corner, DPR__PLAIN};
-    EXPECT(winograd_filters, NULL, first, REALS((1, 0, 0, 0, 0, 0, 0, 0, 0), 3, 3, 1, 1));
-    EXPECT(conv2d, &same, REALS((0, 0, 0, 1), 1, 2, 2, 1), image, first);
-    EXPECT(conv2d_data, &back, REALS((0, 0, 0, 1), 1, 2, 2, 1), image, first);
+    static const dpr__conv_param same = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0},
+                                 back = {1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 0, 0, 1, 1, 0};
+    static const dpr__winograd_filters_param exact = {false}, rounded = {true};
+    const double a = DPR__WINOGRAD_SCALE_A, b = DPR__WINOGRAD_SCALE_B;
+    const double middle_tap[6] = {
+        0, a * DPR__WINOGRAD_A, -a * DPR__WINOGRAD_A, b * DPR__WINOGRAD_B, -b * DPR__WINOGRAD_B, 0};
+    const double first_tap[6] = {DPR__WINOGRAD_FIRST, a, a, b, b, 0};
+    double middle[36], first[36], halves[36];
+    for (int i = 0; i < 36; i++) {
+        middle[i] = middle_tap[i / 6] * middle_tap[i % 6];
+        first[i] = first_tap[i / 6] * first_tap[i % 6];
+        halves[i] = dpr__bf16_of(first[i]);
+    }
+    const dpr__tensor of_middle = {DPR_F64, dpr_shape_of(6, 6, 1, 1), middle, DPR__PLAIN},
+                      of_first = {DPR_F64, dpr_shape_of(6, 6, 1, 1), first, DPR__PLAIN},
+                      of_halves = {DPR_F64, dpr_shape_of(6, 6, 1, 1), halves, DPR__PLAIN},
+                      image = REALS((1, 2, 3, 4), 1, 2, 2, 1);
+    const dpr__tensor tap_4 = REALS((0, 0, 0, 0, 1, 0, 0, 0, 0), 3, 3, 1, 1),
+                      tap_0 = REALS((1, 0, 0, 0, 0, 0, 0, 0, 0), 3, 3, 1, 1);
+    EXPECT(winograd_filters, &exact, of_middle, tap_4);
+    EXPECT(winograd_filters, &exact, of_first, tap_0);
+    EXPECT(winograd_filters, &rounded, of_halves, tap_0);
+    /* What reads them gives back the image, or shifts it. */
+    EXPECT(conv2d, &same, image, image, of_middle);
+    EXPECT(conv2d_data, &back, image, image, of_middle);
+    EXPECT(conv2d, &same, REALS((0, 0, 0, 1), 1, 2, 2, 1), image, of_first);
+    EXPECT(conv2d_data, &back, REALS((0, 0, 0, 1), 1, 2, 2, 1), image, of_first);
 }
 
 const struct grad_samples samples_winograd_filters = {

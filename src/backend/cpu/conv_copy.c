@@ -25,7 +25,7 @@ size_t dpr__cpu_conv_line_floats(const dpr__cpu_conv *conv) {
 const dpr__kernel *dpr__cpu_conv_take_kernels(dpr__row *row, const dpr__step *step,
                                               const dpr__node *node) {
     const dpr__isa isa = step->context->isa;
-    row->halves = ((const dpr__conv_param *)node->param)->bf16 != 0;
+    row->halves = ((const dpr__conv_param *)node->param)->bf16 == DPR__BF16_OPERANDS;
     row->chunk = row->halves ? DPR__PANEL / 2 : DPR__PANEL;
     if (row->halves)
         row->conv.halves =
@@ -209,7 +209,7 @@ void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_con
     if (node->op == DPR__OP_conv2d_data)
         turn_geometry(conv);
     conv->channels = conv->c;
-    conv->depth = p->bf16 && !gradient ? conv->c / 2 : conv->c;
+    conv->depth = p->bf16 == DPR__BF16_OPERANDS && !gradient ? conv->c / 2 : conv->c;
     conv->width = (conv->ow - 1) * conv->stride_w + (conv->kw - 1) * conv->dilation_w + 1;
     conv->pitch = conv->width * conv->depth;
 }

@@ -55,7 +55,8 @@ typedef struct dpr__cpu_conv {
     int64_t panels;                        /* of filters whose gradients are summed together */
     dpr__cpu_run *down, *across;           /* depthwise: each row, and the runs of a row */
     int64_t n_across;
-    bool turns; /* Winograd's filters come as they are, of the convolution whose gradient this is */
+    /* Turns 32 × 32 floats, where Winograd's filters come as they are, of the convolution whose gradient this is. NULL: they need no turning. */
+    void (*turn)(const float *src, float *dst);
 } dpr__cpu_conv;
 
 typedef struct dpr__row dpr__row;
@@ -90,6 +91,7 @@ struct dpr__row {
     const int32_t *taps;        /* its, or of `sparse` */
     int64_t n_taps;
     const dpr__sparse_kernel *sparse; /* skips what is 0 in diff_dst; NULL: nothing does */
+    const dpr__winograd_half_kernel *half_winograd; /* where pairs of bf16 are multiplied */
     dpr__span_kernel *add;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
     int64_t k, chunk; /* in floats or pairs; what of k lies consecutive by rows */

@@ -138,6 +138,12 @@ typedef struct dpr__sparse_kernel {
     void (*spread)(const dpr__sparse_call *call);
     void (*sum)(const dpr__sparse_call *call);
 } dpr__sparse_kernel;
+/* HALF_WINOGRAD: transforms of 32 channels, 36 points 32 floats apart, rounded to bf16, to planes: pairs of neighbouring channels, or what two transforms have of each
+ * channel. A pair takes the place of a float. */
+typedef struct dpr__winograd_half_kernel {
+    void (*channels)(const float *points, float *dst, int64_t plane);
+    void (*pairs)(const float *first, const float *second, float *dst, int64_t plane);
+} dpr__winograd_half_kernel;
 
 /* STRIP: a chain of elementwise ops over rows first … first + rows − 1 of 32 floats, in registers. `memory` and `output` are as the chain's text numbers
  * them (strips.def). LEAST entries of `memory` and `constant`, and OUTPUTS of `output`, can be read, used or not. */
@@ -154,7 +160,7 @@ typedef struct dpr__rows_kernel {
     bool (*accepts)(const dpr__call *call);
     int64_t (*units)(const dpr__call *call);
     void (*run)(const dpr__call *call, int64_t first, int64_t last);
-    bool takes_halves; /* sources in bf16, and no others */
+    bool takes_halves; /* sources, or a result, in bf16, and no others */
 } dpr__rows_kernel;
 
 typedef enum dpr__kernel_class {
@@ -167,6 +173,7 @@ typedef enum dpr__kernel_class {
     DPR__DEPTHWISE,
     DPR__PIXELS,
     DPR__SPARSE,
+    DPR__HALF_WINOGRAD,
     DPR__ROWS
 } dpr__kernel_class;
 
@@ -185,6 +192,7 @@ typedef struct dpr__kernel {
         const dpr__depthwise_kernel *depthwise;
         dpr__pixels_kernel *pixels;
         const dpr__sparse_kernel *sparse;
+        const dpr__winograd_half_kernel *half_winograd;
         const dpr__rows_kernel *rows;
     } run;
 } dpr__kernel;

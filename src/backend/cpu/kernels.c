@@ -7,6 +7,7 @@
 #define HALVES_DECLARE(function) extern const dpr__half_kernel function;
 #define WINOGRAD_DECLARE(function) extern const dpr__winograd_kernel function;
 #define DEPTHWISE_DECLARE(function) extern const dpr__depthwise_kernel function;
+#define HALF_WINOGRAD_DECLARE(function) extern const dpr__winograd_half_kernel function;
 #define SUMS_DECLARE(function) extern const dpr__sums_kernel function;
 #define PIXELS_DECLARE(function) dpr__pixels_kernel function;
 #define SPARSE_DECLARE(function) extern const dpr__sparse_kernel function;
@@ -21,6 +22,7 @@
 #define HALVES_MEMBER(function) .halves = &function
 #define WINOGRAD_MEMBER(function) .winograd = &function
 #define DEPTHWISE_MEMBER(function) .depthwise = &function
+#define HALF_WINOGRAD_MEMBER(function) .half_winograd = &function
 #define SUMS_MEMBER(function) .sums = &function
 #define PIXELS_MEMBER(function) .pixels = function
 #define SPARSE_MEMBER(function) .sparse = &function

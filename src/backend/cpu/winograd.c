@@ -69,6 +69,25 @@ int64_t dpr__cpu_winograd_plane(const dpr__cpu_conv *conv, int64_t channels) {
            APART;
 }
 
+/* What 32 channels of a tile take, in floats. */
+static int64_t width_of(const dpr__row *row) {
+    return row->halves ? DPR__PANEL / 2 : DPR__PANEL;
+}
+
+/* Rows of filters, or pairs of them. */
+static int64_t depth_of(const dpr__row *row, int64_t channels) {
+    return row->halves ? channels / 2 : channels;
+}
+
+int64_t dpr__cpu_winograd_panel(const dpr__row *row) {
+    int64_t tiles = dpr__cpu_winograd_tiles(&row->conv);
+    return (row->halves ? tiles + tiles % 2 : tiles) * width_of(row);
+}
+
+int64_t dpr__cpu_winograd_factor(const dpr__row *row, int64_t channels) {
+    return dpr__ceil_divide(channels, DPR__PANEL) * dpr__cpu_winograd_panel(row) + APART;
+}
+
 /* ---- transforms ---- */
 
 /* Half a panel's lanes, where no more are used. */
@@ -100,6 +119,9 @@ static void copy_points(dpr__points *points, int n, int64_t channels, float copy
 
 /* A map as the transforms read it. */
 struct map {
+    dpr__winograd_transform *step;
+    const dpr__winograd_half_kernel *half; /* NULL: what is multiplied stays in float32 */
+    bool pairs_tiles;
     const float *data;
     dpr__form form;
     int64_t n, h, w, channels;
@@ -109,26 +131,54 @@ struct map {
     int64_t pad_top, pad_left;
 };
 
-static void transform(dpr__winograd_transform *step, const dpr__cpu_conv *conv,
-                      const struct map *map, const dpr__winograd_unit *unit, int64_t plane,
-                      float *dst) {
-    int64_t across = tiles_across(conv), most = dpr__cpu_winograd_tiles(conv);
+/* Channels c … c + 31 of tile t. Pairs of them are whole: there the last are zeros. */
+static void transform_tile(const dpr__cpu_conv *conv, const struct map *map,
+                           const dpr__winograd_unit *unit, int64_t c, int64_t t,
+                           const dpr__points *planes) {
+    int64_t across = tiles_across(conv), pixels = map->h * map->w, left = map->channels - c;
+    int64_t image = unit->image + t / across / unit->rows;
+    int64_t y = (unit->down + t / across % unit->rows) * TILE, x = t % across * TILE;
     bool panels = map->form == DPR__PANELS;
+    bool whole = map->half != NULL && !map->pairs_tiles && left < DPR__PANEL;
+    const float *from = panels ? map->data + (c / DPR__PANEL * map->n + image) * pixels * DPR__PANEL
+                               : map->data + image * pixels * map->pixel + c;
     float copy[PLANES][DPR__PANEL];
-    dpr__points src, planes = {.plane = plane};
-    for (int64_t c = map->first; c < map->last; c += DPR__PANEL)
-        for (int64_t t = 0; t < unit->tiles; t++) {
-            int64_t image = unit->image + t / across / unit->rows, pixels = map->h * map->w;
-            int64_t y = (unit->down + t / across % unit->rows) * TILE, x = t % across * TILE;
-            const float *from =
-                panels ? map->data + (c / DPR__PANEL * map->n + image) * pixels * DPR__PANEL
-                       : map->data + image * pixels * map->pixel + c;
-            set_points((float *)(uintptr_t)from, map->pixel, map->h, map->w, y - map->pad_top,
-                       x - map->pad_left, map->side, nothing, &src);
-            if (!panels && map->pixel - c < lanes_of(map->channels - c))
-                copy_points(&src, map->side * map->side, map->channels - c, copy);
-            planes.at[0] = dst + ((c - map->first) * most + t * DPR__PANEL);
-            step(&src, &planes, lanes_of(map->channels - c));
+    dpr__points src;
+    set_points((float *)(uintptr_t)from, map->pixel, map->h, map->w, y - map->pad_top,
+               x - map->pad_left, map->side, nothing, &src);
+    if (whole || (!panels && map->pixel - c < lanes_of(left)))
+        copy_points(&src, map->side * map->side, left < DPR__PANEL ? left : DPR__PANEL, copy);
+    map->step(&src, planes, whole ? DPR__PANEL : lanes_of(left));
+}
+
+/* The same of tile t, or of two, to pairs. */
+static void transform_half(const dpr__cpu_conv *conv, const struct map *map,
+                           const dpr__winograd_unit *unit, int64_t c, int64_t t, int64_t plane,
+                           float *dst) {
+    float points[2][PLANES * DPR__PANEL] __attribute__((aligned(64)));
+    for (int64_t k = 0; k < (map->pairs_tiles ? 2 : 1); k++) {
+        const dpr__points near = {.at = {points[k]}, .plane = DPR__PANEL};
+        if (t + k < unit->tiles)
+            transform_tile(conv, map, unit, c, t + k, &near);
+        else
+            memset(points[k], 0, sizeof points[k]);
+    }
+    if (map->pairs_tiles)
+        map->half->pairs(points[0], points[1], dst, plane);
+    else
+        map->half->channels(points[0], dst, plane);
+}
+
+static void transform(const dpr__row *row, const struct map *map, const dpr__winograd_unit *unit,
+                      int64_t plane, float *dst) {
+    int64_t panel = dpr__cpu_winograd_panel(row), width = width_of(row);
+    for (int64_t c = map->first; c < map->last; c += DPR__PANEL, dst += panel)
+        for (int64_t t = 0; t < unit->tiles; t += map->pairs_tiles ? 2 : 1) {
+            const dpr__points planes = {.at = {dst + t * width}, .plane = plane};
+            if (map->half != NULL)
+                transform_half(&row->conv, map, unit, c, t, plane, planes.at[0]);
+            else
+                transform_tile(&row->conv, map, unit, c, t, &planes);
         }
 }
 
@@ -137,9 +187,12 @@ static int64_t row_floats(const dpr__step *step, dpr_value value) {
 }
 
 void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
-                            const dpr__winograd_unit *unit, float *dst) {
+                            const dpr__winograd_unit *unit, bool tiles, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
-    const struct map map = {.data = values->memory[conv->src],
+    const struct map map = {.step = row->winograd->data,
+                            .half = row->half_winograd,
+                            .pairs_tiles = row->halves && tiles,
+                            .data = values->memory[conv->src],
                             .form = values->step->forms[conv->src],
                             .n = conv->n,
                             .h = conv->h,
@@ -150,14 +203,17 @@ void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
                             .side = 6,
                             .pad_top = conv->pad_top,
                             .pad_left = conv->pad_left};
-    transform(row->winograd->data, conv, &map, unit, dpr__cpu_winograd_plane(conv, conv->c), dst);
+    transform(row, &map, unit, dpr__cpu_winograd_factor(row, conv->c), dst);
 }
 
 void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int64_t first,
                             int64_t last, const dpr__winograd_unit *unit, float *dst,
                             int64_t plane) {
     const dpr__cpu_conv *conv = &row->conv;
-    const struct map map = {.data = values->memory[conv->dst],
+    const struct map map = {.step = row->winograd->diff,
+                            .half = row->half_winograd,
+                            .pairs_tiles = row->halves,
+                            .data = values->memory[conv->dst],
                             .form = values->step->forms[conv->dst],
                             .n = conv->n,
                             .h = conv->oh,
@@ -167,7 +223,7 @@ void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int6
                             .first = first,
                             .last = last,
                             .side = TILE};
-    transform(row->winograd->diff, conv, &map, unit, plane, dst);
+    transform(row, &map, unit, plane, dst);
 }
 
 void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int64_t panel,
@@ -190,25 +246,40 @@ void dpr__cpu_winograd_products(const dpr__row *row, const float *products, int6
 
 /* ---- running ---- */
 
-/* For each point tiles × channels by channels × 32 filters: n channels from `first` on, added to the products of those before. Planes of filters
- * have n rows, and are `plane` floats apart. */
+/* For each point tiles × channels by channels × 32 filters: n channels from `first` on, a multiple of 32, added to the products of those before. Planes of
+ * filters have n rows, and are `plane` floats apart. */
 static void multiply(const dpr__row *row, const float *data, const float *filters, int64_t plane,
                      int64_t first, int64_t n, int64_t tiles, int64_t panel, float *products) {
     const dpr__cpu_conv *conv = &row->conv;
-    int64_t left = conv->oc - panel * DPR__PANEL, most = dpr__cpu_winograd_tiles(conv);
-    dpr__tile_call call = {.a_row = DPR__PANEL,
-                           .a_chunk = most * DPR__PANEL,
+    int64_t left = conv->oc - panel * DPR__PANEL, each = dpr__cpu_winograd_panel(row);
+    dpr__tile_call call = {.a_row = width_of(row),
+                           .a_chunk = each,
                            .m = tiles,
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
-                           .k = n,
+                           .k = depth_of(row, n),
                            .c_stride = DPR__PANEL,
                            .add = first > 0};
     for (int64_t q = 0; q < PLANES; q++) {
-        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c) + first * most;
+        call.a = data + q * dpr__cpu_winograd_factor(row, conv->c) + first / DPR__PANEL * each;
         call.b = filters + q * plane;
         call.c = products + q * dpr__cpu_winograd_plane(conv, DPR__PANEL);
         row->tile->multiply(&call);
     }
+}
+
+/* The transformed filters of 32 channels: where they lie, or copied. */
+static const float *filters_of(const dpr__row *row, const dpr__values *values, int64_t panel,
+                               float *copy) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const float *filters = values->memory[conv->weights];
+    int64_t rows = PLANES * depth_of(row, conv->c), left = conv->oc - panel * DPR__PANEL;
+    if (!row->halves)
+        return dpr__cpu_conv_filters(conv, values, rows, panel, copy);
+    if (values->step->forms[conv->weights] != DPR__PLAIN)
+        return filters + panel * rows * DPR__PANEL;
+    row->chain.halves->store(filters + panel * DPR__PANEL, conv->oc, 2 * rows, left, NULL,
+                             (uint16_t *)(void *)copy);
+    return copy;
 }
 
 /* Products of unit `number`, for 32 filters, to the result. */
@@ -225,18 +296,16 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
                 int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at;
-    float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
-    int64_t panels = dpr__cpu_conv_panels(conv), transformed = -1;
+    float *products = data + PLANES * dpr__cpu_winograd_factor(row, conv->c);
+    int64_t panels = dpr__cpu_conv_panels(conv), transformed = -1, depth = depth_of(row, conv->c);
     for (int64_t t = first; t < last; t++) {
         int64_t number = t / panels, panel = t % panels;
         dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, number);
         if (number != transformed)
-            dpr__cpu_winograd_data(row, values, &unit, data);
+            dpr__cpu_winograd_data(row, values, &unit, false, data);
         transformed = number;
-        multiply(row, data,
-                 dpr__cpu_conv_filters(conv, values, PLANES * conv->c, panel,
-                                       scratch + conv->filters_at),
-                 conv->c * DPR__PANEL, 0, conv->c, unit.tiles, panel, products);
+        multiply(row, data, filters_of(row, values, panel, scratch + conv->filters_at),
+                 depth * DPR__PANEL, 0, conv->c, unit.tiles, panel, products);
         put_products(row, values, scratch, products, panel, &unit, number);
     }
 }
@@ -244,7 +313,7 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
 /* ---- few tiles, many filters: 32 of these at a time, transformed where they are multiplied ---- */
 
 enum {
-    ROWS = 64, /* of filters' channels at a time: stay in L2 */
+    ROWS = 64, /* of filters' channels, or pairs of them, at a time: stay in L2 */
     TAP =
         DPR__PANEL * DPR__PANEL + 16, /* floats between two taps: not all in one set of the cache */
     PLANE = ROWS * DPR__PANEL + APART,
@@ -267,7 +336,7 @@ static void turn_filters(const dpr__row *row, const dpr__values *values, int64_t
                                   : weights + (first / DPR__PANEL * 9 * conv->oc + at) * DPR__PANEL;
         for (int64_t i = 0; !whole && i < rows; i++)
             memcpy(part + i * DPR__PANEL, from + i * next, (size_t)columns * sizeof *part);
-        row->tile->turn(whole ? from : part, taps + (8 - tap) * TAP);
+        conv->turn(whole ? from : part, taps + (8 - tap) * TAP);
     }
 }
 
@@ -275,15 +344,18 @@ static void turn_filters(const dpr__row *row, const dpr__values *values, int64_t
 static void transform_filters(const dpr__row *row, const dpr__values *values, const float *filters,
                               int64_t first, int64_t n, int64_t panel, float *taps, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
-    dpr__points src = {.plane = conv->turns ? TAP : conv->c * DPR__PANEL},
-                planes = {.plane = PLANE};
+    float points[2][PLANES * DPR__PANEL] __attribute__((aligned(64)));
+    dpr__points src = {.plane = conv->turn != NULL ? TAP : conv->c * DPR__PANEL},
+                planes = {.plane = row->halves ? DPR__PANEL : PLANE};
     for (int64_t i = 0; i < n; i++) {
-        if (conv->turns && i % DPR__PANEL == 0)
+        if (conv->turn != NULL && i % DPR__PANEL == 0)
             turn_filters(row, values, first + i, panel, taps);
-        src.at[0] = conv->turns ? taps + i % DPR__PANEL * DPR__PANEL
-                                : (float *)(uintptr_t)filters + (first + i) * DPR__PANEL;
-        planes.at[0] = dst + i * DPR__PANEL;
+        src.at[0] = conv->turn != NULL ? taps + i % DPR__PANEL * DPR__PANEL
+                                       : (float *)(uintptr_t)filters + (first + i) * DPR__PANEL;
+        planes.at[0] = row->halves ? points[i % 2] : dst + i * DPR__PANEL;
         row->winograd->filter(&src, &planes, DPR__PANEL);
+        if (row->halves && i % 2 == 1)
+            row->half_winograd->pairs(points[0], points[1], dst + i / 2 * DPR__PANEL, PLANE);
     }
 }
 
@@ -291,16 +363,18 @@ static void run_panels(const dpr__row *row, const dpr__values *values, float *sc
                        int64_t first, int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at;
-    float *products = data + PLANES * dpr__cpu_winograd_plane(conv, conv->c);
+    float *products = data + PLANES * dpr__cpu_winograd_factor(row, conv->c);
     float *transformed = products + PLANES * dpr__cpu_winograd_plane(conv, DPR__PANEL);
     float *taps = transformed + PLANES * PLANE;
     dpr__winograd_unit all = dpr__cpu_winograd_unit(conv, 0);
-    dpr__cpu_winograd_data(row, values, &all, data);
+    int64_t rows = row->halves ? 2 * ROWS : ROWS;
+    dpr__cpu_winograd_data(row, values, &all, false, data);
     for (int64_t panel = first; panel < last; panel++) {
-        const float *filters =
-            conv->turns ? NULL : dpr__cpu_conv_filters(conv, values, 9 * conv->c, panel, taps);
-        for (int64_t c = 0; c < conv->c; c += ROWS) {
-            int64_t n = conv->c - c < ROWS ? conv->c - c : ROWS;
+        const float *filters = conv->turn != NULL
+                                   ? NULL
+                                   : dpr__cpu_conv_filters(conv, values, 9 * conv->c, panel, taps);
+        for (int64_t c = 0; c < conv->c; c += rows) {
+            int64_t n = conv->c - c < rows ? conv->c - c : rows;
             transform_filters(row, values, filters, c, n, panel, taps, transformed);
             multiply(row, data, transformed, PLANE, c, n, all.tiles, panel, products);
         }
@@ -316,7 +390,7 @@ static void place_scratch(dpr__row *row, const dpr__step *step, int64_t pixels) 
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
     conv->filters_at =
-        conv->copy_at + (size_t)(PLANES * (dpr__cpu_winograd_plane(conv, conv->c) +
+        conv->copy_at + (size_t)(PLANES * (dpr__cpu_winograd_factor(row, conv->c) +
                                            dpr__cpu_winograd_plane(conv, DPR__PANEL)));
     row->scratch_floats = conv->filters_at;
     if (panels)
@@ -325,18 +399,36 @@ static void place_scratch(dpr__row *row, const dpr__step *step, int64_t pixels) 
         row->scratch_floats += (size_t)((panels ? 9 : PLANES) * conv->c * DPR__PANEL);
 }
 
+const char *dpr__cpu_winograd_kernels(dpr__row *row, const dpr__step *step, dpr_value value) {
+    const dpr__isa isa = step->context->isa;
+    const dpr__conv_param *param = dpr__node_of(step->graph, value)->param;
+    row->halves = param->bf16 == DPR__BF16_WINOGRAD;
+    row->winograd = dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, isa)->run.winograd;
+    row->tile =
+        dpr__kernel_find(row->halves ? DPR__HALF_TILE : DPR__TILE, DPR__OP_matmul, DPR_F32, isa)
+            ->run.tile;
+    if (!row->halves)
+        return "winograd_f32";
+    row->half_winograd =
+        dpr__kernel_find(DPR__HALF_WINOGRAD, DPR__OP_conv2d, DPR_F32, isa)->run.half_winograd;
+    return "winograd_bf16";
+}
+
 dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                      bool *supported) {
     const dpr__step *step = plan->values.step;
     dpr_value value = step->members[group->first];
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
-    int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * conv->c);
+    const char *name = dpr__cpu_winograd_kernels(row, step, value);
+    int64_t tiles = IN_L2 / (PLANES * (int64_t)sizeof(float) * depth_of(row, conv->c));
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
     const dpr__conv_param *param = dpr__node_of(step->graph, value)->param;
     int64_t panels = dpr__cpu_conv_panels(conv);
     bool by_panels = param->winograd == DPR__FILTERS_PLAIN;
-    conv->turns = by_panels && dpr__node_of(step->graph, value)->op == DPR__OP_conv2d_data;
+    if (by_panels && dpr__node_of(step->graph, value)->op == DPR__OP_conv2d_data)
+        conv->turn = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)
+                         ->run.tile->turn;
     row->n_tiles = panels * dpr__cpu_winograd_cut(conv, tiles);
     if (row->n_tiles == 1) /* some for each thread of a small machine */
         row->n_tiles = dpr__cpu_winograd_cut(conv, dpr__cpu_winograd_tiles(conv) / 2);
@@ -346,15 +438,12 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
         row->n_tiles = panels;
     }
     dpr__winograd_unit most = dpr__cpu_winograd_unit(conv, 0);
-    row->winograd =
-        dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
-    row->tile = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)->run.tile;
     DPR_TRY(
         dpr__chain_compile(&plan->arena, step, group, value, most.pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
     row->run = by_panels ? run_panels : run;
     row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
-    row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
+    row->kernel = dpr__cpu_chosen(plan, name, dpr__node_of(step->graph, value));
     row->flops = row->chain.flops +
                  18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +

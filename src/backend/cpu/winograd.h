@@ -20,12 +20,18 @@ dpr__winograd_unit dpr__cpu_winograd_unit(const dpr__cpu_conv *conv, int64_t num
 /* Most tiles of a unit. */
 int64_t dpr__cpu_winograd_tiles(const dpr__cpu_conv *conv);
 
-/* 36 planes of a map's channels, each [channels / 32][tiles][32]: floats of one, and of all. */
+/* Takes the kernels of row->conv's products: of floats, or of pairs of bf16 where the node says so. Returns the row's name. */
+const char *dpr__cpu_winograd_kernels(dpr__row *row, const dpr__step *step, dpr_value value);
+
+/* 36 planes of a map's channels, each [channels / 32][tiles][32]: floats of one. */
 int64_t dpr__cpu_winograd_plane(const dpr__cpu_conv *conv, int64_t channels);
-/* The 6 × 6 points around each tile of src, and the 4 × 4 of each of diff_dst, transformed; of diff_dst channels first, a multiple of 32, to last − 1,
- * whose planes are `plane` floats apart. */
+/* The same of what is multiplied: floats as before, or sixteen pairs of channels for each tile, or 32 channels for each pair of tiles. Of one plane; and of 32 channels. */
+int64_t dpr__cpu_winograd_factor(const dpr__row *row, int64_t channels);
+int64_t dpr__cpu_winograd_panel(const dpr__row *row);
+/* The 6 × 6 points around each tile of src, transformed; by pairs of tiles where these are of bf16 and `tiles` says so. */
 void dpr__cpu_winograd_data(const dpr__row *row, const dpr__values *values,
-                            const dpr__winograd_unit *unit, float *dst);
+                            const dpr__winograd_unit *unit, bool tiles, float *dst);
+/* The 4 × 4 points of each tile of diff_dst, of channels first, a multiple of 32, to last − 1, whose planes are `plane` floats apart; in bf16 by pairs of tiles. */
 void dpr__cpu_winograd_diff(const dpr__row *row, const dpr__values *values, int64_t first,
                             int64_t last, const dpr__winograd_unit *unit, float *dst,
                             int64_t plane);

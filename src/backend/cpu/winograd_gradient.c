@@ -40,17 +40,18 @@ static void multiply(const dpr__row *row, const float *data, const float *diff, 
                      int64_t tiles, int64_t panel, bool add, float *sums) {
     const dpr__cpu_conv *conv = &row->conv;
     int64_t left = conv->oc - panel * DPR__PANEL;
+    int64_t chunk = row->halves ? DPR__PANEL / 2 : DPR__PANEL;
     dpr__tile_call call = {.by_columns = true,
                            .a_row = DPR__PANEL,
-                           .a_chunk = DPR__PANEL * DPR__PANEL,
-                           .a_panel = dpr__cpu_winograd_tiles(conv) * DPR__PANEL,
+                           .a_chunk = chunk * DPR__PANEL,
+                           .a_panel = dpr__cpu_winograd_panel(row),
                            .m = conv->c,
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
-                           .k = tiles,
+                           .k = row->halves ? dpr__ceil_divide(tiles, 2) : tiles,
                            .c_stride = DPR__PANEL,
                            .add = add};
     for (int64_t q = 0; q < PLANES; q++) {
-        call.a = data + q * dpr__cpu_winograd_plane(conv, conv->c);
+        call.a = data + q * dpr__cpu_winograd_factor(row, conv->c);
         call.b = diff + q * plane;
         call.c = sums + q * sums_of_plane(conv);
         row->tile->multiply(&call);
@@ -107,19 +108,19 @@ static void sum_chunk(const dpr__row *row, const dpr__values *values, float *scr
                       int64_t from, int64_t to) {
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
-    int64_t plane = dpr__cpu_winograd_plane(conv, conv->panels * DPR__PANEL);
-    int64_t most = dpr__cpu_winograd_tiles(conv), last = to * DPR__PANEL;
+    int64_t plane = dpr__cpu_winograd_factor(row, conv->panels * DPR__PANEL);
+    int64_t each = dpr__cpu_winograd_panel(row), last = to * DPR__PANEL;
     float *sums = diff + PLANES * plane;
     int64_t begin = conv->units * chunk / conv->chunks;
     int64_t end = conv->units * (chunk + 1) / conv->chunks;
     for (int64_t u = begin; u < end; u++) {
         dpr__winograd_unit unit = dpr__cpu_winograd_unit(conv, u);
-        dpr__cpu_winograd_data(row, values, &unit, data);
+        dpr__cpu_winograd_data(row, values, &unit, true, data);
         dpr__cpu_winograd_diff(row, values, from * DPR__PANEL, last < conv->oc ? last : conv->oc,
                                &unit, diff, plane);
         for (int64_t panel = from; panel < to; panel++)
-            multiply(row, data, diff + (panel - from) * most * DPR__PANEL, plane, unit.tiles, panel,
-                     u > begin, sums + (panel - from) * sums_of_panel(conv));
+            multiply(row, data, diff + (panel - from) * each, plane, unit.tiles, panel, u > begin,
+                     sums + (panel - from) * sums_of_panel(conv));
     }
     for (int64_t panel = from; panel < to; panel++)
         transform_sums(row, sums + (panel - from) * sums_of_panel(conv), 0, conv->c,
@@ -142,10 +143,10 @@ static void run_panels(const dpr__row *row, const dpr__values *values, float *sc
                        int64_t first, int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
     float *data = scratch + conv->copy_at, *diff = scratch + conv->filters_at;
-    int64_t plane = dpr__cpu_winograd_plane(conv, DPR__PANEL);
+    int64_t plane = dpr__cpu_winograd_factor(row, DPR__PANEL);
     float *sums = diff + PLANES * plane, *taps = scratch + row->tile_at;
     dpr__winograd_unit all = dpr__cpu_winograd_unit(conv, 0);
-    dpr__cpu_winograd_data(row, values, &all, data);
+    dpr__cpu_winograd_data(row, values, &all, true, data);
     for (int64_t panel = first; panel < last; panel++) {
         int64_t from = panel * DPR__PANEL, to = from + DPR__PANEL;
         dpr__cpu_winograd_diff(row, values, from, to < conv->oc ? to : conv->oc, &all, diff, plane);
@@ -158,11 +159,17 @@ static void run_panels(const dpr__row *row, const dpr__values *values, float *sc
     }
 }
 
+/* Bytes of one transformed number. */
+static int64_t bytes_of(const dpr__row *row) {
+    return row->halves ? sizeof(uint16_t) : sizeof(float);
+}
+
 /* Each thread transforms all of the map for itself then: it must be small beside the sums of all filters. */
-static bool has_few_tiles(const dpr__cpu_conv *conv) {
+static bool has_few_tiles(const dpr__row *row) {
+    const dpr__cpu_conv *conv = &row->conv;
     int64_t tiles = conv->n * dpr__ceil_divide(conv->oh, DPR__WINOGRAD_TILE) *
                     dpr__ceil_divide(conv->ow, DPR__WINOGRAD_TILE);
-    int64_t data = PLANES * conv->c * tiles * (int64_t)sizeof(float);
+    int64_t data = PLANES * conv->c * tiles * bytes_of(row);
     return data <= MOST_DATA && 2 * tiles <= conv->oc;
 }
 
@@ -190,9 +197,10 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     dpr_value value = step->members[group->first];
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
-    int64_t tiles = NEAR / (PLANES * (int64_t)sizeof(float) * (conv->c + conv->oc));
+    const char *name = dpr__cpu_winograd_kernels(row, step, value);
+    int64_t tiles = NEAR / (PLANES * bytes_of(row) * (conv->c + conv->oc));
     tiles = tiles > MOST_TILES ? MOST_TILES : tiles < LEAST_TILES ? LEAST_TILES : tiles;
-    bool few = has_few_tiles(conv);
+    bool few = has_few_tiles(row);
     if (few) {
         conv->unit_images = conv->n;
         conv->unit_rows = dpr__ceil_divide(conv->oh, DPR__WINOGRAD_TILE);
@@ -202,9 +210,6 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
     }
     conv->channels = DPR__PANEL;
     conv->panels = few ? 1 : panels_of_group(conv);
-    row->winograd =
-        dpr__kernel_find(DPR__WINOGRAD, DPR__OP_conv2d, DPR_F32, step->context->isa)->run.winograd;
-    row->tile = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, step->context->isa)->run.tile;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     row->run = few ? run_panels : run_chunks;
@@ -216,15 +221,15 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
         row->finish = finish;
         row->n_finish = dpr__ceil_divide(conv->c, conv->channels) * dpr__cpu_conv_panels(conv);
     }
-    row->kernel = dpr__cpu_chosen(plan, "winograd_f32", dpr__node_of(step->graph, value));
+    row->kernel = dpr__cpu_chosen(plan, name, dpr__node_of(step->graph, value));
     row->flops = row->chain.flops +
                  18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
     row->bytes =
         row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(TAPS * conv->channels * DPR__PANEL);
-    conv->filters_at = conv->copy_at + (size_t)(PLANES * dpr__cpu_winograd_plane(conv, conv->c));
-    int64_t diff = PLANES * dpr__cpu_winograd_plane(conv, conv->panels * DPR__PANEL);
+    conv->filters_at = conv->copy_at + (size_t)(PLANES * dpr__cpu_winograd_factor(row, conv->c));
+    int64_t diff = PLANES * dpr__cpu_winograd_factor(row, conv->panels * DPR__PANEL);
     row->scratch_floats = conv->filters_at + (size_t)(diff + conv->panels * sums_of_panel(conv));
     return DPR_OK;
 }
