@@ -70,7 +70,7 @@ static const dpr__tensor nine = {
 
 static void conv2d_values(void) {
     static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0},
-                                 every_second = {2, 2, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+                                 every_second = {2, 2, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0},
                                  wide = {1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0},
                                  two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0};
     const dpr__tensor square = REALS((1, 2, 3, 4), 2, 2, 1, 1);
@@ -146,10 +146,10 @@ static const struct grad_sample conv2d_data_samples[] = {
 };
 
 static void conv2d_data_values(void) {
-    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0, 0},
-                                 every_second = {2, 2, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0, 0},
-                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0};
+    static const dpr__conv_param one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0, 0, 0},
+                                 every_second = {2, 2, 1, 1, 0, 0, 0, 0, 1, 3, 3, 0, 0, 0, 0, 0},
+                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0, 0};
     const dpr__tensor square = REALS((1, 2, 3, 4), 2, 2, 1, 1);
     EXPECT(conv2d_data, &one, REALS((1, 4, 4, 6, 20, 16, 9, 24, 16), 1, 3, 3, 1),
            REALS((1, 2, 3, 4), 1, 2, 2, 1), square);
@@ -161,7 +161,7 @@ static void conv2d_data_values(void) {
            REALS((1, 2, 3, 4), 1, 1, 2, 2));
     EXPECT(conv2d_data, &one, NOTHING(0, 3, 3, 1), NOTHING(0, 2, 2, 1), square);
     /* the same in turned filters */
-    static const dpr__conv_param turned = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 1, 0};
+    static const dpr__conv_param turned = {1, 1, 1, 1, 0, 0, 0, 0, 2, 1, 1, 0, 0, 1, 0, 0};
     EXPECT(conv2d_data, &turned, REALS((10, 30, 200, 400), 1, 1, 1, 4),
            REALS((10, 100), 1, 1, 1, 2), REALS((1, 3, 2, 4), 1, 1, 1, 4));
 }
@@ -201,15 +201,15 @@ static void winograd_filters_values(void) {
     const double middle_tap[6] = {
         0, a * DPR__WINOGRAD_A, -a * DPR__WINOGRAD_A, b * DPR__WINOGRAD_B, -b * DPR__WINOGRAD_B, 0};
     const double first_tap[6] = {DPR__WINOGRAD_FIRST, a, a, b, b, 0};
-    double middle[36], first[36], halves[36];
+    double middle[36], first[36], half[36];
     for (int i = 0; i < 36; i++) {
         middle[i] = middle_tap[i / 6] * middle_tap[i % 6];
         first[i] = first_tap[i / 6] * first_tap[i % 6];
-        halves[i] = dpr__bf16_of(first[i]);
+        half[i] = dpr__bf16_of(first[i]);
     }
     const dpr__tensor of_middle = {DPR_F64, dpr_shape_of(6, 6, 1, 1), middle, DPR__PLAIN},
                       of_first = {DPR_F64, dpr_shape_of(6, 6, 1, 1), first, DPR__PLAIN},
-                      of_halves = {DPR_F64, dpr_shape_of(6, 6, 1, 1), halves, DPR__PLAIN},
+                      of_halves = {DPR_F64, dpr_shape_of(6, 6, 1, 1), half, DPR__PLAIN},
                       image = REALS((1, 2, 3, 4), 1, 2, 2, 1);
     const dpr__tensor tap_4 = REALS((0, 0, 0, 0, 1, 0, 0, 0, 0), 3, 3, 1, 1),
                       tap_0 = REALS((1, 0, 0, 0, 0, 0, 0, 0, 0), 3, 3, 1, 1);
@@ -237,10 +237,10 @@ static const struct grad_sample conv2d_weights_samples[] = {
 };
 
 static void conv2d_weights_values(void) {
-    static const dpr__conv_param square = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 2, 2, 0, 0},
-                                 pixel_of = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0},
-                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 3, 3, 0, 0},
-                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 1, 1, 0, 0};
+    static const dpr__conv_param square = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 2, 2, 0, 0, 0},
+                                 pixel_of = {1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0},
+                                 around = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 3, 3, 0, 0, 0},
+                                 two = {1, 1, 1, 1, 0, 0, 0, 0, 2, 0, 0, 1, 1, 0, 0, 0};
     EXPECT(conv2d_weights, &square, REALS((37, 47, 67, 77), 2, 2, 1, 1), nine,
            REALS((1, 2, 3, 4), 1, 2, 2, 1));
     EXPECT(conv2d_weights, &pixel_of, REALS((31), 1, 1, 1, 1), REALS((2, 3), 2, 1, 1, 1),

@@ -245,7 +245,7 @@ static void print_parse_print_is_the_identity(void **state) {
     assert_non_null(strstr(one, "= matmul %"));
     assert_non_null(strstr(one, "[batch*3*2]"));
     assert_non_null(
-        strstr(one, " pad_top=1 pad_left=2 pad_bottom=0 pad_right=3 groups=2 bf16=0 height=7"));
+        strstr(one, " pad_top=1 pad_left=2 pad_bottom=0 pad_right=3 groups=2 height=7"));
     assert_non_null(strstr(one, " axis=2 before=2 after=1"));
     dpr__free(context, one);
     dpr__free(context, two);
