@@ -55,7 +55,7 @@ struct net_input {
 dpr_status open_training_half(dpr_context *context, const struct settings *settings,
                               const struct net_input *input, dpr_open_options *options,
                               dpr_data **out);
-/* Loads the MODEL of the first word, with the views of --tta where that is given. Returns EXIT_DONE or EXIT_FAILED after a message. */
+/* Loads the MODEL of the first word, with the views of --tta where that is given. Returns EXIT_DONE, or another status after a message. */
 int load_model(dpr_context *context, const struct settings *settings, dpr_model **out);
 /* What dpr_data_open must know to bring images to the form that the model was trained on. */
 dpr_open_options options_for_model(const dpr_model *model);

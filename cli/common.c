@@ -168,9 +168,9 @@ char *read_net(const char *argument, const char *what, const char **name) {
         complain(EXIT_FAILED, "'%s' is a directory, and no text of a network", argument);
     else if (text == NULL && is_model_file(argument))
         complain(EXIT_FAILED,
-                 "'%s' is a model, and no text of a network; to go on with the run that made it, "
-                 "give --out '%s' --resume and more --epochs",
-                 argument, argument);
+                 "'%s' is a model, and no text of a network; train goes on with the run that made "
+                 "it by --out MODEL --resume and more --epochs",
+                 argument);
     else if (text == NULL)
         complain(EXIT_FAILED, "'%s' is not a readable text of a network", argument);
     return text;
@@ -186,10 +186,11 @@ int open_net_or_model(dpr_context *context, const struct settings *settings, dpr
         return complain(EXIT_USAGE, "which network? Give a NET, a MODEL, or --net NET");
     if (positional && settings->net != NULL)
         return complain(EXIT_USAGE, "two networks: '%s' and --net '%s'", argument, settings->net);
-    if (is_model_file(argument) && settings->classes != 0)
+    bool is_model = is_model_file(argument);
+    if (is_model && settings->classes != 0)
         return complain(EXIT_USAGE, "--classes is for the text of a network; '%s' is a model",
                         argument);
-    if (is_model_file(argument))
+    if (is_model)
         return dpr_model_load(context, argument, out) == DPR_OK ? EXIT_DONE : fail(context);
     char *text = read_net(argument, positional ? "net" : "--net", &name);
     if (text == NULL)
@@ -236,7 +237,8 @@ dpr_status open_training_half(dpr_context *context, const struct settings *s,
 
 int load_model(dpr_context *context, const struct settings *settings, dpr_model **out) {
     const char *const *words = settings->words;
-    for (size_t i = 1; i < settings->n_words && !is_model_file(words[0]); i++)
+    bool first = settings->n_words < 2 || is_model_file(words[0]);
+    for (size_t i = 1; i < settings->n_words && !first; i++)
         if (is_model_file(words[i]))
             return complain(EXIT_USAGE, "'%s' is no model, but '%s' is: the model comes first",
                             words[0], words[i]);

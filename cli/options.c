@@ -441,9 +441,11 @@ static int parse_file(struct parser *p, const char *path) {
 
 /* ---- all ---- */
 
-/* Whether the command takes a network, and so behind --net. */
+/* Whether the command takes a network behind --net only. */
 static bool has_net_option(const struct command *command) {
     const struct option *o = command->options;
+    if (strstr(command->arguments, "NET") != NULL)
+        return false;
     while (o->name != NULL && strcmp(o->name, "net") != 0)
         o++;
     return o->name != NULL;

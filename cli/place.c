@@ -45,48 +45,60 @@ static int set_names(struct place *place, const char *data, const char *out) {
     return place->checkpoint != NULL && place->lock != NULL ? EXIT_DONE : fail(NULL);
 }
 
-static int cannot_write(const struct place *place, const char *why) {
-    return complain(EXIT_FAILED, "cannot write '%s': %s; give another place with --out", place->out,
-                    why);
+static int cannot_write(const char *path, const char *why) {
+    return complain(EXIT_FAILED, "cannot write '%s': %s; give another place with --out", path, why);
 }
 
 /* What train may replace: nothing, or a file that could be its own. */
-static int check_out(const struct place *place) {
+static int check_file(const char *path) {
     struct stat info;
-    if (stat(place->out, &info) != 0)
+    if (stat(path, &info) != 0)
         return EXIT_DONE;
     if (!S_ISREG(info.st_mode))
-        return cannot_write(place, S_ISDIR(info.st_mode) ? "it is a directory" : "no regular file");
-    if (info.st_size > 0 && !is_model_file(place->out))
-        return cannot_write(place, "it is there, and no model");
+        return cannot_write(path, S_ISDIR(info.st_mode) ? "it is a directory" : "no regular file");
+    if (info.st_size > 0 && !is_model_file(path))
+        return cannot_write(path, "it is there, and no model");
     return EXIT_DONE;
 }
 
-/* The lock ends with the process, however that ends; its file may stay, and is taken again. One that was removed between our
- * opening and our locking it keeps nobody away. */
+static int drop_lock(struct place *place, const char *why) {
+    close(place->held);
+    place->held = -1;
+    return cannot_write(place->lock, why);
+}
+
+/* The lock ends with the process, however that ends; its file, which is empty, may stay, and is taken again. One that was removed between our
+ * opening and our locking it keeps nobody away. Where files cannot be locked (some file systems of a network) nothing keeps a second training away. */
 static int take_lock(struct place *place) {
-    for (;;) {
+    enum { TRIES = 100 };
+    for (int i = 0; i < TRIES; i++) {
         struct stat held, named;
-        place->held = open(place->lock, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+        place->held = open(place->lock, O_CREAT | O_RDWR | O_CLOEXEC | O_NONBLOCK, 0666);
         if (place->held < 0)
-            return cannot_write(place, strerror(errno));
+            return cannot_write(place->lock, strerror(errno));
+        if (fstat(place->held, &held) != 0 || !S_ISREG(held.st_mode) || held.st_size > 0)
+            return drop_lock(place, "it is there, and no lock of a training");
         if (flock(place->held, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
             close(place->held);
             place->held = -1;
-            return cannot_write(place, "another training writes it now");
+            return cannot_write(place->out, "another training writes it now");
         }
-        if (fstat(place->held, &held) == 0 && stat(place->lock, &named) == 0 &&
-            held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+        if (stat(place->lock, &named) == 0 && held.st_ino == named.st_ino &&
+            held.st_dev == named.st_dev)
             return EXIT_DONE;
         close(place->held);
     }
+    place->held = -1;
+    return cannot_write(place->lock, "others remove it all the time");
 }
 
 int place_take(struct place *place, const char *data, const char *out) {
     *place = (struct place){.held = -1};
     int status = set_names(place, data, out);
     if (status == EXIT_DONE)
-        status = check_out(place);
+        status = check_file(place->out);
+    if (status == EXIT_DONE)
+        status = check_file(place->checkpoint);
     return status == EXIT_DONE ? take_lock(place) : status;
 }
 

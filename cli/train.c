@@ -181,26 +181,27 @@ static int make_trainer(struct run *run) {
 }
 
 /* Without --resume checkpoint and model are another run's. */
-static int say_what_is_replaced(const struct run *run, bool has_checkpoint) {
+static void say_what_is_replaced(const struct run *run, bool has_checkpoint) {
     if (has_checkpoint)
         note(run->settings,
              "'%s', the checkpoint of an earlier run, is replaced; --resume "
              "would have gone on with it",
              run->place.checkpoint);
-    if (access(run->place.out, F_OK) == 0)
+    if (is_model_file(run->place.out))
         note(run->settings,
              "'%s', a model that is there already, is replaced when this run is complete; Ctrl-C "
              "and another --out keep it",
              run->place.out);
-    return EXIT_DONE;
 }
 
 /* Takes up the checkpoint, else the run in OUT. */
 static int resume(struct run *run) {
     bool has_checkpoint = access(run->place.checkpoint, F_OK) == 0;
     const char *from = has_checkpoint ? run->place.checkpoint : run->place.out;
-    if (!run->settings->resume)
-        return say_what_is_replaced(run, has_checkpoint);
+    if (!run->settings->resume) {
+        say_what_is_replaced(run, has_checkpoint);
+        return EXIT_DONE;
+    }
     if (access(from, F_OK) != 0) {
         note(run->settings, "there is no run to resume in '%s'; a new one begins", run->place.out);
         return EXIT_DONE;

@@ -86,7 +86,7 @@ typedef struct dpr_context_options {
     /* The most that is used of "generic", "avx2", "avx512", "avx512bf16", "amx"; NULL: all that the machine has. */
     const char *cpu_isa;
     const char *disabled_passes; /* "fuse,memplan,…"; NULL: none */
-    /* "float32" (default), or "bf16": what matrix products and large 3 × 3 convolutions multiply is rounded to bf16, sums, parameters and loss stay float32 */
+    /* "float32" (default), or "bf16": what matrix products and many convolutions (docs/numerics.md) multiply is rounded to bf16, sums, parameters and loss stay float32 */
     const char *precision;
 } dpr_context_options;
 
@@ -442,10 +442,9 @@ typedef struct dpr_layer {
     const char *name, *op; /* "linear_1", "linear" */
     dpr_shape output;      /* without the batch */
     uint64_t parameters;
-    uint64_t flops; /* of one image's forward pass */
-    unsigned line;  /* in the net text */
-    unsigned
-        depth; /* how many residuals and branches it stands in; their own layer comes after them, outside */
+    uint64_t flops;  /* of one image's forward pass */
+    unsigned line;   /* in the net text */
+    unsigned depth;  /* of residuals and branches, whose own layer comes after them, outside */
     unsigned begins; /* of these, the innermost, that have it as the first layer of a body */
 } dpr_layer;
 size_t dpr_model_layers(const dpr_model *model, const dpr_layer **layers);

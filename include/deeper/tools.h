@@ -81,7 +81,7 @@ dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape shap
                           uint8_t **pixels);
 void dpr_pixels_destroy(dpr_context *context, uint8_t *pixels);
 /* Calls visit with the path of each picture in a folder, in all depths, by name: what a set would take for the images of a
- * class. Errors: DPR_E_DATA where there is none; DPR_E_IO names what could not be listed, after all others were visited. */
+ * class. Errors: DPR_E_DATA where there is none; DPR_E_IO names the first that could not be listed, after all others were visited. */
 dpr_status dpr_folder_images(dpr_context *context, const char *path,
                              void (*visit)(void *user, const char *path), void *user);
 /* Writes u8 (height, width, channels 1 or 3) as PNG, atomically. */

@@ -13,7 +13,7 @@ void dpr__net_destroy(dpr__net *net);
 /* What `input` says: (height, width, channels). With *of_data the data decides where there is data; rank 0: and only the data. */
 dpr_shape dpr__net_input(const dpr__net *net, bool *of_data);
 
-/* Whether both make the same layers of an input of the same size, however they are written. */
+/* Whether both make the same layers of an input of the same size, however they are written; their names follow from their order. */
 bool dpr__net_equal(const dpr__net *a, const dpr__net *b);
 
 /* "preset:NAME" to the text of that preset; any other text stays. DPR_E_ARGUMENT offers the nearest name. */

@@ -18,7 +18,7 @@ dpr__conv dpr__conv_of(const dpr__conv_param *p, const dpr_shape *src, const dpr
 double dpr__conv_get(const dpr__call *call, uint32_t i, int64_t at) {
     double x = dpr__get(&call->src[i], at);
     bool bf16 = ((const dpr__conv_param *)call->param)->bf16 == DPR__BF16_OPERANDS;
-    return bf16 ? (double)dpr__from_bf16(dpr__to_bf16((float)x)) : x;
+    return bf16 ? dpr__bf16_of(x) : x;
 }
 
 dpr_status dpr__conv_operands(const dpr__infer *q) {

@@ -62,7 +62,8 @@ static dpr__form half_form(const dpr__step *step, dpr_value value) {
                 continue;
             const dpr__matmul_param *param = graph->nodes[v].param;
             bool product = graph->nodes[v].op == DPR__OP_matmul;
-            bool filters = dpr__has_trait(graph->nodes[v].op, DPR__CONVOLUTION) && i == 1;
+            bool filters = i == 1 && dpr__has_trait(graph->nodes[v].op, DPR__CONVOLUTION) &&
+                           graph->nodes[v].op != DPR__OP_conv2d_weights;
             bool as_pairs = filters || (product && (i == 1 || param->transpose_a));
             pairs |= as_pairs;
             rows |= !as_pairs;

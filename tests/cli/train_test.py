@@ -324,6 +324,16 @@ class Train(Case):
         with open(self.path("notes"), encoding="utf-8") as file:
             self.assertEqual(file.read(), "of value")
 
+    def test_keeps_what_is_no_lock_and_no_checkpoint(self):
+        self.write("notes.lock", "of value")
+        self.says(self.fails("train", "set", *FEW, "--out", "notes"), "'notes.lock': it is there, and no lock of a training")
+        self.write("other.checkpoint.safetensors", "of value")
+        self.says(self.fails("train", "set", *FEW, "--out", "other.safetensors"),
+                  "'other.checkpoint.safetensors': it is there, and no model")
+        for name in ("notes.lock", "other.checkpoint.safetensors"):
+            with open(self.path(name), encoding="utf-8") as file:
+                self.assertEqual(file.read(), "of value")
+
     def test_one_training_at_a_time(self):
         process = subprocess.Popen([DEEPER, "train", "set", "--net", NET, "--epochs", "1000000", "--json"],
                                    cwd=self.folder, stdout=subprocess.PIPE, env=environment())
@@ -351,7 +361,7 @@ class Train(Case):
         self.says(self.usage("train", "set", "preset:mlp"), "--net 'preset:mlp'")
         self.says(self.usage("train", NET, "set"), "--net '%s'" % NET)
         self.says(self.usage("train", "m", "set"), "'m' is a model")
-        self.says(self.fails("train", "set", "--net", "m"), "'m' is a model", "--out 'm' --resume")
+        self.says(self.fails("train", "set", "--net", "m"), "'m' is a model", "--out MODEL --resume")
         self.says(self.fails("train", "set", "--net", "set"), "'set' is a directory")
 
     def test_non_finite(self):
@@ -462,7 +472,8 @@ class Resume(Case):
 
     def test_an_earlier_checkpoint(self):
         """Without --resume it is replaced, and that is said."""
-        self.write("set.checkpoint.safetensors", "of old")
+        self.train("--epochs", "1")
+        os.rename(self.path("set.safetensors"), self.path("set.checkpoint.safetensors"))
         self.says(self.train("--epochs", "1"), "'set.checkpoint.safetensors'", "replaced")
         self.assertFalse(os.path.exists(self.path("set.checkpoint.safetensors")))
 

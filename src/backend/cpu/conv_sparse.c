@@ -27,8 +27,6 @@ static const dpr__sparse_kernel *kernel_of(const dpr__step *step, int64_t run, c
 /* Whether much of a gradient is 0 whatever the data are. */
 static bool is_sparse(const dpr_graph *graph, dpr_value diff) {
     const dpr__node *node = dpr__node_of(graph, diff);
-    if (node->op == DPR__OP_round_bf16)
-        return is_sparse(graph, dpr__source(graph, diff, 0));
     if (node->op == DPR__OP_window_put)
         return true;
     for (uint32_t i = 0; node->op == DPR__OP_multiply && i < 2; i++)

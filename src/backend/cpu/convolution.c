@@ -180,7 +180,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
-    if (dpr__cpu_pixels_fit(conv))
+    if (!row->halves && dpr__cpu_pixels_fit(conv))
         DPR_TRY(dpr__cpu_pixels_choose(plan, row));
     row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
     row->run = run;

@@ -41,11 +41,10 @@ typedef struct dpr__cpu_conv {
     const dpr__half_kernel *halves; /* NULL: floats */
     bool pairs_pixels;
     int64_t channels, width, pitch;
-    int64_t depth;  /* of k in a pixel: c, or c / 2 pairs */
-    int64_t tile_h; /* rows of dst in a tile */
-    int64_t
-        row_floats; /* of the result's pixels in the tile, before they are packed (dpr__cpu_conv_pack) */
-    /* Floats into scratch; filters where they lie in no panels; a line of the map on its way to bf16. */
+    int64_t depth;      /* of k in a pixel: c, or c / 2 pairs */
+    int64_t tile_h;     /* rows of dst in a tile */
+    int64_t row_floats; /* of the result's pixels in the tile, before they are packed */
+    /* Floats into scratch; filters where they lie in no panels, or the other operand of a gradient; a line of the map on its way to bf16. */
     size_t copy_at, filters_at, line_at;
     size_t stage_at;  /* in groups: results, or diffs, of one group's channels */
     size_t planes_at; /* where lanes go over pixels: channel by channel */

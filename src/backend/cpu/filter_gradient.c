@@ -201,7 +201,7 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
-    size_t copied = dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    size_t copied = (dpr__cpu_conv_copy_floats(conv, conv->tile_h) + 15) / 16 * 16;
     conv->line_at = conv->filters_at = conv->copy_at + copied;
     if (sparse)
         conv->filters_at += 2 * VECTOR - copied % VECTOR;

@@ -12,7 +12,8 @@ enum {
     EVEN = 4,               /* pixels: of the narrowest maps 32 floats */
     VECTOR = 16,            /* floats of the widest */
     COPY_FLOATS = 64 << 10, /* of a strip of rows: stays in L2 */
-    TILES = 16,             /* some for every thread of a small machine */
+    PARTIAL_FLOATS = 4 << 20,
+    TILES = 16, /* some for every thread of a small machine */
 };
 
 /* Channels first … first + n − 1 of the result, the group's from number `within` on, and of its panel from `lane` on. */
@@ -335,8 +336,10 @@ dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__grou
     conv->chunks = conv->chunks < conv->n ? conv->chunks : conv->n > 1 ? conv->n : 1;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, step->members[group->first],
                                conv->channels, &row->chain, supported));
-    row->partial_floats =
-        (size_t)(conv->chunks * conv->groups * group_panels(conv) * filter_rows(conv) * DPR__PANEL);
+    int64_t floats = conv->groups * group_panels(conv) * filter_rows(conv) * DPR__PANEL;
+    while (conv->chunks > 1 && conv->chunks * floats > PARTIAL_FLOATS)
+        conv->chunks--;
+    row->partial_floats = (size_t)(conv->chunks * floats);
     row->run = run_filters;
     row->finish = finish_filters;
     row->n_finish = dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;
