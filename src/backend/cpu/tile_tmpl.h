@@ -118,15 +118,15 @@ static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
 #define UPDATE(name, text) EACH_FUSED(FUSED, name)
 #include "backend/cpu/strips.def"
 #undef UPDATE
+#undef STRIP
 
-/* For each strip one block of each of these sizes; NULL where the strip is no update. */
+/* For each strip, in the order of their ids, one block of each of these sizes; NULL where the strip is no update. */
 #define SIZE(name, mr, nv) {mr, nv},
-static const struct {
-    int8_t rows, nv;
-} fused_sizes[] = {EACH_FUSED(SIZE, )};
+static const struct { int8_t rows, nv; } fused_sizes[] = {EACH_FUSED(SIZE, )};
 enum { FUSED_SIZES = sizeof fused_sizes / sizeof *fused_sizes };
 #define NAMED(name, mr, nv) name##_##mr##_##nv,
-#define UPDATE(name, text) [DPR__STRIP_##name] = {EACH_FUSED(NAMED, name)},
+#define UPDATE(name, text) {EACH_FUSED(NAMED, name)},
+#define STRIP(name, text) {NULL},
 static block_function *const fused[DPR__N_STRIPS][FUSED_SIZES] = {
 #include "backend/cpu/strips.def"
 };
