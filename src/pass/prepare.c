@@ -174,11 +174,12 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
     dpr__conv_param param = *(const dpr__conv_param *)node->param;
     const bool *kept = ((const struct prepare *)rewrite->user)->kept;
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
-    if (param.bf16 != DPR__BF16_OPERANDS &&
-        pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)]))
+    if (param.bf16 == DPR__BF16_WINOGRAD ||
+        (param.bf16 == 0 &&
+         pays_winograd(rewrite->from, old, kept[dpr__source(rewrite->from, old, 1)])))
         param.winograd = DPR__FILTERS_TRANSFORMED;
-    if (param.bf16 != DPR__BF16_OPERANDS && pays_winograd(rewrite->from, old, false) &&
-        !sums_filters && param.turned == 0 && has_few_tiles(rewrite->from, old))
+    if (param.winograd && pays_winograd(rewrite->from, old, false) && !sums_filters &&
+        param.turned == 0 && has_few_tiles(rewrite->from, old))
         param.winograd = DPR__FILTERS_PLAIN;
     if (node->op == DPR__OP_conv2d_data && param.turned == 0 &&
         param.winograd != DPR__FILTERS_PLAIN && !dpr__is_depthwise(rewrite->from, old) &&

@@ -1,28 +1,5 @@
 /* Convolutions and their gradients on the cpu device against the reference, over geometries, instruction sets, threads, and in both precisions. */
-#include "base/context.h"
-#include "base/cpu.h"
-#include <deeper/deeper.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-struct geometry {
-    int64_t n, h, w, c, oc, kh, kw;
-    dpr_conv_options options;
-};
-
-#define G(n, h, w, c, oc, kh, kw, ...)                                                             \
-    {                                                                                              \
-        n, h, w, c, oc, kh, kw, {                                                                  \
-            sizeof(dpr_conv_options), __VA_ARGS__                                                  \
-        }                                                                                          \
-    }
+#include "kernel/convolution_support.h"
 
 static const struct geometry GEOMETRIES[] = {
     G(2, 5, 5, 1, 6, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
@@ -138,78 +115,6 @@ static const struct geometry GEOMETRIES_IN_BF16[] = {
     G(2, 5, 5, 15, 16, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
 };
 
-enum { MOST = 1 << 18 };
-
-struct results {
-    float y[MOST], dx[MOST], dw[MOST];
-    size_t ny, nx, nw;
-};
-
-static size_t count_of(dpr_shape shape) {
-    size_t n = 1;
-    for (uint32_t i = 0; i < shape.rank; i++)
-        n *= (size_t)shape.dim[i];
-    return n;
-}
-
-/* Numbers between −1 and 1, or integers between −3 and 3. */
-static float number(size_t i, unsigned seed, bool integer) {
-    size_t x = (i * 7919 + seed * 104729) % 2003;
-    return integer ? (float)(x % 7) - 3 : (float)x / 1000 - 1;
-}
-
-static void fill(dpr_store *store, const char *leaf, size_t n, unsigned seed, bool integers) {
-    float *values = malloc((n + 1) * sizeof *values);
-    assert_non_null(values);
-    for (size_t i = 0; i < n; i++)
-        values[i] = number(i, seed, integers);
-    assert_int_equal(dpr_store_write(store, leaf, values, n * sizeof *values), DPR_OK);
-    free(values);
-}
-
-/* What is convolved, and what is made of it: of a leaf, relu(conv(x) + b); of a map that something computed, in integers, 3 conv(2x),
- * whose gradient is computed, too. */
-enum kind { OF_LEAF, OF_MAP };
-
-static void run(const struct geometry *g, enum kind kind, dpr_context_options options,
-                struct results *out) {
-    dpr_context *context;
-    assert_int_equal(dpr_context_create(&options, &context), DPR_OK);
-    dpr_graph *graph = dpr_graph_create(context);
-    dpr_value x = dpr_input(graph, "x", DPR_F32, dpr_shape_of(g->n, g->h, g->w, g->c));
-    dpr_shape filters = dpr_shape_of(g->kh, g->kw, g->c / g->options.groups, g->oc);
-    dpr_value w = dpr_parameter(graph, "w", filters, DPR_INIT_HE);
-    dpr_value b = dpr_parameter(graph, "b", dpr_shape_of(g->oc), DPR_INIT_ONE);
-    dpr_value src = kind == OF_MAP              ? dpr_scale(graph, x, 2)
-                    : options.precision != NULL ? dpr_relu(graph, x) /* as chains store it */
-                                                : x;
-    dpr_value y = dpr_conv2d(graph, src, w, &g->options);
-    y = kind == OF_MAP ? dpr_scale(graph, y, 3) : dpr_relu(graph, dpr_add(graph, y, b));
-    dpr_shape shape = dpr_value_shape(graph, y);
-    dpr_value t = dpr_input(graph, "t", DPR_F32, shape);
-    dpr_value loss = dpr_sum(graph, dpr_multiply(graph, y, t), 15, false), gradients[2];
-    assert_int_equal(dpr_gradients(graph, loss, (dpr_value[]){x, w}, 2, gradients), DPR_OK);
-    dpr_value roots[] = {y, gradients[0], gradients[1]};
-    dpr_store *store;
-    dpr_program *program;
-    out->ny = count_of(shape), out->nw = count_of(filters);
-    out->nx = (size_t)(g->n * g->h * g->w * g->c);
-    assert_true(out->ny <= MOST && out->nx <= MOST && out->nw <= MOST);
-    assert_int_equal(dpr_store_create(context, &store), DPR_OK);
-    assert_int_equal(dpr_program_create(graph, store, roots, 3, NULL, &program), DPR_OK);
-    fill(store, "x", out->nx, 1, kind == OF_MAP), fill(store, "w", out->nw, 2, kind == OF_MAP);
-    fill(store, "t", out->ny, 3, kind == OF_MAP);
-    for (int tick = 0; tick < 2; tick++) /* the second finds what the first left behind */
-        assert_int_equal(dpr_program_run(program, 1, NULL, NULL), DPR_OK);
-    assert_int_equal(dpr_program_read(program, y, out->y, out->ny * 4), DPR_OK);
-    assert_int_equal(dpr_program_read(program, gradients[0], out->dx, out->nx * 4), DPR_OK);
-    assert_int_equal(dpr_program_read(program, gradients[1], out->dw, out->nw * 4), DPR_OK);
-    dpr_program_destroy(program);
-    dpr_store_destroy(store);
-    dpr_graph_destroy(graph);
-    dpr_context_destroy(context);
-}
-
 static void expect_near(const char *what, size_t g, const float *got, const float *want, size_t n,
                         double terms) {
     for (size_t i = 0; i < n; i++)
@@ -239,25 +144,24 @@ static void expect_all_near(size_t i, const struct geometry *g, const struct res
 static void expect_agreement(size_t i, const struct geometry *g, const char *precision) {
     static struct results want, got, more;
     dpr_context_options options = dpr_context_options_default();
+    enum kind kind = precision != NULL ? OF_MAP : OF_LEAF;
     options.precision = precision;
     for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++) {
         options.cpu_isa = ISAS[isa];
         options.threads = 1;
         options.device = "ref";
         if (isa == 0 || (isa == DPR__ISA_AMX && precision != NULL)) /* what is rounded differs */
-            run(g, OF_LEAF, options, &want);
+            run(g, kind, options, &want);
         options.device = "cpu";
-        run(g, OF_LEAF, options, &got);
+        run(g, kind, options, &got);
         expect_all_near(i, g, &got, &want);
         for (options.threads = 2; options.threads < 4; options.threads++) {
-            run(g, OF_LEAF, options, &more);
-            assert_memory_equal(more.y, got.y, got.ny * sizeof *got.y);
-            assert_memory_equal(more.dx, got.dx, got.nx * sizeof *got.dx);
-            assert_memory_equal(more.dw, got.dw, got.nw * sizeof *got.dw);
+            run(g, kind, options, &more);
+            expect_same_bits(&more, &got);
         }
     }
     options.disabled_passes = "layout,fuse";
-    run(g, OF_LEAF, options, &got);
+    run(g, kind, options, &got);
     expect_all_near(i, g, &got, &want);
 }
 
@@ -287,12 +191,12 @@ static void direct_ones_are_exact(void **state) {
     for (size_t i = 0; i < sizeof DIRECT / sizeof *DIRECT; i++) {
         dpr_context_options options = dpr_context_options_default();
         options.device = "ref";
-        run(&DIRECT[i], OF_MAP, options, &want);
+        run(&DIRECT[i], OF_INTEGERS, options, &want);
         options.device = "cpu";
         options.threads = 2;
         for (int isa = 0; isa <= (int)dpr__isa_detect(); isa++) {
             options.cpu_isa = ISAS[isa];
-            run(&DIRECT[i], OF_MAP, options, &got);
+            run(&DIRECT[i], OF_INTEGERS, options, &got);
             expect_same(&got, &want);
             assert_true(product(got.y, got.ny, 3) == product(got.dx, got.nx, 1));
             assert_true(product(got.y, got.ny, 3) == product(got.dw, got.nw, 2));
@@ -312,12 +216,10 @@ static void bf16_rounds(void **state) {
     static struct results exact, rounded;
     dpr_context_options options = dpr_context_options_default();
     const struct geometry *g = &GEOMETRIES_IN_BF16[0];
-    run(g, OF_LEAF, options, &exact);
+    run(g, OF_MAP, options, &exact);
     options.precision = "bf16";
-    run(g, OF_LEAF, options, &rounded);
-    assert_memory_not_equal(exact.y, rounded.y, exact.ny * sizeof *exact.y);
-    assert_memory_not_equal(exact.dx, rounded.dx, exact.nx * sizeof *exact.dx);
-    assert_memory_not_equal(exact.dw, rounded.dw, exact.nw * sizeof *exact.dw);
+    run(g, OF_MAP, options, &rounded);
+    expect_other_bits(&rounded, &exact);
 }
 
 int main(void) {

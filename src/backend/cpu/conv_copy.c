@@ -143,6 +143,42 @@ const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values 
     return copy;
 }
 
+/* ---- cuts, from shapes alone ---- */
+
+int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv) {
+    enum {
+        TILE_PIXELS = 128, /* of the result: 16 KB of sums for 32 channels */
+        NARROW_PIXELS = 512,
+        EVEN = 4, /* pixels: of the narrowest maps 32 floats */
+    };
+    int64_t pixels = conv->oc <= DPR__PIXELS_CHANNELS ? NARROW_PIXELS : TILE_PIXELS;
+    int64_t rows = pixels / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
+    if (conv->n * dpr__cpu_conv_panels(conv) == 1 && rows > half)
+        rows = half;
+    rows = rows < 1 ? 1 : rows;
+    while (rows * conv->ow % EVEN != 0)
+        rows++;
+    return rows < conv->oh ? rows : conv->oh;
+}
+
+int64_t dpr__cpu_conv_strip_rows(const dpr__cpu_conv *conv) {
+    enum { COPY_FLOATS = 64 << 10 }; /* stays in L2 */
+    int64_t rows = conv->oh;
+    while (rows > 1 && dpr__cpu_conv_copy_floats(conv, rows) > COPY_FLOATS)
+        rows--;
+    return rows;
+}
+
+int64_t dpr__cpu_conv_chunks(const dpr__cpu_conv *conv, int64_t others, int64_t sums) {
+    enum { TILES = 16, PARTIAL_FLOATS = 4 << 20 };
+    int64_t chunks = dpr__ceil_divide(TILES, others);
+    while (chunks > 1 && (chunks > conv->n || chunks * sums > PARTIAL_FLOATS))
+        chunks--;
+    return chunks;
+}
+
+/* ---- results ---- */
+
 enum { VECTOR = 16 }; /* floats of the widest */
 
 void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain) {

@@ -7,12 +7,6 @@
 #include "ir/shape.h"
 #include <string.h>
 
-enum {
-    TILE_PIXELS = 128, /* of the result: 16 KB of sums for 32 channels */
-    NARROW_PIXELS = 512,
-    EVEN = 4, /* pixels: of the narrowest maps 32 floats */
-};
-
 /* One row of the result, 32 channels. Dilated filters are a run of k for each of their columns. */
 static void multiply_row(const dpr__row *row, const float *copy, const float *filters,
                          int64_t panel, float *dst) {
@@ -155,19 +149,6 @@ static uint64_t flops_of(const dpr__cpu_conv *conv) {
     return is_spread(conv) ? 2 * taps / (uint64_t)(conv->spread_h * conv->spread_w) : 2 * taps;
 }
 
-/* Many pixels, but some for each thread of a small machine where there is one panel of one image. */
-static int64_t rows_of_tile(const dpr__cpu_conv *conv) {
-    bool narrow = conv->oc <= DPR__PIXELS_CHANNELS;
-    int64_t pixels = narrow ? NARROW_PIXELS : TILE_PIXELS;
-    int64_t rows = pixels / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
-    if (conv->n * dpr__cpu_conv_panels(conv) == 1 && rows > half)
-        rows = half;
-    rows = rows < 1 ? 1 : rows;
-    while (rows * conv->ow % EVEN != 0)
-        rows++;
-    return rows < conv->oh ? rows : conv->oh;
-}
-
 dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                         bool *supported) {
     const dpr__step *step = plan->values.step;
@@ -175,7 +156,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     const dpr__node *node = dpr__node_of(step->graph, value);
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
-    conv->tile_h = rows_of_tile(conv);
+    conv->tile_h = dpr__cpu_conv_tile_rows(conv);
     int64_t pixels = conv->tile_h * conv->ow;
     const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));

@@ -199,6 +199,13 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
 /* The filters of 32 channels, `rows` rows of 32 floats or pairs: where they lie, or copied. */
 const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
                                    int64_t rows, int64_t panel, float *copy);
+/* Rows of the result in a tile: many pixels, but some tiles for each thread of a small machine where there is one panel of one image. */
+int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv);
+/* As many rows of diff_dst at a time as a copy has room for. */
+int64_t dpr__cpu_conv_strip_rows(const dpr__cpu_conv *conv);
+/* Chunks of images that a filters' gradient sums apart, each into so many floats: some tiles for every thread of a small machine where each is cut in `others`, but as much
+ * memory as is worth it. */
+int64_t dpr__cpu_conv_chunks(const dpr__cpu_conv *conv, int64_t others, int64_t sums);
 /* Products write whole vectors: sets how far a tile's pixels lie apart for them. */
 void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain);
 /* Whether the result is what the chain would copy: products go to their place at once. */

@@ -11,7 +11,6 @@
 enum {
     TILE_PIXELS = 128, /* of the result: 16 KB of 32 channels */
     EVEN = 4,          /* pixels: of the narrowest maps 32 floats */
-    TILES = 16,        /* some for every thread of a small machine */
     LANES = 16,        /* of the widest vector */
 };
 
@@ -283,8 +282,7 @@ dpr_status dpr__cpu_compile_depthwise_filters(dpr__cpu_plan *plan, const dpr__gr
     dpr__cpu_conv *conv = &row->conv;
     DPR_TRY(begin(plan, group, row));
     int64_t panels = dpr__cpu_conv_panels(conv);
-    conv->chunks = dpr__ceil_divide(TILES, panels);
-    conv->chunks = conv->chunks < conv->n ? conv->chunks : conv->n > 1 ? conv->n : 1;
+    conv->chunks = dpr__cpu_conv_chunks(conv, panels, panels * filter_floats(conv));
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, step->members[group->first],
                                conv->kh * conv->kw, &row->chain, supported));
     row->partial_floats = (size_t)(panels * conv->chunks * filter_floats(conv));

@@ -10,9 +10,6 @@
 
 enum {
     BLOCK_CHANNELS = 128,
-    COPY_FLOATS = 64 << 10, /* of a strip of rows: stays in L2 */
-    TILES = 16,             /* some for every thread of a small machine */
-    PARTIAL_BYTES = 16 << 20,
     VECTOR = 16, /* floats that may be read behind a copy */
 };
 
@@ -148,23 +145,6 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
     }
 }
 
-static int64_t chunks_of(const dpr__cpu_conv *conv) {
-    int64_t bytes =
-        filter_rows(conv) * dpr__cpu_conv_panels(conv) * DPR__PANEL * (int64_t)sizeof(float);
-    int64_t chunks = dpr__ceil_divide(TILES, blocks_of(conv));
-    while (chunks > 1 && (chunks > conv->n || chunks * bytes > PARTIAL_BYTES))
-        chunks--;
-    return chunks;
-}
-
-/* As many rows of diff_dst at a time as a copy has room for. */
-static int64_t strip_rows(dpr__cpu_conv *conv) {
-    int64_t rows = conv->oh;
-    while (rows > 1 && dpr__cpu_conv_copy_floats(conv, rows) > COPY_FLOATS)
-        rows--;
-    return rows;
-}
-
 dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
                                             dpr__row *row, bool *supported) {
     const dpr__step *step = plan->values.step;
@@ -178,12 +158,12 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     if (conv->pairs_pixels && conv->ow % 2 != 0) /* the last pixel's partner, which meets a zero */
         conv->width += conv->stride_w;
     conv->pitch = conv->width * conv->channels;
-    conv->tile_h = strip_rows(conv);
-    conv->chunks = chunks_of(conv);
+    conv->tile_h = dpr__cpu_conv_strip_rows(conv);
+    int64_t sums = dpr__cpu_conv_panels(conv) * filter_rows(conv) * DPR__PANEL;
+    conv->chunks = dpr__cpu_conv_chunks(conv, blocks_of(conv), sums);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
-    row->partial_floats =
-        (size_t)(conv->chunks * dpr__cpu_conv_panels(conv) * filter_rows(conv) * DPR__PANEL);
+    row->partial_floats = (size_t)(conv->chunks * sums);
     row->run = run;
     row->finish = finish;
     row->n_finish = blocks_of(conv) * dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;

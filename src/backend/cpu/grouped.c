@@ -7,14 +7,7 @@
 #include "ir/shape.h"
 #include <string.h>
 
-enum {
-    TILE_PIXELS = 128,
-    EVEN = 4,               /* pixels: of the narrowest maps 32 floats */
-    VECTOR = 16,            /* floats of the widest */
-    COPY_FLOATS = 64 << 10, /* of a strip of rows: stays in L2 */
-    PARTIAL_FLOATS = 4 << 20,
-    TILES = 16, /* some for every thread of a small machine */
-};
+enum { VECTOR = 16 }; /* floats of the widest */
 
 /* Channels first … first + n − 1 of the result, the group's from number `within` on, and of its panel from `lane` on. */
 struct piece {
@@ -288,22 +281,12 @@ static uint64_t flops_of(const dpr__cpu_conv *conv) {
     return 2U * (uint64_t)(results * filter_rows(conv) / (conv->spread_h * conv->spread_w));
 }
 
-static int64_t rows_of_tile(const dpr__cpu_conv *conv) {
-    int64_t rows = TILE_PIXELS / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
-    if (conv->n * dpr__cpu_conv_panels(conv) == 1 && rows > half)
-        rows = half;
-    rows = rows < 1 ? 1 : rows;
-    while (rows * conv->ow % EVEN != 0)
-        rows++;
-    return rows < conv->oh ? rows : conv->oh;
-}
-
 dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
                                     bool *supported) {
     const dpr__step *step = plan->values.step;
     dpr__cpu_conv *conv = &row->conv;
     begin(plan, group, row);
-    conv->tile_h = rows_of_tile(conv);
+    conv->tile_h = dpr__cpu_conv_tile_rows(conv);
     size_t tile = (size_t)(conv->tile_h * conv->ow * DPR__PANEL);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, step->members[group->first],
                                conv->tile_h * conv->ow, &row->chain, supported));
@@ -329,17 +312,12 @@ dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__grou
     const dpr__step *step = plan->values.step;
     dpr__cpu_conv *conv = &row->conv;
     begin(plan, group, row);
-    conv->tile_h = conv->oh;
-    while (conv->tile_h > 1 && dpr__cpu_conv_copy_floats(conv, conv->tile_h) > COPY_FLOATS)
-        conv->tile_h--;
-    conv->chunks = dpr__ceil_divide(TILES, conv->groups);
-    conv->chunks = conv->chunks < conv->n ? conv->chunks : conv->n > 1 ? conv->n : 1;
+    int64_t sums = conv->groups * group_panels(conv) * filter_rows(conv) * DPR__PANEL;
+    conv->tile_h = dpr__cpu_conv_strip_rows(conv);
+    conv->chunks = dpr__cpu_conv_chunks(conv, conv->groups, sums);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, step->members[group->first],
                                conv->channels, &row->chain, supported));
-    int64_t floats = conv->groups * group_panels(conv) * filter_rows(conv) * DPR__PANEL;
-    while (conv->chunks > 1 && conv->chunks * floats > PARTIAL_FLOATS)
-        conv->chunks--;
-    row->partial_floats = (size_t)(conv->chunks * floats);
+    row->partial_floats = (size_t)(conv->chunks * sums);
     row->run = run_filters;
     row->finish = finish_filters;
     row->n_finish = dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;

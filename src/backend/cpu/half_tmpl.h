@@ -2,7 +2,7 @@
 /* Strips of floats to bf16 and back in AVX-512; included once per ISA, which defines HALF_NAME and ROUND(low, high): 32 floats
  * to 32 bf16. */
 #include "backend/cpu/kernel.h"
-#include <immintrin.h>
+#include "backend/cpu/pair_avx512.h"
 
 /* A row, with 0 beyond its columns. */
 static inline __m512i rounded_row(const float *src, __mmask16 low, __mmask16 high) {
@@ -60,10 +60,7 @@ static void round_run(const float *src, int64_t n, uint16_t *dst) {
 }
 
 static inline __m512i pairs_of(__m512 a, __m512 b) {
-    static const short INTERLEAVE[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                         21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                         11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-    return _mm512_permutexvar_epi16(_mm512_loadu_si512(INTERLEAVE), ROUND(a, b));
+    return interleaved(ROUND(a, b));
 }
 
 static void pair(const float *src, const float *partner, int64_t n, uint16_t *dst) {

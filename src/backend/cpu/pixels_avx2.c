@@ -2,17 +2,13 @@
 /* Convolutions with lanes over pixels, AVX2. */
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/vector_avx2.h"
-#include <string.h>
 #define PIXELS_NAME dpr__pixels_avx2
 #define NV 1
 
 /* 8 channels of 8 pixels: pairs of channels, pairs of pairs, halves. */
 static inline __attribute__((always_inline)) void put(const VECTOR sum[DPR__PIXELS_CHANNELS],
-                                                      int64_t pixels, float *dst, int64_t dst_row) {
+                                                      float *dst, int64_t dst_row) {
     __m256d a[8], half[8];
-    float rest[LANES * DPR__PIXELS_CHANNELS];
-    float *to = pixels < LANES ? rest : dst;
-    int64_t row = pixels < LANES ? DPR__PIXELS_CHANNELS : dst_row;
 #pragma GCC unroll 4
     for (int i = 0; i < 8; i += 2) {
         a[i] = _mm256_castps_pd(_mm256_unpacklo_ps(sum[i], sum[i + 1]));
@@ -28,11 +24,8 @@ static inline __attribute__((always_inline)) void put(const VECTOR sum[DPR__PIXE
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const __m256 x = _mm256_castpd_ps(half[i]), y = _mm256_castpd_ps(half[i + 4]);
-        _mm256_storeu_ps(to + i * row, _mm256_permute2f128_ps(x, y, 0x20));
-        _mm256_storeu_ps(to + (i + 4) * row, _mm256_permute2f128_ps(x, y, 0x31));
+        _mm256_storeu_ps(dst + i * dst_row, _mm256_permute2f128_ps(x, y, 0x20));
+        _mm256_storeu_ps(dst + (i + 4) * dst_row, _mm256_permute2f128_ps(x, y, 0x31));
     }
-    for (int64_t i = 0; pixels < LANES && i < pixels; i++)
-        memcpy(dst + i * dst_row, rest + i * DPR__PIXELS_CHANNELS,
-               DPR__PIXELS_CHANNELS * sizeof *rest);
 }
 #include "backend/cpu/pixels_tmpl.h"

@@ -6,9 +6,8 @@
 #define PIXELS_NAME dpr__pixels_generic
 #define NV 1
 
-static inline void put(const VECTOR sum[DPR__PIXELS_CHANNELS], int64_t pixels, float *dst,
-                       int64_t dst_row) {
-    (void)pixels, (void)dst_row;
+static inline void put(const VECTOR sum[DPR__PIXELS_CHANNELS], float *dst, int64_t dst_row) {
+    (void)dst_row;
     memcpy(dst, sum, DPR__PIXELS_CHANNELS * sizeof *dst);
 }
 #include "backend/cpu/pixels_tmpl.h"

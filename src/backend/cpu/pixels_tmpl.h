@@ -1,10 +1,25 @@
 /* kernel */
 /* Convolutions to up to 8 channels, lanes over pixels; included once per ISA, which defines PIXELS_NAME, vectors (vector_*.h), NV, and
- *   put(sum, pixels, dst, dst_row)  stores LANES pixels or fewer, of whose channels the sums are.
+ *   put(sum, dst, dst_row)  stores LANES pixels, of whose channels the sums are.
  * Sums of NV vectors of pixels for each channel stay in registers over all taps, then they are turned, so that a pixel's channels are neighbours. The last
  * vector of a row may compute some of the one before it once more, to the same numbers. */
 
+#include <string.h>
+
 #define INLINE static inline __attribute__((always_inline))
+
+INLINE void put_some(const VECTOR sum[DPR__PIXELS_CHANNELS], int64_t pixels, float *dst,
+                     int64_t dst_row) {
+    float all[LANES * DPR__PIXELS_CHANNELS];
+    if (pixels >= LANES) {
+        put(sum, dst, dst_row);
+        return;
+    }
+    put(sum, all, DPR__PIXELS_CHANNELS);
+    for (int64_t i = 0; i < pixels; i++)
+        memcpy(dst + i * dst_row, all + i * DPR__PIXELS_CHANNELS,
+               DPR__PIXELS_CHANNELS * sizeof *all);
+}
 
 INLINE void block(int channels, int nv, const dpr__pixels_call *call, int64_t first) {
     VECTOR sum[NV][DPR__PIXELS_CHANNELS];
@@ -34,7 +49,7 @@ INLINE void block(int channels, int nv, const dpr__pixels_call *call, int64_t fi
     }
 #pragma GCC unroll 2
     for (int j = 0; j < nv; j++)
-        put(sum[j], call->pixels - at[j], call->dst + at[j] * call->dst_row, call->dst_row);
+        put_some(sum[j], call->pixels - at[j], call->dst + at[j] * call->dst_row, call->dst_row);
 }
 
 /* By vectors and by channels, six or eight: those beyond the last are computed, too. */

@@ -267,21 +267,6 @@ static void multiply(const dpr__row *row, const float *data, const float *filter
     }
 }
 
-/* The transformed filters of 32 channels: where they lie, or copied. */
-static const float *filters_of(const dpr__row *row, const dpr__values *values, int64_t panel,
-                               float *copy) {
-    const dpr__cpu_conv *conv = &row->conv;
-    const float *filters = values->memory[conv->weights];
-    int64_t rows = PLANES * depth_of(row, conv->c), left = conv->oc - panel * DPR__PANEL;
-    if (!row->halves)
-        return dpr__cpu_conv_filters(conv, values, rows, panel, copy);
-    if (values->step->forms[conv->weights] != DPR__PLAIN)
-        return filters + panel * rows * DPR__PANEL;
-    row->chain.halves->store(filters + panel * DPR__PANEL, conv->oc, 2 * rows, left, NULL,
-                             (uint16_t *)(void *)copy);
-    return copy;
-}
-
 /* Products of unit `number`, for 32 filters, to the result. */
 static void put_products(const dpr__row *row, const dpr__values *values, float *scratch,
                          const float *products, int64_t panel, const dpr__winograd_unit *unit,
@@ -304,8 +289,10 @@ static void run(const dpr__row *row, const dpr__values *values, float *scratch, 
         if (number != transformed)
             dpr__cpu_winograd_data(row, values, &unit, false, data);
         transformed = number;
-        multiply(row, data, filters_of(row, values, panel, scratch + conv->filters_at),
-                 depth * DPR__PANEL, 0, conv->c, unit.tiles, panel, products);
+        multiply(
+            row, data,
+            dpr__cpu_conv_filters(conv, values, PLANES * depth, panel, scratch + conv->filters_at),
+            depth * DPR__PANEL, 0, conv->c, unit.tiles, panel, products);
         put_products(row, values, scratch, products, panel, &unit, number);
     }
 }
@@ -441,6 +428,8 @@ dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *grou
     DPR_TRY(
         dpr__chain_compile(&plan->arena, step, group, value, most.pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
+    if (row->halves && !by_panels) /* transformed filters come in pairs, others as they are */
+        conv->halves = row->chain.halves;
     row->run = by_panels ? run_panels : run;
     row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
     row->kernel = dpr__cpu_chosen(plan, name, dpr__node_of(step->graph, value));

@@ -1,7 +1,7 @@
 /* kernel */
 /* Winograd's transforms rounded to pairs of bf16, avx512bf16. */
 #include "backend/cpu/kernel.h"
-#include <immintrin.h>
+#include "backend/cpu/pair_avx512.h"
 
 enum { PLANES = 36, LANES = 16 };
 
@@ -12,15 +12,11 @@ static void channels(const float *points, float *dst, int64_t plane) {
 }
 
 static void pairs(const float *first, const float *second, float *dst, int64_t plane) {
-    static const short INTERLEAVE[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                         21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                         11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-    const __m512i interleave = _mm512_loadu_si512(INTERLEAVE);
     for (int q = 0; q < PLANES; q++, dst += plane - DPR__PANEL)
         for (int half = 0; half < 2; half++, first += LANES, second += LANES, dst += LANES) {
             const __m512i both =
                 (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(second), _mm512_loadu_ps(first));
-            _mm512_storeu_si512(dst, _mm512_permutexvar_epi16(interleave, both));
+            _mm512_storeu_si512(dst, interleaved(both));
         }
 }
 
