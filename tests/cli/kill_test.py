@@ -12,8 +12,9 @@ import time
 
 from support import Case, DEEPER, SANITIZED, TIMEOUT, environment, main, write_idx
 
-KILLS = 25
 SEED = 20240607
+NET = "input 8 8 1, linear 64, batchnorm, relu, dropout 0.2, linear classes"
+MAPS = "conv 3x3 32, batchnorm, relu, residual { conv 3x3 32, batchnorm }, relu, conv 3x3 40 stride 2, batchnorm, relu"
 
 
 class Stopped(Case):
@@ -22,8 +23,7 @@ class Stopped(Case):
         write_idx(self.path("set"), train=3000, side=8)
 
     def arguments(self, epochs, *more):
-        return ["train", "set", "--net", "input 8 8 1, linear 64, batchnorm, relu, dropout 0.2, linear classes",
-                "--batch", "4", "--optimizer", "adamw", "--epochs", str(epochs), "--json",
+        return ["train", "set", "--net", NET, "--batch", "4", "--optimizer", "adamw", "--epochs", str(epochs), "--json",
                 "--ema", "0.99", "--group", "linear_1.*:freeze-until=2,lr=0.5",
                 "--threads", "1", *more] # other tests run beside this one
 
@@ -90,35 +90,44 @@ class Stopped(Case):
         process.send_signal(signal.SIGINT)
         self.assertEqual(self.finish(process)[0], 130)
 
-    def test_kills(self):
-        """One run, killed again and again at random moments of its life, from its first millisecond on."""
+    def kill(self, arguments, kills, lives):
+        """Runs with these arguments, `lives` times each killed at random moments, from its first millisecond on."""
         draw = random.Random(SEED)
-        epochs = 6 if SANITIZED else 25
         start = time.monotonic()
-        alone = self.ok(*self.arguments(epochs, "--out", "alone")).lines()[-1]
+        alone = self.ok(*arguments, "--out", "alone").lines()[-1]
         life = time.monotonic() - start
-        kills, runs, taken_up = 0, 0, 0
-        while kills < KILLS:
+        killed, runs, taken_up = 0, 0, 0
+        while killed < kills:
             runs += 1
             out = "run%d.safetensors" % runs
-            arguments = self.arguments(epochs, "--out", out, "--resume")
-            for _ in range(6):
-                if kills >= KILLS:
+            run = [*arguments, "--out", out, "--resume"]
+            for _ in range(lives):
+                if killed >= kills:
                     break
-                process = self.start(arguments)
+                process = self.start(run)
                 try:
                     process.wait(timeout=draw.uniform(0, life * 0.6))
                 except subprocess.TimeoutExpired:
                     process.kill()
-                    kills += 1
+                    killed += 1
                 status, _, error = self.finish(process)
                 self.assertIn(status, (0, -signal.SIGKILL), error)
                 taken_up += re.search(r"goes on after [1-9]\d* epochs", error) is not None
-            self.assertEqual(self.resumed(arguments), alone["weights_sha256"],
-                             "seed %d, kill %d" % (SEED, kills))
+            self.assertEqual(self.resumed(run), alone["weights_sha256"], "seed %d, kill %d" % (SEED, killed))
             told = self.ok("eval", out, "set", "--json").lines()[0]
             self.assertEqual(told["accuracy"], alone["test_accuracy"])
-        self.assertGreater(taken_up, 3) # else runs only began anew
+        self.assertGreater(taken_up, kills // 8)  # else runs only began anew
+
+    def test_kills(self):
+        self.kill(self.arguments(6 if SANITIZED else 25), kills=25, lives=6)
+
+    def test_kills_of_convolutions(self):
+        """In bf16, with what draws for each image, statistics, averages and Muon."""
+        write_idx(self.path("set"), train=300, side=8)
+        self.kill(["train", "set", "--net", "input 8 8 1, %s, global_avgpool, linear classes" % MAPS, "--batch", "50",
+                   "--optimizer", "muon", "--lr", "0.05", "--augment", "crop=1,flip,cutout=2,mixup=0.2", "--ema", "0.9",
+                   "--precision", "bf16", "--epochs", "4" if SANITIZED else "12", "--json", "--threads", "1"],
+                  kills=8, lives=4)
 
     def test_stopped_muon(self):
         """Its momentum, the rest's, slow weights, gradients of some batches, and the mean of weights that a later epoch begins."""
