@@ -4,6 +4,8 @@
 #define DPR_IR_OP_H
 
 #include "ir/form.h"
+#include <stddef.h>
+#include <string.h>
 
 enum dpr__trait {
     DPR__ELEMENTWISE = 1,   /* dst[i] from src[i] (broadcast) alone: may join a fused group */
@@ -206,6 +208,16 @@ typedef struct dpr__window_param {
     int64_t pad_top, pad_left, pad_bottom, pad_right;
     int64_t height, width; /* of window_put's and window_spread's result */
 } dpr__window_param;
+static inline bool dpr__same_windows(const dpr__window_param *a, const dpr__window_param *b) {
+    return memcmp(a, b, offsetof(dpr__window_param, height)) == 0;
+}
+/* Whether windows lie beside each other and cover the map: each of its pixels is in one. */
+static inline bool dpr__windows_tile(const dpr__window_param *p, const dpr_shape *map,
+                                     const dpr_shape *pooled) {
+    return p->kernel_h == p->stride_h && p->kernel_w == p->stride_w && p->pad_top == 0 &&
+           p->pad_left == 0 && pooled->dim[1] * p->kernel_h == map->dim[1] &&
+           pooled->dim[2] * p->kernel_w == map->dim[2];
+}
 typedef struct dpr__pad_param { /* pad, pad_reflect, fold_reflect */
     int64_t axis, before, after;
 } dpr__pad_param;

@@ -8,6 +8,7 @@
  *   than storing and reading it.
  * - A relu of such a map is made once more for all of its readers in the backward half, where these read what it is made of anyway: forward and backward then
  *   share one stored map for each convolution and its batch norm, not two.
+ * - Of what a pooling left of a map's gradient, a filters' gradient of few channels has a window_put of its own, which joins its group and is not stored.
  * - An operand that repeats along the middle of a map is repeated by a node: chains read whole maps, rows, columns and numbers. */
 #include "base/context.h"
 #include "ir/shape.h"
@@ -149,6 +150,20 @@ static bool spreads(const dpr_graph *graph, dpr_value value) {
            node->shape.dim[1] * node->shape.dim[2] <= MOST_PIXELS;
 }
 
+bool dpr__sums_maxima(const dpr_graph *graph, dpr_value value) {
+    enum { MOST_CHANNELS = 16 };
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (node->op != DPR__OP_conv2d_weights)
+        return false;
+    const dpr__conv_param *p = node->param;
+    dpr_value put = dpr__source(graph, value, 1);
+    return p->groups == 1 && p->bf16 == 0 && p->winograd == 0 && p->dilation_w == 1 &&
+           node->shape.dim[2] <= MOST_CHANNELS && node->shape.dim[3] <= MOST_CHANNELS &&
+           dpr__node_of(graph, put)->op == DPR__OP_window_put &&
+           dpr__windows_tile(dpr__node_of(graph, put)->param, &dpr__node_of(graph, put)->shape,
+                             &dpr__node_of(graph, dpr__source(graph, put, 0))->shape);
+}
+
 /* Products of pairs of bf16 pay wherever there is no Winograd; beside it, where they are made by AMX: but for the gradients of filters, whose left operand lies by
  * columns. Winograd's own pay where the machine has an instruction for them and they fill panels. By shapes, and by what class of machine this is. */
 int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
@@ -193,6 +208,12 @@ static dpr_value convolution(dpr__rewrite *rewrite, dpr_value old, dpr_value *sr
         src[1] = dpr__node_add(to, DPR__OP_round_bf16, &src[1], 1, NULL);
     if (param.winograd == DPR__FILTERS_TRANSFORMED && !sums_filters)
         src[1] = dpr__node_add(to, DPR__OP_winograd_filters, &src[1], 1, &filters);
+    dpr_value value = dpr__node_add(to, node->op, src, 2, &param);
+    if (value == 0 || !dpr__sums_maxima(to, value))
+        return value;
+    const dpr__window_param window = *(const dpr__window_param *)dpr__node_of(to, src[1])->param;
+    dpr_value put[2] = {dpr__source(to, src[1], 0), dpr__source(to, src[1], 1)};
+    src[1] = dpr__node_add(to, DPR__OP_window_put, put, 2, &window);
     return dpr__node_add(to, node->op, src, 2, &param);
 }
 

@@ -1,5 +1,6 @@
 /* simplify: common subexpressions once, constants folded, identities removed, dead nodes dropped. It
- * changes no bit of any result but where a constant is folded in double and rounded once, and where a factor leaves a sum over a map. */
+ * changes no bit of any result but where a constant is folded in double and rounded once, and where a sum over a map loses a factor or is taken over what
+ * the map's windows have. */
 #include "base/context.h"
 #include "ir/shape.h"
 #include "pass/step.h"
@@ -149,6 +150,48 @@ static dpr_value without_factor(const struct table *table, dpr_graph *graph, dpr
     return 0;
 }
 
+/* Whether each element of window_put's source arrives somewhere: an index that window_argmax found never names padding. */
+static bool puts_all(const dpr_graph *graph, dpr_value put) {
+    const dpr__node *node = dpr__node_of(graph, put);
+    if (node->op != DPR__OP_window_put)
+        return false;
+    const dpr__node *argmax = dpr__node_of(graph, dpr__source(graph, put, 1));
+    return argmax->op == DPR__OP_window_argmax && dpr__same_windows(argmax->param, node->param);
+}
+
+/* A mask after window_put is one before it, with fewer elements: put(d, i)·step(x) = put(d·step(take(x, i)), i), where i was found in x. */
+static dpr_value masked_before(const struct table *table, dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    for (uint32_t k = 0; node->op == DPR__OP_multiply && k < 2; k++) {
+        dpr_value put = dpr__source(graph, value, k), mask = dpr__source(graph, value, 1 - k);
+        if (dpr__node_of(graph, mask)->op != DPR__OP_step || !puts_all(graph, put))
+            continue;
+        dpr_value index = dpr__source(graph, put, 1), x = dpr__source(graph, mask, 0);
+        if (dpr__source(graph, index, 0) != x)
+            continue;
+        const void *windows = dpr__node_of(graph, index)->param;
+        const dpr__window_param image = *(const dpr__window_param *)dpr__node_of(graph, put)->param;
+        dpr_value diff = dpr__source(graph, put, 0);
+        dpr_value taken =
+            dpr__node_add(graph, DPR__OP_window_take, (dpr_value[]){x, index}, 2, windows);
+        taken = find_equal(table, graph, taken);
+        mask = dpr_step(graph, taken);
+        diff = dpr_multiply(graph, diff, mask);
+        return dpr__node_add(graph, DPR__OP_window_put, (dpr_value[]){diff, index}, 2, &image);
+    }
+    return 0;
+}
+
+/* Σ put(d, i) over all but channels is Σ d. */
+static dpr_value sum_before(dpr_graph *graph, dpr_value value) {
+    const dpr__node *node = dpr__node_of(graph, value);
+    if (node->op != DPR__OP_sum || !puts_all(graph, dpr__source(graph, value, 0)))
+        return 0;
+    const dpr__sum_param param = *(const dpr__sum_param *)node->param;
+    dpr_value diff = dpr__source(graph, dpr__source(graph, value, 0), 0);
+    return param.axes == 7 ? dpr__node_add(graph, DPR__OP_sum, &diff, 1, &param) : 0;
+}
+
 static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     dpr_graph *graph = rewrite->to;
     dpr_value value = dpr__copy_node(rewrite, old, dpr__node_of(rewrite->from, old)->param), other;
@@ -158,6 +201,10 @@ static dpr_status rule(dpr__rewrite *rewrite, dpr_value old, dpr_value *out) {
     if (value != 0 && (other = dpr__sink_reshape(graph, value)) != 0)
         value = other;
     if (value != 0 && (other = without_factor(rewrite->user, graph, value)) != 0)
+        value = other;
+    if (value != 0 && (other = masked_before(rewrite->user, graph, value)) != 0)
+        value = other;
+    if (value != 0 && (other = sum_before(graph, value)) != 0)
         value = other;
     if (value == 0)
         return DPR_OK; /* the rewrite reports the graph's failure */

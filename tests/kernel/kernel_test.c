@@ -715,6 +715,67 @@ static void sparse(void **state) {
                 }
 }
 
+/* ---- what a pooling left ---- */
+
+static void test_maxima(const dpr__kernel *kernel, int64_t down, int64_t across, int64_t channels,
+                        int64_t rows) {
+    enum { COLUMNS = 5, STEP = 3, ROW = 97, TAP_ROW = 53, PLACES = 6 };
+    const int64_t lanes = kernel->run.sparse->lanes, pixels = rows * COLUMNS,
+                  diff_row = channels + 1;
+    const int64_t n_filters = channels * down * across * lanes;
+    static const int32_t place[PLACES] = {0, 1, 7, 53, 54, 60};
+    static float map[2048], want[6400];
+    float *diff = malloc((size_t)(pixels * diff_row + 1) * sizeof *diff);
+    uint8_t *index = malloc((size_t)(pixels * channels + 1));
+    float *filters = malloc((size_t)(n_filters + 2 * GUARD) * sizeof *filters);
+    assert_non_null(diff), assert_non_null(index), assert_non_null(filters);
+    assert_true(n_filters <= 6400);
+    fill(diff, pixels * diff_row, 3), fill(map, 2048, 4);
+    for (int64_t i = 0; i < pixels * channels; i++)
+        index[i] = (uint8_t)(i * 5 / 3 % PLACES);
+    set_guarded(filters, n_filters);
+    fill(filters + GUARD, n_filters, 5);
+    memcpy(want, filters + GUARD, (size_t)n_filters * sizeof *want);
+    for (int64_t i = 0; i < n_filters * pixels; i++) {
+        int64_t p = i / n_filters, f = i % n_filters, c = f / (down * across * lanes);
+        int64_t vector = f / lanes % (down * across);
+        int64_t at = p / COLUMNS * ROW + p % COLUMNS * STEP + place[index[p * channels + c]] +
+                     vector / across * TAP_ROW + vector % across * lanes + f % lanes;
+        want[f] += diff[p * diff_row + c] * map[at];
+    }
+    kernel->run.sparse->sum_maxima(&(dpr__maxima_call){.diff = diff,
+                                                       .index = index,
+                                                       .diff_row = diff_row,
+                                                       .rows = rows,
+                                                       .columns = COLUMNS,
+                                                       .channels = channels,
+                                                       .map = map,
+                                                       .map_row = ROW,
+                                                       .map_step = STEP,
+                                                       .place = place,
+                                                       .down = down,
+                                                       .across = across,
+                                                       .tap_row = TAP_ROW,
+                                                       .filters = filters + GUARD});
+    for (int64_t i = 0; i < n_filters; i++)
+        expect_near(kernel->name, filters[GUARD + i], want[i], 1e-4, i);
+    expect_guards(kernel->name, filters + GUARD, filters + GUARD + n_filters);
+    free(diff), free(index), free(filters);
+}
+
+static void maxima(void **state) {
+    (void)state;
+    for (size_t k = 0; k < dpr__n_kernels; k++)
+        for (int64_t down = 1;
+             dpr__kernels[k].class == DPR__SPARSE && runs_here(&dpr__kernels[k]) && down <= 9;
+             down++)
+            for (int64_t across = 1; across <= 4; across++) {
+                test_maxima(&dpr__kernels[k], down, across, 3, 2);
+                test_maxima(&dpr__kernels[k], down, across, 1, 0);
+                test_maxima(&dpr__kernels[k], down, across, 10, 1);
+            }
+}
+
 /* The checks themselves can fail: a kernel that is off by one element or writes too far is caught. */
 static void broken(const void *param, const void *a, const void *b, float *dst, size_t n) {
     (void)param, (void)b;
@@ -739,11 +800,16 @@ static void a_wrong_kernel_is_seen(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spans),   cmocka_unit_test(tiles),
-        cmocka_unit_test(strips),  cmocka_unit_test(half_tiles),
-        cmocka_unit_test(halves),  cmocka_unit_test(runs_of_halves),
-        cmocka_unit_test(updates), cmocka_unit_test(pixels),
-        cmocka_unit_test(sparse),  cmocka_unit_test(a_wrong_kernel_is_seen)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(spans),
+                                       cmocka_unit_test(tiles),
+                                       cmocka_unit_test(strips),
+                                       cmocka_unit_test(half_tiles),
+                                       cmocka_unit_test(halves),
+                                       cmocka_unit_test(runs_of_halves),
+                                       cmocka_unit_test(updates),
+                                       cmocka_unit_test(pixels),
+                                       cmocka_unit_test(sparse),
+                                       cmocka_unit_test(maxima),
+                                       cmocka_unit_test(a_wrong_kernel_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

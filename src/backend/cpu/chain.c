@@ -278,6 +278,8 @@ static float *output_of(const dpr__chain *chain, const dpr__output *out, const d
                         float *scratch, const float *tile, int64_t row, int64_t panel) {
     if (out->same_as >= 0)
         return NULL;
+    if (out->in_tile)
+        return (float *)(uintptr_t)tile;
     if (out->staged)
         return out->reg == 0 ? (float *)(uintptr_t)tile : scratch + out->stage;
     return (float *)values->memory[out->value] + (panel * chain->rows + row) * DPR__PANEL;

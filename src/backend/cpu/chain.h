@@ -47,8 +47,9 @@ typedef struct dpr__memory {
 typedef struct dpr__output {
     dpr_value value;
     uint16_t reg;
-    bool direct; /* its instruction writes it at once */
-    bool staged; /* not as the chain's rows lie */
+    bool direct;  /* its instruction writes it at once */
+    bool staged;  /* not as the chain's rows lie */
+    bool in_tile; /* not stored, but left in the tile for whoever pools it */
     int same_as; /* the output in panels that holds the same numbers, of which this one is rounded; −1: none */
     size_t stage;
     dpr__form form;

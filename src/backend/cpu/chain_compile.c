@@ -79,6 +79,21 @@ static void add_output(struct compiling *c, dpr_value value, uint16_t reg) {
         c->chain->outputs[c->chain->n_outputs++] = (dpr__output){.value = value, .reg = reg};
 }
 
+static bool is_of_windows(dpr__op_id op) {
+    return op == DPR__OP_window_argmax || op == DPR__OP_window_take || op == DPR__OP_window_put;
+}
+
+/* What pools a convolution's tile finds it there (conv_copy.c). What window_put would read is no member. */
+static void leave_in_tile(struct compiling *c, dpr_value value) {
+    uint16_t reg;
+    for (uint32_t o = 0; o < c->chain->n_outputs; o++)
+        if (c->chain->outputs[o].value == value)
+            return;
+    if (in_register(c, value, &reg))
+        c->chain->outputs[c->chain->n_outputs++] =
+            (dpr__output){.value = value, .reg = reg, .in_tile = true};
+}
+
 /* broadcast: the operand is read as the space sees it; prefix: see run_prefix. */
 static void copy_span(const void *param, const void *a, const void *b, float *dst, size_t n) {
     (void)param, (void)b;
@@ -162,6 +177,11 @@ static void add_instruction(struct compiling *c, uint32_t member) {
 /* Whether an instruction after number `from` reads the memory that output o overwrites. */
 static bool read_later(const struct compiling *c, uint32_t from, const dpr__output *output) {
     const dpr__placement *placements = c->step->placements;
+    for (uint32_t i = from + 1; output->in_tile && i < c->chain->n; i++)
+        for (uint32_t s = 0; s < c->chain->instructions[i].n_src; s++)
+            if (c->chain->instructions[i].src[s].is_register &&
+                c->chain->instructions[i].src[s].index == 0)
+                return true;
     if (placements[output->value].home != DPR__HOME_LEAF)
         return false; /* the arena's blocks of one phase never meet */
     for (uint32_t i = from + 1; i < c->chain->n; i++)
@@ -265,7 +285,7 @@ static void place_scratch(struct compiling *c, int64_t tile_rows) {
         output->form = c->step->forms[output->value];
         output->pairs_at = dpr__form_pairs_at(output->form, &node_of(c, output->value)->shape);
         output->row_floats = dpr__form_row(output->form, c->space);
-        output->staged = chain->in_panels && output->form != form;
+        output->staged = chain->in_panels && output->form != form && !output->in_tile;
         output->same_as = output->staged && dpr__form_is_half(output->form) ? twin_of(c, o) : -1;
         if (output->staged && output->same_as < 0)
             output->stage = take(chain, tile);
@@ -356,7 +376,8 @@ static void count(struct compiling *c) {
     for (uint32_t k = 0; k < chain->n_memory; k++)
         chain->bytes += dpr__value_bytes(c->step, chain->memory[k].value);
     for (uint32_t o = 0; o < chain->n_outputs; o++)
-        chain->bytes += dpr__value_bytes(c->step, chain->outputs[o].value);
+        chain->bytes +=
+            chain->outputs[o].in_tile ? 0 : dpr__value_bytes(c->step, chain->outputs[o].value);
     chain->flops += chain->n_sums * (uint64_t)dpr__shape_count(c->space);
 }
 
@@ -394,6 +415,8 @@ dpr_status dpr__chain_compile(dpr__arena *arena, const dpr__step *step, const dp
             add_output(&c, value, reg);
         } else if (dpr__is_channel_sum(step->graph, value)) {
             add_sum(&c, value);
+        } else if (is_of_windows(node_of(&c, value)->op)) {
+            leave_in_tile(&c, dpr__source(step->graph, value, 0));
         } else {
             add_instruction(&c, m);
         }

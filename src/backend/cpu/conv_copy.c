@@ -156,7 +156,7 @@ int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv) {
     if (conv->n * dpr__cpu_conv_panels(conv) == 1 && rows > half)
         rows = half;
     rows = rows < 1 ? 1 : rows;
-    while (rows * conv->ow % EVEN != 0)
+    while (rows * conv->ow % EVEN != 0 || (conv->whole_h > 0 && rows % conv->whole_h != 0))
         rows++;
     return rows < conv->oh ? rows : conv->oh;
 }
@@ -203,6 +203,54 @@ float *dpr__cpu_conv_place(const dpr__row *row, const dpr__values *values, int64
            pixel * row->conv.row_floats;
 }
 
+/* ---- pooling a tile ---- */
+
+void dpr__cpu_conv_take_pooling(dpr__row *row, const dpr__step *step, const dpr__group *group) {
+    for (uint32_t m = 0; m < group->n; m++) {
+        dpr_value member = step->members[group->first + m];
+        const dpr__node *node = dpr__node_of(step->graph, member);
+        if (node->op == DPR__OP_window_take)
+            row->largest = member;
+        if (node->op != DPR__OP_window_argmax)
+            continue;
+        row->places = member;
+        row->conv.whole_h = ((const dpr__window_param *)node->param)->kernel_h;
+        row->pooling =
+            dpr__kernel_find(DPR__ROWS, DPR__OP_window_argmax, DPR_F32, step->context->isa)
+                ->run.rows;
+    }
+}
+
+/* The tile is an image of its own: so many pixels from `pixel` on, as the chain's rows lie. */
+static void pool(const dpr__row *row, const dpr__values *values, float *tile, int64_t pixel,
+                 int64_t pixels) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const dpr__step *step = values->step;
+    const dpr__node *places = dpr__node_of(step->graph, row->places);
+    const dpr__window_param *window = places->param;
+    int64_t rows = pixels / conv->ow, ow = conv->ow / window->kernel_w;
+    int64_t first = pixel / conv->ow / window->kernel_h * ow;
+    const dpr_shape shape = dpr_shape_of(1, rows / window->kernel_h, ow, conv->oc);
+    const dpr__tensor map = {
+        .dtype = DPR_F32,
+        .shape = dpr_shape_of(1, rows, conv->ow, conv->oc),
+        .data = tile,
+        .form = row->chain.fold > 1 ? DPR__NARROW : DPR__PANELS,
+    };
+    dpr__tensor taken = {.dtype = DPR_F32, .shape = shape, .form = step->forms[row->largest]};
+    float *largest = row->largest != 0 ? values->memory[row->largest] : NULL;
+    uint8_t *index = values->memory[row->places];
+    if (largest != NULL)
+        taken.data = largest + first * dpr__form_row(taken.form, &shape);
+    const dpr__call call = {.param = window,
+                            .src = &map,
+                            .dst = {.dtype = DPR_U8,
+                                    .shape = shape,
+                                    .data = index != NULL ? index + first * conv->oc : NULL},
+                            .second = largest != NULL ? &taken : NULL};
+    row->pooling->run(&call, 0, 1);
+}
+
 void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *scratch,
                          float *products, int64_t pixel, int64_t pixels, int64_t panel,
                          int64_t number) {
@@ -212,6 +260,8 @@ void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *
         return;
     pack(&row->conv, chain, products, pixels);
     dpr__chain_run(chain, values, scratch, products, tile.row, tile.rows, panel);
+    if (row->pooling != NULL)
+        pool(row, values, products, pixel, pixels);
     dpr__cpu_bring_sums(row, values, scratch, &tile, number);
 }
 

@@ -52,7 +52,10 @@ dpr_status dpr__cpu_sparse_choose(dpr__cpu_plan *plan, dpr__row *row, int64_t ch
         kernel_of(plan->values.step, run_of(conv, channels), &row->kernel);
     int64_t each = dpr__ceil_divide(run_of(conv, channels), kernel->lanes);
     int64_t down = runs_of(conv), across = down / conv->kh;
-    int32_t *at = dpr__arena_allocate(&plan->arena, (size_t)(down * each) * sizeof *at);
+    const dpr__window_param *window =
+        row->maxima ? dpr__node_of(plan->values.step->graph, conv->dst)->param : NULL;
+    int64_t places = window != NULL ? window->kernel_h * window->kernel_w : 0;
+    int32_t *at = dpr__arena_allocate(&plan->arena, (size_t)(down * each + places) * sizeof *at);
     if (at == NULL)
         return DPR_E_MEMORY;
     row->sparse = kernel;
@@ -62,6 +65,9 @@ dpr_status dpr__cpu_sparse_choose(dpr__cpu_plan *plan, dpr__row *row, int64_t ch
         for (int64_t j = 0; j < each; j++)
             *at++ = (int32_t)(i / across * conv->dilation_h * pitch +
                               i % across * conv->dilation_w * channels + j * kernel->lanes);
+    for (int64_t i = 0; i < places; i++)
+        *at++ = (int32_t)(i / window->kernel_w * conv->stride_h * pitch +
+                          i % window->kernel_w * conv->stride_w * channels);
     return DPR_OK;
 }
 
@@ -118,6 +124,36 @@ static void sum_image(const dpr__row *row, const dpr__values *values, int64_t n,
     }
 }
 
+/* diff_dst is window_put(diff, index), which is not stored. */
+static void sum_maxima(const dpr__row *row, const dpr__values *values, int64_t n, float *copy,
+                       float *sums) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const dpr__step *step = values->step;
+    const dpr_value *src = dpr__sources_of(step->graph, conv->dst);
+    const dpr__window_param *window = dpr__node_of(step->graph, conv->dst)->param;
+    const dpr_shape *pooled = &dpr__node_of(step->graph, src[0])->shape;
+    dpr__maxima_call call = {.diff_row = dpr__form_row(step->forms[src[0]], pooled),
+                             .columns = pooled->dim[2],
+                             .channels = conv->oc,
+                             .map = copy,
+                             .map_row = window->kernel_h * conv->stride_h * conv->pitch,
+                             .map_step = window->kernel_w * conv->stride_w * conv->c,
+                             .place = row->taps + row->n_taps,
+                             .down = conv->kh,
+                             .across = row->n_taps / conv->kh,
+                             .tap_row = conv->dilation_h * conv->pitch,
+                             .filters = sums};
+    for (int64_t oh = 0; oh < conv->oh; oh += conv->tile_h) {
+        int64_t left = conv->oh - oh, rows = left < conv->tile_h ? left : conv->tile_h;
+        int64_t first = (n * pooled->dim[1] + oh / window->kernel_h) * pooled->dim[2];
+        dpr__cpu_conv_copy(conv, step, values->memory[conv->src], n, oh, rows, 0, NULL, copy);
+        call.diff = (const float *)values->memory[src[0]] + first * call.diff_row;
+        call.index = (const uint8_t *)values->memory[src[1]] + first * conv->oc;
+        call.rows = rows / window->kernel_h;
+        row->sparse->sum_maxima(&call);
+    }
+}
+
 void dpr__cpu_sparse_gradient(const dpr__row *row, const dpr__values *values, float *scratch,
                               int64_t first, int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
@@ -126,7 +162,7 @@ void dpr__cpu_sparse_gradient(const dpr__row *row, const dpr__values *values, fl
     for (int64_t t = first; t < last; t++) {
         memset(sums, 0, dpr__cpu_sparse_floats(row, conv->oc) * sizeof *sums);
         for (int64_t n = conv->n * t / conv->chunks; n < conv->n * (t + 1) / conv->chunks; n++)
-            sum_image(row, values, n, copy, sums);
+            (row->maxima ? sum_maxima : sum_image)(row, values, n, copy, sums);
         put_sums(row, sums, row->partial + t * rows * DPR__PANEL);
     }
 }

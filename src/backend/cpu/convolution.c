@@ -156,6 +156,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     const dpr__node *node = dpr__node_of(step->graph, value);
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
+    dpr__cpu_conv_take_pooling(row, step, group);
     conv->tile_h = dpr__cpu_conv_tile_rows(conv);
     int64_t pixels = conv->tile_h * conv->ow;
     const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);

@@ -42,7 +42,8 @@ typedef struct dpr__cpu_conv {
     bool pairs_pixels;
     int64_t channels, width, pitch;
     int64_t depth;      /* of k in a pixel: c, or c / 2 pairs */
-    int64_t tile_h;     /* rows of dst in a tile */
+    int64_t tile_h;     /* rows of dst in a tile, */
+    int64_t whole_h;    /* a multiple of so many; 0: any number */
     int64_t row_floats; /* of the result's pixels in the tile, before they are packed */
     /* Floats into scratch; filters where they lie in no panels, or the other operand of a gradient; a line of the map on its way to bf16. */
     size_t copy_at, filters_at, line_at;
@@ -90,6 +91,11 @@ struct dpr__row {
     const int32_t *taps;        /* its, or of `sparse` */
     int64_t n_taps;
     const dpr__sparse_kernel *sparse; /* skips what is 0 in diff_dst; NULL: nothing does */
+    /* A pooling that takes the tiles: the places of the largest elements of its windows, and what they are; 0: that nobody reads. */
+    const dpr__rows_kernel *pooling;
+    dpr_value places, largest;
+    /* diff_dst is what a pooling left of it: behind the taps come the places of a window (conv_sparse.c) */
+    bool maxima;
     const dpr__winograd_half_kernel *half_winograd; /* where pairs of bf16 are multiplied */
     dpr__span_kernel *add;
     bool turns_a;     /* a is a transpose, and the kernel wants its rows */
@@ -201,6 +207,8 @@ const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values 
                                    int64_t rows, int64_t panel, float *copy);
 /* Rows of the result in a tile: many pixels, but some tiles for each thread of a small machine where there is one panel of one image. */
 int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv);
+/* Finds the pooling among the members of the row's group, before tiles are cut. */
+void dpr__cpu_conv_take_pooling(dpr__row *row, const dpr__step *step, const dpr__group *group);
 /* As many rows of diff_dst at a time as a copy has room for. */
 int64_t dpr__cpu_conv_strip_rows(const dpr__cpu_conv *conv);
 /* Chunks of images that a filters' gradient sums apart, each into so many floats: some tiles for every thread of a small machine where each is cut in `others`, but as much

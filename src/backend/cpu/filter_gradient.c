@@ -159,6 +159,12 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         conv->width += conv->stride_w;
     conv->pitch = conv->width * conv->channels;
     conv->tile_h = dpr__cpu_conv_strip_rows(conv);
+    row->maxima = step->group_of[conv->dst] == row->group + 1;
+    if (row->maxima) {
+        const dpr__window_param *window = dpr__node_of(step->graph, conv->dst)->param;
+        int64_t windows = conv->tile_h / window->kernel_h;
+        conv->tile_h = (windows > 0 ? windows : 1) * window->kernel_h;
+    }
     int64_t sums = dpr__cpu_conv_panels(conv) * filter_rows(conv) * DPR__PANEL;
     conv->chunks = dpr__cpu_conv_chunks(conv, blocks_of(conv), sums);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
@@ -168,7 +174,8 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->finish = finish;
     row->n_finish = blocks_of(conv) * dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;
     row->kernel = kernel->name;
-    bool sparse = !row->halves && dpr__cpu_sparse_fits(step, conv, conv->dst, conv->c);
+    bool sparse =
+        row->maxima || (!row->halves && dpr__cpu_sparse_fits(step, conv, conv->dst, conv->c));
     if (sparse) {
         DPR_TRY(dpr__cpu_sparse_choose(plan, row, conv->c, conv->pitch));
         row->run = dpr__cpu_sparse_gradient;
@@ -177,8 +184,11 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     row->n_tiles = blocks_of(conv) * conv->chunks;
     row->flops = row->chain.flops + 2U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) *
                                         (uint64_t)filter_rows(conv);
-    row->bytes =
-        row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
+    row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src);
+    if (!row->maxima)
+        row->bytes += dpr__value_bytes(step, conv->dst);
+    for (uint32_t i = 0; row->maxima && i < 2; i++)
+        row->bytes += dpr__value_bytes(step, dpr__source(step->graph, conv->dst, i));
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
     size_t copied = (dpr__cpu_conv_copy_floats(conv, conv->tile_h) + 15) / 16 * 16;

@@ -133,10 +133,24 @@ typedef struct dpr__sparse_call {
     int64_t vectors;
     float *filters;
 } dpr__sparse_call;
+/* The same sums where a pooling left one number of each window of diff, at the place that a byte names. The vectors of a window are `down` rows, tap_row floats
+ * apart, of `across` neighbours:
+ *   filters[c] += Σ over rows y and columns x of pooled pixels of diff[y][x][c] · (the vectors at map + y·map_row + x·map_step + place[index[y][x][c]]) */
+typedef struct dpr__maxima_call {
+    const float *diff;
+    const uint8_t *index; /* `channels` bytes a pixel */
+    int64_t diff_row, rows, columns, channels;
+    const float *map;
+    int64_t map_row, map_step;
+    const int32_t *place;
+    int64_t down, across, tap_row;
+    float *filters;
+} dpr__maxima_call;
 typedef struct dpr__sparse_kernel {
     int64_t lanes; /* of a vector */
     void (*spread)(const dpr__sparse_call *call);
     void (*sum)(const dpr__sparse_call *call);
+    void (*sum_maxima)(const dpr__maxima_call *call);
 } dpr__sparse_kernel;
 /* HALF_WINOGRAD: transforms of 32 channels, 36 points 32 floats apart, rounded to bf16, to planes: pairs of neighbouring channels, or what two transforms have of each
  * channel. A pair takes the place of a float. */

@@ -15,6 +15,7 @@
 enum { EIGHT = 8 };
 typedef float floats __attribute__((vector_size(32)));
 typedef int32_t words __attribute__((vector_size(32)));
+typedef int16_t halves __attribute__((vector_size(16))); /* on the way to bytes */
 typedef uint8_t bytes __attribute__((vector_size(8)));
 typedef float float_vector __attribute__((vector_size(32), aligned(4), may_alias));
 typedef uint8_t byte_vector __attribute__((vector_size(8), aligned(1), may_alias));
@@ -56,7 +57,7 @@ INLINE words load_index(const uint8_t *at, int64_t j, int64_t channels) {
 }
 
 INLINE void store_index(uint8_t *at, words place, int64_t j, int64_t channels) {
-    const bytes x = __builtin_convertvector(place, bytes);
+    const bytes x = __builtin_convertvector(__builtin_convertvector(place, halves), bytes);
     int64_t left = channels - j * EIGHT;
     at += j * EIGHT;
     if (left >= EIGHT) {
@@ -89,8 +90,7 @@ static struct windows windows_of(const dpr__call *call, const dpr_shape *map,
     const dpr__window_param *p = call->param;
     struct windows w = {p,           map->dim[1], map->dim[2], result->dim[1], result->dim[2],
                         map->dim[3], false,       false};
-    w.tiles = p->kernel_h == p->stride_h && p->kernel_w == p->stride_w && p->pad_top == 0 &&
-              p->pad_left == 0 && w.oh * p->stride_h == w.h && w.ow * p->stride_w == w.w;
+    w.tiles = dpr__windows_tile(p, map, result);
     w.squares = w.tiles && p->kernel_h == 2 && p->kernel_w == 2;
     return w;
 }
@@ -111,17 +111,6 @@ static inline struct window window_at(const struct windows *w, int64_t oh, int64
     return at;
 }
 
-/* The compiler sees how large it is. */
-INLINE struct window square_at(const struct windows *w, int64_t oh, int64_t ow) {
-    (void)w;
-    return (struct window){.top = 2 * oh,
-                           .left = 2 * ow,
-                           .y0 = 2 * oh,
-                           .y1 = 2 * oh + 2,
-                           .x0 = 2 * ow,
-                           .x1 = 2 * ow + 2};
-}
-
 /* Some channels of one image: of the map, of the result, and of what was found in each window. */
 struct views {
     float *map, *result;
@@ -139,6 +128,12 @@ INLINE float *map_at(const struct windows *w, const struct views *s, int64_t y, 
 /* ---- what is done for one window: v vectors, of n lanes each ---- */
 
 /* The first of the largest wins; NaN is larger than all, so that it reaches the result. */
+INLINE void meet(floats value, int32_t here, floats *best, words *place) {
+    const words larger = ~(value <= *best) & (*best <= INFINITY); /* a NaN stays */
+    *best = choose(larger, value, *best);
+    *place = (larger & here) | (~larger & *place);
+}
+
 INLINE void argmax_at(const struct windows *w, const struct views *s, const struct window *at,
                       int64_t pixel, int v, int64_t n) {
     floats best[MOST_VECTORS];
@@ -152,12 +147,7 @@ INLINE void argmax_at(const struct windows *w, const struct views *s, const stru
         for (int64_t x = at->x0; x < at->x1; x++) {
             const float *src = map_at(w, s, y, x);
             const int32_t here = (int32_t)((y - at->top) * w->param->kernel_w + x - at->left);
-            EACH_VECTOR(v) {
-                const floats value = load(src + j * EIGHT, n);
-                const words larger = ~(value <= best[j]) & (best[j] <= INFINITY); /* a NaN stays */
-                best[j] = choose(larger, value, best[j]);
-                place[j] = (larger & here) | (~larger & place[j]);
-            }
+            EACH_VECTOR(v) meet(load(src + j * EIGHT, n), here, &best[j], &place[j]);
         }
     EACH_VECTOR(v) {
         if (s->index != NULL)
@@ -165,6 +155,22 @@ INLINE void argmax_at(const struct windows *w, const struct views *s, const stru
         if (s->result != NULL)
             store(s->result + pixel * s->result_pixel + j * EIGHT, best[j], n);
     }
+}
+
+/* Of eight lanes and a window of 2 × 2 pixels, whose loops would take longer than what is done in them. */
+INLINE void argmax_of_square(const struct windows *w, const struct views *s, int64_t oh,
+                             int64_t ow) {
+    const float *top = map_at(w, s, 2 * oh, 2 * ow), *bottom = map_at(w, s, 2 * oh + 1, 2 * ow);
+    const int64_t pixel = oh * w->ow + ow;
+    floats best = load(top, EIGHT);
+    words place = {0};
+    meet(load(top + s->map_pixel, EIGHT), 1, &best, &place);
+    meet(load(bottom, EIGHT), 2, &best, &place);
+    meet(load(bottom + s->map_pixel, EIGHT), 3, &best, &place);
+    if (s->index != NULL)
+        store_index(s->index + pixel * w->channels, place, 0, s->channels);
+    if (s->result != NULL)
+        store(s->result + pixel * s->result_pixel, best, EIGHT);
 }
 
 /* What lies on the padding is 0. */
@@ -205,6 +211,17 @@ INLINE void put_at(const struct windows *w, const struct views *s, const struct 
         }
 }
 
+INLINE void put_to_square(const struct windows *w, const struct views *s, int64_t oh, int64_t ow) {
+    float *top = map_at(w, s, 2 * oh, 2 * ow), *bottom = map_at(w, s, 2 * oh + 1, 2 * ow);
+    const int64_t pixel = oh * w->ow + ow;
+    const words diff = (words)load(s->result + pixel * s->result_pixel, EIGHT);
+    const words place = load_index(s->index + pixel * w->channels, 0, s->channels);
+    store(top, (floats)((place == 0) & diff), EIGHT);
+    store(top + s->map_pixel, (floats)((place == 1) & diff), EIGHT);
+    store(bottom, (floats)((place == 2) & diff), EIGHT);
+    store(bottom + s->map_pixel, (floats)((place == 3) & diff), EIGHT);
+}
+
 INLINE void sum_at(const struct windows *w, const struct views *s, const struct window *at,
                    int64_t pixel, int v, int64_t n) {
     floats sum[MOST_VECTORS];
@@ -233,38 +250,46 @@ INLINE void spread_at(const struct windows *w, const struct views *s, const stru
 
 typedef void image_function(const struct windows *w, const struct views *s, int64_t lanes);
 
-#define OVER_WINDOWS(name, suffix, v, n, window_of)                                                \
+#define OVER_WINDOWS(name, suffix, v, n)                                                           \
     static void name##_##suffix(const struct windows *w, const struct views *s, int64_t lanes) {   \
         (void)lanes;                                                                               \
         for (int64_t oh = 0; oh < w->oh; oh++)                                                     \
             for (int64_t ow = 0; ow < w->ow; ow++) {                                               \
-                const struct window at = window_of(w, oh, ow);                                     \
+                const struct window at = window_at(w, oh, ow);                                     \
                 name##_at(w, s, &at, oh * w->ow + ow, v, n);                                       \
             }                                                                                      \
     }
-/* [squares][vectors]; 0: one that is not whole. The fewer channels, the more a window costs beside them. */
+#define OVER_SQUARES(name)                                                                         \
+    static void name##s(const struct windows *w, const struct views *s, int64_t lanes) {           \
+        (void)lanes;                                                                               \
+        for (int64_t oh = 0; oh < w->oh; oh++)                                                     \
+            for (int64_t ow = 0; ow < w->ow; ow++)                                                 \
+                name(w, s, oh, ow);                                                                \
+    }
+/* [squares][vectors]; 0: one that is not whole. */
 #if MOST_VECTORS > 1
-#define IMAGES(name)                                                                               \
-    OVER_WINDOWS(name, rest, 1, lanes, window_at)                                                  \
-    OVER_WINDOWS(name, 8, 1, EIGHT, window_at)                                                     \
-    OVER_WINDOWS(name, 16, 2, EIGHT, window_at)                                                    \
-    OVER_WINDOWS(name, 32, 4, EIGHT, window_at)                                                    \
-    OVER_WINDOWS(name, 8_square, 1, EIGHT, square_at)                                              \
+#define IMAGES(name, square)                                                                       \
+    OVER_WINDOWS(name, rest, 1, lanes)                                                             \
+    OVER_WINDOWS(name, 8, 1, EIGHT)                                                                \
+    OVER_WINDOWS(name, 16, 2, EIGHT)                                                               \
+    OVER_WINDOWS(name, 32, 4, EIGHT)                                                               \
     static image_function *const name##_images[2][5] = {                                           \
         {name##_rest, name##_8, name##_16, NULL, name##_32},                                       \
-        {name##_rest, name##_8_square, name##_16, NULL, name##_32}};
+        {name##_rest, square, name##_16, NULL, name##_32}};
 #else
-#define IMAGES(name)                                                                               \
-    OVER_WINDOWS(name, rest, 1, lanes, window_at)                                                  \
-    OVER_WINDOWS(name, 8, 1, EIGHT, window_at)                                                     \
+#define IMAGES(name, square)                                                                       \
+    OVER_WINDOWS(name, rest, 1, lanes)                                                             \
+    OVER_WINDOWS(name, 8, 1, EIGHT)                                                                \
     static image_function *const name##_images[2][2] = {{name##_rest, name##_8},                   \
-                                                        {name##_rest, name##_8}};
+                                                        {name##_rest, square}};
 #endif
-IMAGES(argmax)
-IMAGES(take)
-IMAGES(put)
-IMAGES(sum)
-IMAGES(spread)
+OVER_SQUARES(argmax_of_square)
+OVER_SQUARES(put_to_square)
+IMAGES(argmax, argmax_of_squares)
+IMAGES(take, take_8)
+IMAGES(put, put_to_squares)
+IMAGES(sum, sum_8)
+IMAGES(spread, spread_8)
 
 static int64_t images(const dpr__call *call) {
     return call->dst.shape.dim[0];
