@@ -28,12 +28,13 @@ INLINE void begin_sums(int mr, int nv, const dpr__tile_call *call, const float *
             sum[i][j] = call->add ? LOAD(c + i * call->c_stride + j * LANES) : ZERO();
 }
 
+/* Rows are found from two pointers: multiples of `row` for all of them would not fit into registers. */
 INLINE void add_part(int mr, int nv, bool by_columns, const dpr__tile_call *call, const float *a,
                      const float *b, VECTOR sum[MR][NV]) {
-    const int64_t row = call->a_row;
+    const int64_t row = by_columns ? 1 : call->a_row, column = by_columns ? call->a_row : 1;
     for (int64_t l = 0; l < call->k; l += CHUNK, a += call->a_chunk) {
         int64_t n = call->k - l < CHUNK ? call->k - l : CHUNK;
-        const float *x = a;
+        const float *x = a, *half = mr > MR / 2 ? a + (MR / 2) * row : a;
         for (const float *end = b + n * DPR__PANEL; b < end; b += DPR__PANEL) {
             VECTOR y[NV];
 #pragma GCC unroll 4
@@ -41,12 +42,14 @@ INLINE void add_part(int mr, int nv, bool by_columns, const dpr__tile_call *call
                 y[j] = LOAD(b + j * LANES);
 #pragma GCC unroll 16
             for (int i = 0; i < mr; i++) {
-                const VECTOR broadcast = SPLAT(x + (by_columns ? i : i * row));
+                const VECTOR broadcast =
+                    SPLAT(i < MR / 2 ? x + i * row : half + (i - MR / 2) * row);
 #pragma GCC unroll 4
                 for (int j = 0; j < nv; j++)
                     sum[i][j] = MULTIPLY_ADD(broadcast, y[j], sum[i][j]);
             }
-            x += by_columns ? row : 1;
+            x += column;
+            half += column;
         }
     }
 }
@@ -61,11 +64,12 @@ INLINE void add_products(int mr, int nv, bool by_columns, const dpr__tile_call *
     } while (++p < call->parts);
 }
 
-INLINE void block(int mr, int nv, bool by_columns, const dpr__tile_call *call, const float *a,
-                  const float *b, float *c) {
+/* One for both ways in which a lies: to know that a step is 1 makes a block no faster. */
+INLINE void block(int mr, int nv, const dpr__tile_call *call, const float *a, const float *b,
+                  float *c) {
     VECTOR sum[MR][NV];
     begin_sums(mr, nv, call, c, sum);
-    add_products(mr, nv, by_columns, call, a, b, sum);
+    add_products(mr, nv, call->by_columns, call, a, b, sum);
 #pragma GCC unroll 16
     for (int i = 0; i < mr; i++)
 #pragma GCC unroll 4
@@ -73,20 +77,20 @@ INLINE void block(int mr, int nv, bool by_columns, const dpr__tile_call *call, c
             STORE_SUM(c + i * call->c_stride + j * LANES, sum[i][j]);
 }
 
-#define BLOCK(mr, nv, by_columns)                                                                  \
-    static void block_##mr##_##nv##_##by_columns(const dpr__tile_call *call, const float *a,       \
-                                                 const float *b, float *c) {                       \
-        block(mr, nv, by_columns, call, a, b, c);                                                  \
+#define BLOCK(mr, nv)                                                                              \
+    static void block_##mr##_##nv(const dpr__tile_call *call, const float *a, const float *b,      \
+                                  float *c) {                                                      \
+        block(mr, nv, call, a, b, c);                                                              \
     }
-#define BLOCKS(mr) BLOCK(mr, 1, 0) BLOCK(mr, 2, 0) BLOCK(mr, 1, 1) BLOCK(mr, 2, 1)
+#define BLOCKS(mr) BLOCK(mr, 1) BLOCK(mr, 2)
 EACH_ROWS(BLOCKS)
 #undef BLOCK
 #undef BLOCKS
 
-/* [by_columns][vectors − 1][rows] */
-#define BLOCK(mr, nv, by_columns) [by_columns][nv - 1][mr] = block_##mr##_##nv##_##by_columns,
-#define BLOCKS(mr) BLOCK(mr, 1, 0) BLOCK(mr, 2, 0) BLOCK(mr, 1, 1) BLOCK(mr, 2, 1)
-static block_function *const blocks[2][NV][MR + 1] = {EACH_ROWS(BLOCKS)};
+/* [vectors − 1][rows] */
+#define BLOCK(mr, nv) [nv - 1][mr] = block_##mr##_##nv,
+#define BLOCKS(mr) BLOCK(mr, 1) BLOCK(mr, 2)
+static block_function *const blocks[NV][MR + 1] = {EACH_ROWS(BLOCKS)};
 
 /* ---- updates on sums in registers: blocks by columns whose strip is listed as an UPDATE ---- */
 
@@ -167,7 +171,7 @@ static void rows_of_blocks(const dpr__tile_call *call, int64_t first, int64_t m,
         if (column == 0)
             fetch_ahead(call, row, rows);
         block_function *update = fused_block(call, nv, rows);
-        block_function *product = blocks[call->by_columns][nv - 1][rows];
+        block_function *product = blocks[nv - 1][rows];
         (update != NULL ? update : product)(call, a, call->b + column,
                                             call->c + row * call->c_stride + column);
         if (last && update == NULL && call->strip != NULL)
