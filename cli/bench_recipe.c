@@ -59,6 +59,7 @@ static int read_words(struct repeat *r) {
     r->settings = settings_default();
     int status = options_parse(train, (int)r->n_given - 2, r->given + 2, &r->settings);
     r->settings.given = r->given;
+    r->settings.no_report = true;
     r->settings.json = asked->json;
     if (option_given(asked, "threads"))
         r->settings.machine.threads = asked->machine.threads;

@@ -25,6 +25,8 @@ void note(const struct settings *settings, const char *format, ...)
 int fail(const dpr_context *context);
 /* The argument as a shell reads it. */
 void print_quoted(const char *argument, FILE *to);
+/* The command line that was given, as a shell reads it, but for `without` (an option without value; NULL: all of it); freed by the caller, NULL: memory is out. */
+char *command_line(const struct settings *settings, const char *without);
 /* Flushes stdout: a full disk or a closed pipe is a failure. Returns `status`, or EXIT_FAILED. */
 int finish_output(int status);
 /* The same for a set that could not be opened: where files of it may be to blame, points to the command that lists all of them. */
@@ -86,6 +88,12 @@ struct train_result {
 /* deeper train, as the settings say; *result is complete where EXIT_DONE is returned. */
 int run_training(const struct settings *settings, struct train_result *result);
 
+/* ---- report.c ---- */
+
+/* Writes the page of a model's file to `path`. Returns EXIT_DONE, or EXIT_FAILED after a message. */
+int write_report(dpr_context *context, const dpr_report *report, const char *run, const char *model,
+                 const char *path);
+
 /* ---- bench_recipe.c ---- */
 
 /* deeper bench --recipe. */
@@ -94,6 +102,7 @@ int bench_recipe(const struct settings *settings);
 /* ---- the commands ---- */
 int command_train(const struct settings *settings);
 int command_eval(const struct settings *settings);
+int command_report(const struct settings *settings);
 int command_predict(const struct settings *settings);
 int command_summary(const struct settings *settings);
 int command_graph(const struct settings *settings);

@@ -55,6 +55,25 @@ void print_quoted(const char *argument, FILE *to) {
     fputc('\'', to);
 }
 
+char *command_line(const struct settings *settings, const char *without) {
+    char *text = NULL;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+    if (to == NULL)
+        return NULL;
+    fputs("deeper", to);
+    for (char **word = settings->given + 1; settings->given[0] != NULL && *word != NULL; word++) {
+        if (without != NULL && strcmp(*word, without) == 0)
+            continue;
+        fputc(' ', to);
+        print_quoted(*word, to);
+    }
+    if (fclose(to) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 int fail_reading(const dpr_context *context, dpr_status status, const char *data) {
     struct stat info;
     bool files = status == DPR_E_FORMAT || status == DPR_E_IO;

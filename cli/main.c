@@ -139,6 +139,7 @@ static const struct option TRAIN[] = {
     TEXT("out", out, "FILE", "the model", .letter = 'o',
          .otherwise = "DATA's name with .safetensors, here"),
     FLAG("resume", resume, "go on with the run of --out where there is one"),
+    FLAG("no-report", no_report, "write no NAME.report.html beside the model"),
     TEXT("log", log, "FILE", "write each epoch, and the result, there as JSON lines"),
     FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,
@@ -154,6 +155,15 @@ static const struct option EVAL[] = {WORD("half", half, HALVES, "HALF", "which i
                                      MACHINE_OPTIONS,
                                      JSON_OPTION,
                                      END};
+
+static const struct option REPORT[] = {TEXT("out", out, "FILE",
+                                            "the page (default: NAME.report.html beside the model)",
+                                            .letter = 'o'),
+                                       MEMORY_OPTION,
+                                       TTA_OPTION("the model's"),
+                                       MACHINE_OPTIONS,
+                                       JSON_OPTION,
+                                       END};
 
 static const struct option PREDICT[] = {
     COUNT("top", top, 1, 1e6, "N", "classes to print, likeliest first"), TTA_OPTION("the model's"),
@@ -232,7 +242,7 @@ const struct command COMMANDS[] = {
      "the run begins, after every epoch, at least every 30 seconds, and on Ctrl-C. A second Ctrl-C "
      "ends at once. The model is written when the run is complete. The test half is looked at "
      "once, "
-     "at the end.\n"
+     "at the end, and NAME.report.html tells of the whole.\n"
      "@recipe:NAME stands for options that go well together; what is given beside it wins.\n"
      "Without --net the size and number of the pictures of a folder decide on network, input size, "
      "epochs, batch and augmentation, and it is said how. Other sets get the two-layer network: "
@@ -247,6 +257,14 @@ const struct command COMMANDS[] = {
      "Accuracy with its 95 % interval, loss, precision and recall of each class, and which classes "
      "are mistaken for which.",
      "eval photos.safetensors photos\n", 2, 2, EVAL, command_eval},
+    {"report", "MODEL DATA", "Writes a page of what is known of a model",
+     "One HTML file, which opens offline: curves of the training, test accuracy with its interval, "
+     "the confusion matrix, calibration, mistakes as pictures, the network and its graphs, and how "
+     "to make the model "
+     "again. train writes it, too, when a run is complete.",
+     "report photos.safetensors photos\n"
+     "report mnist.safetensors mnist -o page.html\n",
+     2, 2, REPORT, command_report},
     {"predict", "MODEL IMAGE...", "Says what a model sees in images",
      "IMAGE is a PNG or JPEG file of any size, a folder of such files in all depths, or - for "
      "standard input. A file that cannot be read does not stop the others; the exit status is 1 "

@@ -22,7 +22,7 @@ struct settings {
     unsigned classes, top, bench_batch, input_size; /* 0, but top: not given */
     const char *plan_net, *sort, *recipe, *results;
     double bench_seconds;
-    bool json, quiet, resume, plan, plan_predicts, step_only;
+    bool json, quiet, resume, no_report, plan, plan_predicts, step_only;
     const char *fonts[LIST_ROOM], *groups[LIST_ROOM]; /* NULL-terminated */
     const char **words;                               /* what is no option */
     size_t n_words;

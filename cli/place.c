@@ -32,6 +32,12 @@ static char *default_out(const char *data) {
     return dots ? strdup("model.safetensors") : joined(data + start, n - start, END);
 }
 
+char *report_name(const char *model) {
+    size_t n = strlen(model), m = strlen(END);
+    bool usual = n > m && strcmp(model + n - m, END) == 0;
+    return joined(model, usual ? n - m : n, ".report.html");
+}
+
 /* The checkpoint is OUT with ".checkpoint" before its ending. */
 static int set_names(struct place *place, const char *data, const char *out) {
     place->out = out != NULL ? strdup(out) : default_out(data);
@@ -39,10 +45,12 @@ static int set_names(struct place *place, const char *data, const char *out) {
         return fail(NULL);
     size_t n = strlen(place->out), m = strlen(END);
     bool usual = n > m && strcmp(place->out + n - m, END) == 0;
+    place->report = report_name(place->out);
     place->checkpoint = usual ? joined(place->out, n - m, ".checkpoint.safetensors")
                               : joined(place->out, n, ".checkpoint");
     place->lock = joined(place->out, n, ".lock");
-    return place->checkpoint != NULL && place->lock != NULL ? EXIT_DONE : fail(NULL);
+    return place->checkpoint != NULL && place->report != NULL && place->lock != NULL ? EXIT_DONE
+                                                                                     : fail(NULL);
 }
 
 static int cannot_write(const char *path, const char *why) {
@@ -109,5 +117,6 @@ void place_leave(struct place *place) {
     }
     free(place->out);
     free(place->checkpoint);
+    free(place->report);
     free(place->lock);
 }

@@ -30,12 +30,13 @@ struct run {
     const struct settings *settings;
     const char *data, *net_name;
     dpr_train_options training; /* as given, or as chosen with the network */
-    char *net;
+    char *net, *command;        /* its text; the command line that makes this model again */
     struct place place;
     dpr_context *context;
     dpr_data *train, *validation, *test;
     dpr_model *model;
     dpr_trainer *trainer;
+    dpr_report *report;
     struct progress progress;
     struct net_input input;              /* of --net */
     struct choice choice;                /* training points to its texts */
@@ -174,6 +175,8 @@ static int make_trainer(struct run *run) {
     options.progress = on_progress;
     options.progress_user = run;
     options.data_name = run->data;
+    run->command = command_line(run->settings, "--resume");
+    options.command = run->command;
     if (dpr_trainer_create(run->model, run->train, &options, &run->trainer) != DPR_OK)
         return fail(run->context);
     run->progress.epochs = options.epochs;
@@ -440,6 +443,8 @@ static out_value *result_json(const struct run *run, const struct train_result *
     out_value *line = out_object();
     out_set(line, "done", out_flag(true));
     out_set(line, "model", out_text(run->place.out));
+    if (!run->settings->no_report)
+        out_set(line, "report", out_text(run->place.report));
     out_set(line, "test_accuracy", out_real(accuracy)); /* null where there is no test half */
     out_set(line, "test_accuracy_plain",
             out_real(result->test.n > 0 ? result->test.accuracy_plain : (double)NAN));
@@ -467,6 +472,18 @@ static void print_result(const struct run *run, const struct train_result *resul
            grouped(dpr_model_parameters(run->model), count), result->weights_sha256);
 }
 
+/* The last thing, which no number waits for; the model is there whatever happens. */
+static int finish_report(struct run *run) {
+    char *record;
+    if (dpr_trainer_run(run->trainer, &record) != DPR_OK)
+        return fail(run->context);
+    int status = write_report(run->context, run->report, record, run->place.out, run->place.report);
+    dpr_text_destroy(run->context, record);
+    if (status == EXIT_DONE && !run->settings->json)
+        printf("report %s\n", run->place.report);
+    return status;
+}
+
 /* The model is on disk before anything else can go wrong. */
 static int finish(struct run *run, struct train_result *result) {
     *result = (struct train_result){.device = run->settings->machine.device,
@@ -480,15 +497,17 @@ static int finish(struct run *run, struct train_result *result) {
     if (dpr_data_sha256(run->train, result->data_sha256) != DPR_OK ||
         dpr_model_weights_sha256(run->model, result->weights_sha256) != DPR_OK)
         return fail(run->context);
-    if (run->test != NULL && dpr_evaluate(run->model, run->test, &result->test) != DPR_OK)
+    if (dpr_report_create(run->model, run->test, &run->report) != DPR_OK)
         return fail(run->context);
+    if (dpr_report_evaluation(run->report) != NULL)
+        result->test = *dpr_report_evaluation(run->report);
     if (run->settings->json)
         out_print(result_json(run, result), stdout);
     else
         print_result(run, result);
     if (run->progress.log != NULL)
         out_print(result_json(run, result), run->progress.log);
-    return EXIT_DONE;
+    return run->settings->no_report ? EXIT_DONE : finish_report(run);
 }
 
 static int close_log(struct run *run, int status) {
@@ -523,6 +542,7 @@ int run_training(const struct settings *settings, struct train_result *result) {
     if (status == EXIT_DONE)
         status = finish(&run, result);
     status = close_log(&run, status);
+    dpr_report_destroy(run.report);
     dpr_trainer_destroy(run.trainer);
     dpr_model_destroy(run.model);
     dpr_data_destroy(run.test);
@@ -531,6 +551,7 @@ int run_training(const struct settings *settings, struct train_result *result) {
     dpr_context_destroy(run.context);
     place_leave(&run.place);
     free(run.net);
+    free(run.command);
     return status;
 }
 

@@ -480,6 +480,13 @@ typedef struct dpr_evaluation {
  * evaluation. Errors: DPR_E_MISMATCH where image shape or classes differ. */
 dpr_status dpr_evaluate(dpr_model *model, const dpr_data *data, dpr_evaluation *out);
 
+/* The same, and calls visit for each image, in the order of the set, with the class that it is taken for and the probabilities
+ * of all (n_classes), which are the callee's only until it returns. visit may be NULL. */
+typedef void dpr_visit_prediction(void *user, size_t i, uint32_t predicted,
+                                  const float *probabilities);
+dpr_status dpr_evaluate_each(dpr_model *model, const dpr_data *data, dpr_visit_prediction *visit,
+                             void *user, dpr_evaluation *out);
+
 /* images u8 (n, height, width, channels) → probabilities (n × classes). */
 dpr_status dpr_predict(dpr_model *model, const uint8_t *images, size_t n, float *probabilities);
 
@@ -512,7 +519,8 @@ typedef struct dpr_train_options {
     /* Called between steps, at most some ten times a second; non-zero ends like *stop. */
     int (*progress)(void *user, const struct dpr_progress *progress);
     void *progress_user;
-    const char *data_name; /* for the run record; may be NULL */
+    const char *data_name,
+        *command; /* for the run record: what the set is called, and how to make the model again; may be NULL */
     /* How the training images are changed at random each time that they are shown: "crop=4,flip,cutout=8" (docs/training.md).
      * NULL: they are not. Validation and evaluation see images as they are. Copied. */
     const char *augment;
@@ -573,6 +581,8 @@ dpr_status dpr_trainer_save(const dpr_trainer *trainer, const char *path);
 /* Takes up the run in `path`. Errors: DPR_E_MISMATCH names the first option, data property or
  * network that changes the result and differs. */
 dpr_status dpr_trainer_resume(dpr_trainer *trainer, const char *path);
+/* The record of the run so far, a JSON object: what a saved model's dpr_model_run would be. Freed with dpr_text_destroy. */
+dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **json);
 unsigned dpr_trainer_epochs_done(const dpr_trainer *trainer);
 uint64_t dpr_trainer_steps_done(const dpr_trainer *trainer);
 bool dpr_trainer_finished(const dpr_trainer *trainer);

@@ -135,6 +135,23 @@ dpr_status dpr_graph_dot(dpr_graph *graph, const dpr_graph_view *view, char **ou
  * DPR_E_UNSUPPORTED where it is not installed). Atomic. */
 dpr_status dpr_graph_draw(dpr_graph *graph, const dpr_graph_view *view, const char *path);
 
+/* ---- the report --------------------------------------------------------------------------- */
+
+/* One HTML page of what is known of a model: curves of its training, results on a test set, its mistakes, its network, and how to make it again. It holds
+ * all that it shows, opens offline, and is below 2 MB. */
+typedef struct dpr_report dpr_report;
+
+/* Evaluates the model on `test` (borrowed, as the model is, until dpr_report_destroy); NULL, or an empty one: there will be no results.
+ * Errors: those of dpr_evaluate. */
+dpr_status dpr_report_create(dpr_model *model, const dpr_data *test, dpr_report **out);
+void dpr_report_destroy(dpr_report *report);
+/* What was found on the test set, the report's; NULL without one. */
+const dpr_evaluation *dpr_report_evaluation(const dpr_report *report);
+/* Writes the page, atomically. run: the record of the training run (dpr_trainer_run); NULL: the model's own. name: what the page calls the model.
+ * Graphs are drawn where Graphviz is installed. Errors: DPR_E_IO, DPR_E_FORMAT (a record that is no JSON), DPR_E_UNSUPPORTED (built without PNG). */
+dpr_status dpr_report_write(const dpr_report *report, const char *run, const char *name,
+                            const char *path);
+
 #ifdef __cplusplus
 }
 #endif

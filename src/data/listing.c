@@ -119,8 +119,8 @@ static dpr_status describe(dpr__listing *listing, const char *directory, const s
 }
 
 /* What this program writes beside a set, or into it. */
-static bool is_model(const dpr__entry *entry) {
-    static const char *const ENDS[] = {".safetensors", ".safetensors.lock"};
+static bool is_ours(const dpr__entry *entry) {
+    static const char *const ENDS[] = {".safetensors", ".safetensors.lock", ".report.html"};
     size_t n = strlen(entry->name);
     for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
         size_t m = strlen(ENDS[i]);
@@ -142,7 +142,7 @@ static dpr_status read_entries(dpr__listing *listing, DIR *directory, const char
             continue;
         DPR_TRY(dpr__grow(listing->context, list, &capacity, *n + 1, sizeof **list));
         DPR_TRY(describe(listing, path, entry, *list + *n));
-        *n += !is_model(*list + *n);
+        *n += !is_ours(*list + *n);
     }
     if (errno != 0)
         return DPR_FAIL(listing->context, DPR_E_IO, "%s: cannot read the directory: %s", path,

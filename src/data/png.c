@@ -110,12 +110,24 @@ dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t
 
 /* ---- writing ---- */
 
+struct writing {
+    dpr__text *out;
+    char why[128];
+};
+
 static void write_bytes(png_structp png, png_bytep bytes, size_t n) {
-    dpr__writer_put(png_get_io_ptr(png), bytes, n);
+    struct writing *writing = png_get_io_ptr(png);
+    dpr__text_bytes(writing->out, (const char *)bytes, n);
 }
 
 static void flush_bytes(png_structp png) {
     (void)png;
+}
+
+static void on_write_error(png_structp png, png_const_charp message) {
+    struct writing *writing = png_get_error_ptr(png);
+    snprintf(writing->why, sizeof writing->why, "%s", message);
+    png_longjmp(png, 1);
 }
 
 static void encode(png_structp png, png_infop info, const uint8_t *pixels, const dpr_shape *s) {
@@ -129,32 +141,38 @@ static void encode(png_structp png, png_infop info, const uint8_t *pixels, const
     png_write_end(png, info);
 }
 
-dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *pixels,
-                         dpr_shape image) {
-    struct reading failure = {0};
+dpr_status dpr__png_encode(dpr_context *context, const uint8_t *pixels, dpr_shape image,
+                           dpr__text *out) {
+    struct writing writing = {.out = out, .why = "libpng found no memory"};
     png_infop info = NULL;
-    dpr__writer writer;
     if (image.rank != 3 || image.dim[0] < 1 || image.dim[1] < 1 || image.dim[0] > DPR__MOST_SIDE ||
         image.dim[1] > DPR__MOST_SIDE || (image.dim[2] != 1 && image.dim[2] != 3))
-        return DPR_FAIL(
-            context, DPR_E_SHAPE,
-            "%s: a PNG is written from (height, width, 1 or 3 channels), sides up to %d", path,
-            DPR__MOST_SIDE);
-    DPR_TRY(dpr__writer_begin(&writer, context, path));
+        return DPR_FAIL(context, DPR_E_SHAPE,
+                        "a PNG is written from (height, width, 1 or 3 channels), sides up to %d",
+                        DPR__MOST_SIDE);
     png_structp png =
-        png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, on_error, on_warning);
+        png_create_write_struct(PNG_LIBPNG_VER_STRING, &writing, on_write_error, on_warning);
     if (png != NULL)
         info = png_create_info_struct(png);
     bool jumped = info == NULL;
     if (!jumped && setjmp(png_jmpbuf(png)) == 0) {
-        png_set_write_fn(png, &writer, write_bytes, flush_bytes);
+        png_set_write_fn(png, &writing, write_bytes, flush_bytes);
         encode(png, info, pixels, &image);
     } else {
         jumped = true;
     }
     png_destroy_write_struct(&png, &info);
-    if (!jumped)
-        return dpr__writer_commit(&writer);
-    dpr__writer_abandon(&writer);
-    return DPR_FAIL(context, DPR_E_IO, "cannot write '%s' as PNG: %s", path, failure.why);
+    return jumped ? DPR_FAIL(context, DPR_E_IO, "cannot encode a PNG: %s", writing.why)
+                  : out->status;
+}
+
+dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *pixels,
+                         dpr_shape image) {
+    dpr__text png;
+    dpr__text_init(&png, context);
+    dpr_status status = dpr__png_encode(context, pixels, image, &png);
+    if (status == DPR_OK)
+        status = dpr__file_write(context, path, png.data, png.length);
+    dpr__text_release(&png);
+    return status;
 }

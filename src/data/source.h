@@ -3,6 +3,7 @@
 #define DPR_DATA_SOURCE_H
 
 #include "base/memory.h"
+#include "base/text.h"
 #include <deeper/tools.h>
 
 /* ---- single images ---- */
@@ -36,6 +37,9 @@ dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t
                            dpr__image *out);
 dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                             dpr__image *out);
+/* Appends u8 (height, width, channels 1 or 3) as PNG. Errors: DPR_E_SHAPE, DPR_E_IO. */
+dpr_status dpr__png_encode(dpr_context *context, const uint8_t *pixels, dpr_shape image,
+                           dpr__text *out);
 /* Orientation 1 … 8 of a JPEG's EXIF segment; 1 when there is none. */
 unsigned dpr__exif_orientation(const uint8_t *bytes, size_t n);
 
@@ -126,7 +130,7 @@ typedef struct dpr__entry {
     bool lost;   /* a link that leads nowhere */
 } dpr__entry;
 
-/* The entries of a directory, sorted bytewise, without "." and ".." and models, in the arena. */
+/* The entries of a directory, sorted bytewise, without "." and ".." and what train writes, in the arena. */
 dpr_status dpr__directory_read(dpr__listing *listing, const char *path, dpr__entry **entries,
                                size_t *n);
 /* The first bytes of a file, at most n; how many there were. */

@@ -40,11 +40,13 @@ static double seconds_of_epoch(const dpr_trainer *trainer) {
     return trainer->busy_seconds_before + (double)(dpr__now_ns() - trainer->began_ns) * 1e-9;
 }
 
-dpr_status dpr__trainer_record(const dpr_trainer *trainer, char **out) {
+dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **out) {
     dpr__text text;
     dpr__text_init(&text, trainer->context);
     dpr__text_add(&text, "{\"data\":");
     dpr__text_json(&text, trainer->data_name);
+    dpr__text_add(&text, ",\"command\":");
+    dpr__text_json(&text, trainer->command);
     dpr__text_add(&text, ",\"data_sha256\":\"%s\",\"validation_sha256\":\"%s\",\"images\":%zu",
                   trainer->data_sha256, trainer->validation_sha256, trainer->data->n);
     dpr__text_add(&text, ",\"init\":");
@@ -75,7 +77,7 @@ dpr_status dpr__trainer_record(const dpr_trainer *trainer, char **out) {
 
 dpr_status dpr_trainer_save(const dpr_trainer *trainer, const char *path) {
     char *run;
-    DPR_TRY(dpr__trainer_record(trainer, &run));
+    DPR_TRY(dpr_trainer_run(trainer, &run));
     dpr_status status = dpr__model_write(trainer->model, path, run, true);
     dpr__free(trainer->context, run);
     return status;

@@ -186,9 +186,31 @@ static void count_views(const dpr_model *model, dpr__forward *forward, const int
     }
 }
 
+/* Whom an evaluation tells of each image; NULL: nobody. */
+struct listener {
+    dpr_visit_prediction *visit;
+    void *user;
+};
+
+/* Probabilities of the batch that was run, one row after the other. */
+static dpr_status tell(dpr_model *model, unsigned tta, size_t first, size_t rows,
+                       const struct listener *listener) {
+    dpr__forward *forward = &model->forward[DPR__FORWARD_MANY];
+    size_t k = model->info.n_classes;
+    if (tta == 0)
+        DPR_TRY(dpr_program_read(forward->program, forward->probabilities, forward->rows,
+                                 (size_t)forward->batch * k * sizeof *forward->rows));
+    for (size_t i = 0; tta != 0 && i < rows * k; i++) /* count_views made them softmax */
+        forward->rows[i] = (float)forward->sum[i];
+    for (size_t i = 0; i < rows; i++)
+        listener->visit(listener->user, first + i, (uint32_t)forward->classes[i],
+                        forward->rows + i * k);
+    return DPR_OK;
+}
+
 /* Loss and confusion over the set, batch by batch. */
 static dpr_status count(dpr_model *model, const dpr_data *data, unsigned tta,
-                        struct counts *counts) {
+                        const struct listener *listener, struct counts *counts) {
     dpr__forward *forward;
     DPR_TRY(prepare(model, DPR__FORWARD_MANY, &forward));
     size_t batch = (size_t)forward->batch, k = model->info.n_classes;
@@ -212,24 +234,22 @@ static dpr_status count(dpr_model *model, const dpr_data *data, unsigned tta,
         }
         for (size_t i = 0; i < rows; i++)
             model->confusion[(size_t)labels[i] * k + (size_t)forward->classes[i]]++;
+        if (listener->visit != NULL)
+            DPR_TRY(tell(model, tta, first, rows, listener));
     }
     if (tta == 0)
         counts->loss = counts->loss_plain;
     return DPR_OK;
 }
 
-dpr_status dpr_evaluate(dpr_model *model, const dpr_data *data, dpr_evaluation *out) {
-    return dpr__evaluate(model, data, model->tta, out);
-}
-
-dpr_status dpr__evaluate(dpr_model *model, const dpr_data *data, unsigned tta,
-                         dpr_evaluation *out) {
+static dpr_status evaluate(dpr_model *model, const dpr_data *data, unsigned tta,
+                           const struct listener *listener, dpr_evaluation *out) {
     DPR_TRY(dpr__info_match(model->context, &model->info, &data->info));
     if (data->n == 0)
         return DPR_FAIL(model->context, DPR_E_DATA, "evaluate: the set holds no images");
     struct counts counts;
     DPR_TRY(prepare_counts(model));
-    DPR_TRY(count(model, data, tta, &counts));
+    DPR_TRY(count(model, data, tta, listener, &counts));
     dpr_evaluation found = {.size = sizeof found,
                             .n = data->n,
                             .loss = counts.loss / (double)data->n,
@@ -247,6 +267,20 @@ dpr_status dpr__evaluate(dpr_model *model, const dpr_data *data, unsigned tta,
     dpr__precision_recall(model->confusion, found.n_classes, model->precision, model->recall);
     *out = found;
     return DPR_OK;
+}
+
+dpr_status dpr_evaluate(dpr_model *model, const dpr_data *data, dpr_evaluation *out) {
+    return dpr_evaluate_each(model, data, NULL, NULL, out);
+}
+
+dpr_status dpr_evaluate_each(dpr_model *model, const dpr_data *data, dpr_visit_prediction *visit,
+                             void *user, dpr_evaluation *out) {
+    return evaluate(model, data, model->tta, &(struct listener){visit, user}, out);
+}
+
+dpr_status dpr__evaluate(dpr_model *model, const dpr_data *data, unsigned tta,
+                         dpr_evaluation *out) {
+    return evaluate(model, data, tta, &(struct listener){NULL, NULL}, out);
 }
 
 /* ---- prediction ---- */

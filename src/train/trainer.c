@@ -126,6 +126,8 @@ static dpr_status prepare(dpr_trainer *trainer, const dpr_train_options *given) 
     DPR_TRY(prepare_class_weights(trainer));
     DPR_TRY(dpr__duplicate(trainer->context, options->data_name ? options->data_name : "",
                            &trainer->data_name));
+    DPR_TRY(dpr__duplicate(trainer->context, options->command ? options->command : "",
+                           &trainer->command));
     trainer->batch = options->batch < data->n ? options->batch : data->n;
     trainer->steps = (data->n + trainer->batch - 1) / trainer->batch;
     uint64_t updates = (trainer->steps + options->accumulate - 1) / options->accumulate;
@@ -201,6 +203,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     dpr__free(trainer->context, trainer->class_weights);
     dpr__free(trainer->context, trainer->class_weights_text);
     dpr__free(trainer->context, trainer->data_name);
+    dpr__free(trainer->context, trainer->command);
     dpr__free(trainer->context, trainer->augment_text);
     dpr__free(trainer->context, trainer->history);
     dpr__free(trainer->context, trainer);
@@ -356,7 +359,7 @@ void dpr__trainer_swap_result(dpr_trainer *trainer) {
 
 static dpr_status update_run(const dpr_trainer *trainer) {
     char *run;
-    DPR_TRY(dpr__trainer_record(trainer, &run));
+    DPR_TRY(dpr_trainer_run(trainer, &run));
     dpr__free(trainer->context, trainer->model->run);
     trainer->model->run = run;
     return DPR_OK;

@@ -15,7 +15,7 @@ struct dpr_trainer {
     dpr_model *model;
     const dpr_data *data;
     dpr_train_options options; /* settled */
-    char *data_name, *class_weights_text;
+    char *data_name, *command, *class_weights_text;
     char *augment_text; /* options.augment in its one spelling; "" without */
     dpr__augment_param augment;
     char data_sha256[65], validation_sha256[65]; /* the latter "" without a validation set */
@@ -75,8 +75,5 @@ double dpr__trainer_average_weight(const dpr_trainer *trainer, uint64_t t);
 /* Lookahead: whether weights become the slow ones after update t, and by which share these move then (else 0). */
 bool dpr__trainer_looks_ahead(const dpr_trainer *trainer, uint64_t t);
 double dpr__trainer_slow_weight(const dpr_trainer *trainer, uint64_t t);
-
-/* The run as JSON (checkpoint.c). */
-dpr_status dpr__trainer_record(const dpr_trainer *trainer, char **out);
 
 #endif

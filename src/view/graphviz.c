@@ -40,19 +40,17 @@ static dpr_status spawn_dot(dpr_context *context, const char *format, FILE *in, 
     return DPR_OK;
 }
 
-static dpr_status copy_out(dpr_context *context, FILE *picture, const char *path) {
-    dpr__writer writer;
+static dpr_status take_out(FILE *picture, dpr__text *out) {
     char block[16384];
     size_t n;
     rewind(picture);
-    DPR_TRY(dpr__writer_begin(&writer, context, path));
     while ((n = fread(block, 1, sizeof block, picture)) > 0)
-        dpr__writer_put(&writer, block, n);
-    return dpr__writer_commit(&writer);
+        dpr__text_bytes(out, block, n);
+    return out->status;
 }
 
-dpr_status dpr__graphviz(dpr_context *context, const char *dot, const char *format,
-                         const char *path) {
+dpr_status dpr__graphviz_text(dpr_context *context, const char *dot, const char *format,
+                              dpr__text *picture) {
     FILE *in = tmpfile(), *out = tmpfile();
     dpr_status status = DPR_OK;
     if (in == NULL || out == NULL || fwrite(dot, 1, strlen(dot), in) != strlen(dot) ||
@@ -63,10 +61,21 @@ dpr_status dpr__graphviz(dpr_context *context, const char *dot, const char *form
         status = spawn_dot(context, format, in, out);
     }
     if (status == DPR_OK)
-        status = copy_out(context, out, path);
+        status = take_out(out, picture);
     if (in != NULL)
         fclose(in);
     if (out != NULL)
         fclose(out);
+    return status;
+}
+
+dpr_status dpr__graphviz(dpr_context *context, const char *dot, const char *format,
+                         const char *path) {
+    dpr__text picture;
+    dpr__text_init(&picture, context);
+    dpr_status status = dpr__graphviz_text(context, dot, format, &picture);
+    if (status == DPR_OK)
+        status = dpr__file_write(context, path, picture.data, picture.length);
+    dpr__text_release(&picture);
     return status;
 }

@@ -14,7 +14,7 @@ from support import Case, DEEPER, TIMEOUT, environment, main, write_idx, write_p
 NET = "input 4 4 1, linear 9, relu, linear classes"
 FEW = ["--net", NET, "--epochs", "3", "--batch", "32"]
 EPOCH_KEYS = {"epoch", "loss", "train_accuracy", "images_per_second", "lr", "seconds"}
-DONE_KEYS = {"done", "model", "test_accuracy", "test_accuracy_plain", "weights_sha256", "parameters",
+DONE_KEYS = {"done", "model", "report", "test_accuracy", "test_accuracy_plain", "weights_sha256", "parameters",
              "seconds", "decode_seconds", "data_sha256", "device", "isa", "precision"}
 
 
@@ -60,12 +60,12 @@ class Train(Case):
         self.assertIn("model set.safetensors: 193 parameters", result.out)
         self.assertIn("set: IDX, 4 classes, 240 images to train on, 60 to validate, 100 to test\n", result.err)
         self.assertNotIn("\r", result.err + result.out)
-        self.assertEqual(self.files(), ["set", "set.safetensors"])
+        self.assertEqual(self.files(), ["set", "set.report.html", "set.safetensors"])
 
     def test_quiet(self):
         result = self.train("--quiet")
         self.assertEqual(result.err, "")
-        self.assertRegex(result.out, r"^test accuracy .*\nmodel .*\n$")
+        self.assertRegex(result.out, r"^test accuracy .*\nmodel .*\nreport .*\n$")
 
     def test_json(self):
         result = self.train("--json", "--out", "m.safetensors")
@@ -208,7 +208,7 @@ class Train(Case):
         self.assertEqual(self.ok("eval", "set.safetensors", "set", "--tta", "none",
                                  "--json").lines()[0]["accuracy"], plain["test_accuracy"])
         lines = self.train("--tta", "flip").out.splitlines()
-        self.assertEqual(lines[-2], "without test-time augmentation %.2f %%" % (
+        self.assertEqual(lines[-3], "without test-time augmentation %.2f %%" % (
             100 * plain["test_accuracy"]))
         self.says(self.fails("train", "set", *FEW, "--resume"), "tta is 'none' here, but 'flip'")
         self.says(self.usage("train", "set", "--tta", "flip,flip"), "--tta", "flip,translate")
@@ -345,7 +345,7 @@ class Train(Case):
             process.kill() # which leaves the lock's file, held by nobody
             process.communicate()
         self.train()
-        self.assertEqual(self.files(), ["other.safetensors", "set", "set.safetensors"])
+        self.assertEqual(self.files(), ["other.report.html", "other.safetensors", "set", "set.report.html", "set.safetensors"])
 
     def test_limit_of_the_size_of_files(self):
         import resource
@@ -429,7 +429,7 @@ class Resume(Case):
         self.assertEqual(timeless(again.lines()[0]), timeless(first.lines()[-1]))
         with open(self.path("set.safetensors"), "rb") as file:
             self.assertEqual(file.read(), before)
-        self.assertEqual(sorted(os.listdir(self.folder)), ["set", "set.safetensors"])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["set", "set.report.html", "set.safetensors"])
 
     def test_more_epochs(self):
         """Under a schedule that does not depend on the number of epochs: as if asked at once."""

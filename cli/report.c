@@ -1,0 +1,69 @@
+/* deeper report MODEL DATA */
+#include "cli.h"
+#include "json.h"
+#include "place.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* The half that is shown: that which train looked at in the end. A set without one makes a page without results. */
+static int open_test(dpr_context *context, const struct settings *settings, const dpr_model *model,
+                     dpr_data **out) {
+    dpr_open_options options = options_for_model(model);
+    options.memory = settings->data.memory;
+    dpr_status status = dpr_data_open(context, settings->words[1], DPR_TEST, &options, out);
+    if (status == DPR_E_DATA) {
+        note(settings, "there will be no results: %s", dpr_error(context));
+        return EXIT_DONE;
+    }
+    return status == DPR_OK ? EXIT_DONE : fail_reading(context, status, settings->words[1]);
+}
+
+int write_report(dpr_context *context, const dpr_report *report, const char *run, const char *model,
+                 const char *path) {
+    const char *name = strrchr(model, '/');
+    if (dpr_report_write(report, run, name != NULL ? name + 1 : model, path) != DPR_OK)
+        return fail(context);
+    return EXIT_DONE;
+}
+
+static void print_result(const struct settings *settings, const char *path) {
+    if (settings->json) {
+        out_value *line = out_object();
+        out_set(line, "out", out_text(path));
+        out_print(line, stdout);
+    } else {
+        printf("report %s\n", path);
+    }
+}
+
+static int make_report(dpr_context *context, const struct settings *settings, dpr_model *model,
+                       const dpr_data *test) {
+    dpr_report *report;
+    if (dpr_report_create(model, test, &report) != DPR_OK)
+        return fail(context);
+    char *path = settings->out != NULL ? strdup(settings->out) : report_name(settings->words[0]);
+    int status =
+        path != NULL ? write_report(context, report, NULL, settings->words[0], path) : fail(NULL);
+    if (status == EXIT_DONE)
+        print_result(settings, path);
+    free(path);
+    dpr_report_destroy(report);
+    return status;
+}
+
+int command_report(const struct settings *settings) {
+    dpr_context *context;
+    dpr_model *model = NULL;
+    dpr_data *test = NULL;
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE)
+        status = load_model(context, settings, &model);
+    if (status == EXIT_DONE)
+        status = open_test(context, settings, model, &test);
+    if (status == EXIT_DONE)
+        status = make_report(context, settings, model, test);
+    dpr_data_destroy(test);
+    dpr_model_destroy(model);
+    dpr_context_destroy(context);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* What a set's images came to: the evaluation, and what the model said of each. Shared by all pages that show results. */
+#ifndef DPR_VIEW_OUTCOME_H
+#define DPR_VIEW_OUTCOME_H
+
+#include "train/data.h"
+#include <deeper/tools.h>
+
+enum { DPR__BINS = 15 }; /* of the calibration, as in Guo et al. 2017 */
+
+typedef struct dpr__verdict {
+    uint32_t predicted;
+    float probability; /* of the predicted class */
+    float margin;      /* and how far the next lies below it */
+} dpr__verdict;
+
+typedef struct dpr__outcome {
+    dpr_context *context;
+    const dpr_data *data;
+    dpr_evaluation evaluation;
+    dpr__verdict *verdicts; /* (images) */
+    /* By predicted probability, in bins of equal width: images, their mean probability, the share that is right. */
+    uint64_t bin_count[DPR__BINS];
+    double bin_confidence[DPR__BINS], bin_accuracy[DPR__BINS];
+    /* Expected calibration error: Σ over bins of count/n · |accuracy − confidence| (Naeini et al. 2015; Guo et al. 2017, equation 3). */
+    double ece;
+    uint32_t *mistakes; /* (n_mistakes) images, the most confident first */
+    size_t n_mistakes;
+    uint32_t *doubtful; /* (images), the smallest margin first */
+} dpr__outcome;
+
+/* Evaluates the model on the set, which is borrowed. Released by dpr__outcome_release, after a failure, too. */
+dpr_status dpr__outcome_make(dpr_model *model, const dpr_data *data, dpr__outcome *out);
+void dpr__outcome_release(dpr__outcome *outcome);
+
+#endif

@@ -1,0 +1,126 @@
+/* The report: one HTML page of what is known of a model. It draws from the model with its run record and from a test set; every number is the engine's, and
+ * has all its digits in the page (page.h). The page's parts are in report_*.c. */
+#include "view/report.h"
+#include "base/context.h"
+#include "base/file.h"
+#include <string.h>
+
+dpr_status dpr_report_create(dpr_model *model, const dpr_data *test, dpr_report **out) {
+    dpr_report *report;
+    dpr_context *context = model->context;
+    DPR_TRY(dpr__allocate(context, 1, sizeof *report, &report));
+    report->context = context;
+    report->model = model;
+    if (test != NULL && test->n > 0) {
+        dpr_status status = dpr__outcome_make(model, test, &report->outcome);
+        if (status != DPR_OK) {
+            dpr_report_destroy(report);
+            return status;
+        }
+        report->tested = true;
+    }
+    *out = report;
+    return DPR_OK;
+}
+
+void dpr_report_destroy(dpr_report *report) {
+    if (report == NULL)
+        return;
+    if (report->outcome.context != NULL)
+        dpr__outcome_release(&report->outcome);
+    dpr__free(report->context, report);
+}
+
+const dpr_evaluation *dpr_report_evaluation(const dpr_report *report) {
+    return report->tested ? &report->outcome.evaluation : NULL;
+}
+
+/* ---- the page ---- */
+
+static void add_summary(dpr__text *page, const dpr_report *report) {
+    const dpr_evaluation *e = &report->outcome.evaluation;
+    if (!report->tested) {
+        dpr__text_add(page, "<p class=\"lead\">No test images were looked at.</p>\n");
+        return;
+    }
+    dpr__text_add(page, "<p class=\"lead\" id=\"accuracy\">Test accuracy <strong>");
+    dpr__page_share(page, e->accuracy);
+    dpr__text_add(page, "</strong>: ");
+    dpr__page_count(page, e->correct);
+    dpr__text_add(page, " of ");
+    dpr__page_count(page, e->n);
+    dpr__text_add(page, " images right. The 95 %% interval is ");
+    dpr__page_share(page, e->accuracy_low);
+    dpr__text_add(page, " to ");
+    dpr__page_share(page, e->accuracy_high);
+    dpr__text_add(page, "; the mean loss is ");
+    dpr__page_number(page, e->loss, 4);
+    dpr__text_add(page, ".");
+    if (strcmp(dpr_model_tta(report->model), "none") != 0) {
+        dpr__text_add(page, " Without test-time augmentation (%s) it would be ",
+                      dpr_model_tta(report->model));
+        dpr__page_share(page, e->accuracy_plain);
+        dpr__text_add(page, ".");
+    }
+    dpr__text_add(page, "</p>\n");
+}
+
+static void add_contents(dpr__text *page, const dpr_report *report) {
+    static const struct {
+        const char *id, *title;
+        bool of_test;
+    } parts[] = {{"training", "Training", false},
+                 {"results", "Results", true},
+                 {"mistakes", "Mistakes", true},
+                 {"network", "Network", false},
+                 {"reproduce", "Reproduce", false}};
+    dpr__text_add(page, "<nav aria-label=\"Contents\"><ul>\n");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (report->tested || !parts[i].of_test)
+            dpr__text_add(page, "<li><a href=\"#%s\">%s</a></li>\n", parts[i].id, parts[i].title);
+    dpr__text_add(page, "</ul></nav>\n");
+}
+
+static dpr_status make_page(const dpr_report *report, const char *run, const char *name,
+                            dpr__text *page) {
+    dpr__arena arena;
+    const dpr__json *record = NULL;
+    dpr__arena_init(&arena, report->context);
+    dpr_status status = DPR_OK;
+    run = run != NULL ? run : dpr_model_run(report->model);
+    if (*run != '\0')
+        status = dpr__json_parse(&arena, "run record", run, strlen(run), &record);
+    if (status == DPR_OK) {
+        dpr__page_begin(page, name);
+        dpr__text_add(page, "<header><h1>");
+        dpr__page_text(page, name);
+        dpr__text_add(page, "</h1>\n");
+        add_summary(page, report);
+        add_contents(page, report);
+        dpr__text_add(page, "</header>\n<main>\n");
+        dpr__report_training(page, report, record);
+        if (report->tested)
+            dpr__report_results(page, report);
+        if (report->tested)
+            status = dpr__report_mistakes(page, report);
+    }
+    if (status == DPR_OK)
+        status = dpr__report_network(page, report);
+    if (status == DPR_OK)
+        status = dpr__report_reproduce(page, report, record);
+    dpr__text_add(page, "</main>\n");
+    dpr__page_end(page);
+    dpr__arena_release(&arena);
+    return status == DPR_OK ? page->status : status;
+}
+
+dpr_status dpr_report_write(const dpr_report *report, const char *run, const char *name,
+                            const char *path) {
+    dpr__text page;
+    dpr__text_init(&page, report->context);
+    dpr_status status = make_page(report, run, name, &page);
+    if (status == DPR_OK)
+        status = dpr__file_write(report->context, path, page.data, page.length);
+    dpr__text_release(&page);
+    return status;
+}

@@ -1,0 +1,135 @@
+/* The report's images: mistakes that the model was surest of, images that it doubted most, and the pairs of classes that it mixes up most. */
+#include "base/context.h"
+#include "view/report.h"
+#include <stdio.h>
+
+enum {
+    MISTAKES = 24,
+    DOUBTFUL = 12,
+    PAIRS = 12,  /* of classes, */
+    OF_PAIR = 6, /* with so many images each */
+    SIDE = 64,   /* larger images are shown in this size: so many fit into a page of 2 MB */
+};
+
+struct gallery {
+    dpr__text *page;
+    const dpr_report *report;
+    uint8_t *pixels; /* of one image */
+};
+
+static const char *class_of(const struct gallery *g, uint32_t class, char number[16]) {
+    return dpr__class_name(dpr_model_describe(g->report->model), class, number);
+}
+
+static dpr_status add_image(const struct gallery *g, uint32_t image) {
+    const dpr__outcome *o = &g->report->outcome;
+    const dpr__verdict *v = &o->verdicts[image];
+    uint32_t label = (uint32_t)o->data->labels[image];
+    char a[16], b[16], alt[320];
+    int32_t index = (int32_t)image;
+    DPR_TRY(dpr_data_augment(o->data, NULL, 1, 1, &index, 1, g->pixels));
+    snprintf(alt, sizeof alt, "test image %u: %.120s, taken for %.120s", image,
+             class_of(g, label, a), class_of(g, v->predicted, b));
+    dpr__text_add(g->page, "<figure>");
+    dpr__page_image(g->page, g->pixels, o->data->info.image, SIDE, alt);
+    dpr__text_add(g->page, "<figcaption><b>");
+    dpr__page_text(g->page, class_of(g, label, a));
+    dpr__text_add(g->page, "</b> %s <b>", label == v->predicted ? "is" : "≠");
+    dpr__page_text(g->page, class_of(g, v->predicted, b));
+    dpr__text_add(g->page, "</b> ");
+    dpr__page_share(g->page, (double)v->probability);
+    dpr__text_add(g->page, "</figcaption></figure>\n");
+    return g->page->status;
+}
+
+static dpr_status add_images(const struct gallery *g, const char *title, const char *words,
+                             const uint32_t *images, size_t n) {
+    dpr__text_add(g->page, "<h3>%s</h3>\n<p>%s</p>\n<div class=\"gallery\">\n", title, words);
+    for (size_t i = 0; i < n; i++)
+        DPR_TRY(add_image(g, images[i]));
+    dpr__text_add(g->page, "</div>\n");
+    return DPR_OK;
+}
+
+/* ---- pairs ---- */
+
+static bool is_pair(const dpr_evaluation *e, size_t pair) {
+    return pair / e->n_classes != pair % e->n_classes && e->confusion[pair] > 0;
+}
+
+/* How many pairs come before this one: those with more images, and of equals those with a lower number. */
+static size_t rank_of(const dpr_evaluation *e, size_t pair) {
+    size_t n = (size_t)e->n_classes * e->n_classes, rank = 0;
+    for (size_t other = 0; other < n && rank < PAIRS; other++)
+        rank += is_pair(e, other) && (e->confusion[other] > e->confusion[pair] ||
+                                      (e->confusion[other] == e->confusion[pair] && other < pair));
+    return rank;
+}
+
+bool dpr__report_shows_pair(const dpr_report *report, uint32_t true_class, uint32_t predicted) {
+    const dpr_evaluation *e = &report->outcome.evaluation;
+    size_t pair = (size_t)true_class * e->n_classes + predicted;
+    return is_pair(e, pair) && rank_of(e, pair) < PAIRS;
+}
+
+static dpr_status add_pair(const struct gallery *g, uint32_t true_class, uint32_t predicted) {
+    const dpr__outcome *o = &g->report->outcome;
+    const dpr_evaluation *e = &o->evaluation;
+    char a[16], b[16];
+    size_t shown = 0;
+    dpr__text_add(g->page, "<h4 id=\"pair-%u-%u\">", true_class, predicted);
+    dpr__page_text(g->page, class_of(g, true_class, a));
+    dpr__text_add(g->page, ", taken for ");
+    dpr__page_text(g->page, class_of(g, predicted, b));
+    dpr__text_add(g->page, ": %llu</h4>\n<div class=\"gallery\">\n",
+                  (unsigned long long)e->confusion[(size_t)true_class * e->n_classes + predicted]);
+    for (size_t i = 0; i < o->n_mistakes && shown < OF_PAIR; i++) {
+        uint32_t image = o->mistakes[i];
+        if ((uint32_t)o->data->labels[image] != true_class ||
+            o->verdicts[image].predicted != predicted)
+            continue;
+        DPR_TRY(add_image(g, image));
+        shown++;
+    }
+    dpr__text_add(g->page, "</div>\n");
+    return DPR_OK;
+}
+
+static dpr_status add_pairs(const struct gallery *g) {
+    const dpr_evaluation *e = &g->report->outcome.evaluation;
+    dpr__text_add(g->page, "<h3>Mixed up most</h3>\n");
+    for (size_t rank = 0; rank < PAIRS; rank++)
+        for (size_t pair = 0; pair < (size_t)e->n_classes * e->n_classes; pair++)
+            if (is_pair(e, pair) && rank_of(e, pair) == rank)
+                DPR_TRY(
+                    add_pair(g, (uint32_t)(pair / e->n_classes), (uint32_t)(pair % e->n_classes)));
+    return DPR_OK;
+}
+
+static dpr_status add_all(const struct gallery *g) {
+    const dpr__outcome *o = &g->report->outcome;
+    size_t mistakes = o->n_mistakes < MISTAKES ? o->n_mistakes : MISTAKES;
+    size_t doubtful = o->data->n < DOUBTFUL ? o->data->n : DOUBTFUL;
+    if (mistakes == 0)
+        dpr__text_add(g->page, "<p>There are none.</p>\n");
+    if (mistakes > 0)
+        DPR_TRY(add_images(g, "Surest mistakes",
+                           "The true class, what it was taken for, and how sure the model was.",
+                           o->mistakes, mistakes));
+    if (mistakes > 0)
+        DPR_TRY(add_pairs(g));
+    return add_images(g, "Most doubtful",
+                      "Where the two likeliest classes are closest: right or wrong by a hair.",
+                      o->doubtful, doubtful);
+}
+
+dpr_status dpr__report_mistakes(dpr__text *page, const dpr_report *report) {
+    struct gallery g = {.page = page, .report = report};
+    DPR_TRY(dpr__allocate(report->context, dpr__image_bytes(&report->outcome.data->info), 1,
+                          &g.pixels));
+    dpr__text_add(page, "<section id=\"mistakes\"><h2>Mistakes</h2>\n");
+    dpr_status status = add_all(&g);
+    dpr__text_add(page, "</section>\n");
+    dpr__free(report->context, g.pixels);
+    return status;
+}

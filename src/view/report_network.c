@@ -1,0 +1,100 @@
+/* The report's network: its layers, its text, and its graphs where Graphviz draws them. */
+#include "base/context.h"
+#include "view/graphviz.h"
+#include "view/report.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_DRAWING = 256 << 10 }; /* bytes of a graph's SVG: a larger one cannot be read anyway */
+
+static void add_shape(dpr__text *page, const dpr_shape *shape) {
+    for (uint32_t i = 0; i < shape->rank; i++)
+        dpr__text_add(page, "%s%lld", i > 0 ? " × " : "", (long long)shape->dim[i]);
+}
+
+static void add_layers(dpr__text *page, const dpr_model *model) {
+    const dpr_layer *layers;
+    size_t n = dpr_model_layers(model, &layers);
+    uint64_t flops = 0;
+    dpr__text_add(
+        page,
+        "<div class=\"wide\"><table><caption>Layers: results, parameters, and floating point "
+        "operations of one image's way forward</caption>\n"
+        "<thead><tr><th scope=\"col\">layer</th><th scope=\"col\">result</th><th "
+        "scope=\"col\">parameters</th><th scope=\"col\">operations</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < n; i++) {
+        flops += layers[i].flops;
+        dpr__text_add(page, "<tr><th scope=\"row\" class=\"d%u\">",
+                      layers[i].depth < 4 ? layers[i].depth : 4);
+        dpr__page_text(page, layers[i].name);
+        dpr__text_add(page, "</th><td>");
+        add_shape(page, &layers[i].output);
+        dpr__text_add(page, "</td><td>");
+        dpr__page_count(page, layers[i].parameters);
+        dpr__text_add(page, "</td><td>");
+        dpr__page_count(page, layers[i].flops);
+        dpr__text_add(page, "</td></tr>\n");
+    }
+    dpr__text_add(page,
+                  "</tbody>\n<tfoot><tr><th scope=\"row\">all</th><td></td><td id=\"parameters\">");
+    dpr__page_count(page, dpr_model_parameters(model));
+    dpr__text_add(page, "</td><td>");
+    dpr__page_count(page, flops);
+    dpr__text_add(page, "</td></tr></tfoot></table></div>\n");
+}
+
+/* A picture of its own, so that names and styles within it meet none of the page. */
+static void add_svg(dpr__text *page, const char *svg, size_t n, const char *alt) {
+    dpr__text_add(page, "<div class=\"drawing\"><img alt=\"%s\" src=\"data:image/svg+xml;base64,",
+                  alt);
+    dpr__page_base64(page, (const unsigned char *)svg, n);
+    dpr__text_add(page, "\"></div>\n");
+}
+
+static void add_drawing(dpr__text *page, dpr_context *context, const char *dot, bool backward) {
+    const char *alt = backward
+                          ? "The forward graph, and the graph that computes its gradients beside it"
+                          : "The forward graph";
+    dpr__text svg;
+    dpr__text_init(&svg, context);
+    dpr__text_add(page, "<details%s><summary>%s</summary>\n", backward ? "" : " open",
+                  backward ? "With the derived backward graph" : "Graph");
+    if (dpr__graphviz_text(context, dot, "-Tsvg", &svg) != DPR_OK)
+        dpr__text_add(page, "<p>Graphviz, which lays graphs out, is not installed here; with it "
+                            "<code>deeper report</code> draws them.</p>\n");
+    else if (svg.length > MOST_DRAWING)
+        dpr__text_add(page,
+                      "<p>It is too large for a page; <code>deeper graph MODEL%s -o "
+                      "graph.svg</code> draws it.</p>\n",
+                      backward ? " --backward" : "");
+    else
+        add_svg(page, svg.data, svg.length, alt);
+    dpr__text_add(page, "</details>\n");
+    dpr__text_release(&svg);
+}
+
+static dpr_status add_graph(dpr__text *page, const dpr_report *report, bool backward) {
+    dpr_graph *graph;
+    char *dot;
+    const dpr_graph_view view = {.size = sizeof view, .backward = backward};
+    DPR_TRY(dpr_model_graph(report->model, backward, &graph));
+    dpr_status status = dpr_graph_dot(graph, &view, &dot);
+    if (status == DPR_OK) {
+        add_drawing(page, report->context, dot, backward);
+        dpr__free(report->context, dot);
+    }
+    dpr_graph_destroy(graph);
+    return status;
+}
+
+dpr_status dpr__report_network(dpr__text *page, const dpr_report *report) {
+    dpr__text_add(page, "<section id=\"network\"><h2>Network</h2>\n");
+    add_layers(page, report->model);
+    dpr__text_add(page, "<details><summary>As text</summary>\n<pre>");
+    dpr__page_text(page, dpr_model_net(report->model));
+    dpr__text_add(page, "</pre></details>\n");
+    DPR_TRY(add_graph(page, report, false));
+    DPR_TRY(add_graph(page, report, true));
+    dpr__text_add(page, "</section>\n");
+    return page->status;
+}

@@ -1,0 +1,115 @@
+/* The report's curves: loss, accuracy and learning rate over the epochs of the run record. */
+#include "base/context.h"
+#include "view/chart.h"
+#include "view/report.h"
+#include <math.h>
+
+/* Columns of the history, each one number an epoch. */
+enum { EPOCH, LOSS, VAL_LOSS, ACCURACY, VAL_ACCURACY, RATE, SECONDS, IMAGES, N_COLUMNS };
+static const char *const keys[N_COLUMNS] = {
+    "epoch",        "loss", "val_loss", "train_accuracy",
+    "val_accuracy", "lr",   "seconds",  "images_per_second"};
+
+struct history {
+    size_t n;
+    double *column[N_COLUMNS]; /* NaN where an epoch has no such number */
+    bool has_validation;
+};
+
+static dpr_status read_history(dpr_context *context, const dpr__json *record, struct history *out) {
+    const dpr__json *epochs = dpr__json_get(record, "history");
+    *out = (struct history){.n = epochs != NULL ? epochs->n : 0};
+    size_t i = 0;
+    if (out->n == 0)
+        return DPR_OK;
+    DPR_TRY(dpr__allocate(context, out->n * N_COLUMNS, sizeof(double), &out->column[0]));
+    for (size_t c = 1; c < N_COLUMNS; c++)
+        out->column[c] = out->column[0] + c * out->n;
+    for (const dpr__json *epoch = epochs->first; epoch != NULL; epoch = epoch->next, i++)
+        for (size_t c = 0; c < N_COLUMNS; c++)
+            if (!dpr__json_double(context, dpr__json_get(epoch, keys[c]), &out->column[c][i]))
+                out->column[c][i] = (double)NAN;
+    out->has_validation = isfinite(out->column[VAL_LOSS][0]);
+    return DPR_OK;
+}
+
+/* A chart of one column of the training, and one of the validation where there is one. */
+static void add_chart(dpr__text *page, const struct history *h, const char *title, size_t own,
+                      size_t validation, bool percent) {
+    const double *y = h->column[own];
+    char words[160];
+    const dpr__series series[] = {
+        {.name = "training", .x = h->column[EPOCH], .y = y, .n = h->n},
+        {.name = "validation", .x = h->column[EPOCH], .y = h->column[validation], .n = h->n}};
+    double scale = percent ? 100 : 1;
+    const char *unit = percent ? " %" : "";
+    if (!isfinite(y[0]) || !isfinite(y[h->n - 1])) /* in a record that no run wrote */
+        dpr__format(page->context, words, sizeof words, "over %zu epochs", h->n);
+    else
+        dpr__format(page->context, words, sizeof words,
+                    "from %.4g%s in the first epoch to %.4g%s in the last of %zu", scale * y[0],
+                    unit, scale * y[h->n - 1], unit, h->n);
+    bool both = validation != own && h->has_validation;
+    dpr__chart_lines(page, &(dpr__chart){.title = title,
+                                         .x_title = "epoch",
+                                         .words = words,
+                                         .percent = percent,
+                                         .from_zero = own == RATE,
+                                         .series = series,
+                                         .n_series = both ? 2 : 1});
+}
+
+static void add_table(dpr__text *page, const struct history *h) {
+    dpr__text_add(page, "<details><summary>The numbers</summary>\n<div "
+                        "class=\"wide\"><table><caption>Training, epoch by epoch</caption>\n"
+                        "<thead><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th><th "
+                        "scope=\"col\">accuracy</th>");
+    if (h->has_validation)
+        dpr__text_add(
+            page,
+            "<th scope=\"col\">validation loss</th><th scope=\"col\">validation accuracy</th>");
+    dpr__text_add(page, "<th scope=\"col\">learning rate</th><th scope=\"col\">seconds</th><th "
+                        "scope=\"col\">images/s</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < h->n; i++) {
+        dpr__text_add(page, "<tr><th scope=\"row\">%zu</th><td>", i + 1);
+        dpr__page_number(page, h->column[LOSS][i], 4);
+        dpr__text_add(page, "</td><td>");
+        dpr__page_share(page, h->column[ACCURACY][i]);
+        if (h->has_validation) {
+            dpr__text_add(page, "</td><td>");
+            dpr__page_number(page, h->column[VAL_LOSS][i], 4);
+            dpr__text_add(page, "</td><td>");
+            dpr__page_share(page, h->column[VAL_ACCURACY][i]);
+        }
+        dpr__text_add(page, "</td><td>");
+        dpr__page_number(page, h->column[RATE][i], 6);
+        dpr__text_add(page, "</td><td>");
+        dpr__page_number(page, h->column[SECONDS][i], 1);
+        dpr__text_add(page, "</td><td>");
+        dpr__page_number(page, h->column[IMAGES][i], 0);
+        dpr__text_add(page, "</td></tr>\n");
+    }
+    dpr__text_add(page, "</tbody></table></div></details>\n");
+}
+
+void dpr__report_training(dpr__text *page, const dpr_report *report, const dpr__json *record) {
+    struct history h;
+    dpr__text_add(page, "<section id=\"training\"><h2>Training</h2>\n");
+    dpr_status status = read_history(report->context, record, &h);
+    if (status != DPR_OK) {
+        page->status = status;
+        return;
+    }
+    if (h.n == 0) {
+        dpr__text_add(page, "<p>The model's file tells of no epoch.</p>\n");
+    } else {
+        dpr__text_add(page, "<div class=\"charts\">\n");
+        add_chart(page, &h, "Loss", LOSS, VAL_LOSS, false);
+        add_chart(page, &h, "Accuracy", ACCURACY, VAL_ACCURACY, true);
+        add_chart(page, &h, "Learning rate", RATE, RATE, false);
+        dpr__text_add(page, "</div>\n");
+        add_table(page, &h);
+    }
+    dpr__text_add(page, "</section>\n");
+    dpr__free(report->context, h.column[0]);
+}

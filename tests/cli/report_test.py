@@ -1,0 +1,181 @@
+"""deeper report, and the page that train leaves: its numbers are those of eval, to the last digit, and it is whole, small, and well formed."""
+
+import base64
+import json
+import os
+import re
+from html.parser import HTMLParser
+
+from support import Case, main, write_idx, write_pictures
+
+NET = "input 8 8 1, linear 12, relu, linear classes"
+EMPTY = {"meta", "img", "br", "circle", "path", "rect", "link"}
+
+
+class Page(HTMLParser):
+    """What stands in the page: tables by caption, values, ids, links, pictures; badly nested tags are refused."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.links, self.images, self.values, self.text = [], [], [], [], {}, ""
+        self.tables, self.charts = {}, []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        own = dict(attributes)
+        self.ids += [own["id"]] if "id" in own else []
+        self.links += [own["href"]] if tag == "a" else []
+        self.images += [own] if tag == "img" else []
+        self.charts += [own] if tag == "svg" else []
+        if tag == "table":
+            self.rows = []
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag == "data":
+            self.values.setdefault(self.place(), []).append(float(own["value"]))
+        if tag not in EMPTY:
+            self.open.append((tag, own.get("id")))
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in EMPTY:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if tag in EMPTY:
+            return
+        assert self.open and self.open[-1][0] == tag, (tag, self.open)
+        self.open.pop()
+        if tag == "table":
+            self.tables[self.caption] = self.rows
+
+    def handle_data(self, data):
+        self.text += data
+        if any(tag == "caption" for tag, _ in self.open):
+            self.caption = data
+        if any(tag in ("td", "th") for tag, _ in self.open):
+            self.rows[-1][-1] += data
+
+    def place(self):
+        """The id of the innermost element that has one."""
+        return next(name for _, name in reversed(self.open) if name)
+
+    def table(self, words):
+        return next(rows for caption, rows in self.tables.items() if words in caption)
+
+
+class Report(Case):
+    def setUp(self):
+        super().setUp()
+        write_idx(self.path("set"), train=400, test=150, classes=4, side=8, contrast=60)
+        self.told = self.ok("train", "set", "--net", NET, "--epochs", "4", "--val", "0.1", "--out", "m.safetensors",
+                            "--json").lines()
+
+    def page(self, name="m.report.html"):
+        with open(self.path(name), encoding="utf-8") as file:
+            text = file.read()
+        self.assertLess(len(text), 2 << 20)
+        self.assertNotIn("http://", re.sub(r'src="data:[^"]*"', "", text))
+        page = Page(text)
+        self.assertEqual(len(page.ids), len(set(page.ids)))
+        for link in page.links:
+            self.assertIn(link[1:], page.ids)
+        for image in page.images:
+            self.assertTrue(image["alt"])
+        for chart in page.charts:
+            self.assertEqual(chart["role"], "img")
+            self.assertTrue(chart["aria-label"])
+        return page
+
+    def test_numbers_are_those_of_eval(self):
+        page = self.page()
+        found = self.ok("eval", "m.safetensors", "set", "--json").lines()[0]
+        self.assertEqual(page.values["accuracy"], [found["accuracy"], found["accuracy_low"], found["accuracy_high"], found["loss"]])
+        self.assertIn("%d of %d images right" % (found["correct"], found["n"]), page.text)
+        rows = page.table("Confusion")
+        self.assertEqual([[int(cell) for cell in row[1:]] for row in rows[1:]], found["confusion"])
+        of_classes = page.values["results"][:8]
+        self.assertEqual(of_classes[0::2], found["precision"])
+        self.assertEqual(of_classes[1::2], found["recall"])
+        self.assertEqual(page.values["calibration"][1], found["accuracy"])
+
+    def test_history_is_that_of_the_run(self):
+        values = self.page().values["training"]
+        for i, epoch in enumerate(self.told[:-1]):
+            keys = ("loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "images_per_second")
+            self.assertEqual(values[7 * i:7 * i + 7], [epoch[key] for key in keys])
+
+    def test_how_to_make_it_again(self):
+        text = self.page().text
+        self.assertIn("deeper train set --net '%s' --epochs 4 --val 0.1 --out m.safetensors --json" % NET, text)
+        self.assertIn(self.told[-1]["weights_sha256"], text)
+        self.assertIn(self.told[-1]["data_sha256"], text)
+
+    def test_the_command_makes_the_same_page(self):
+        os.rename(self.path("m.report.html"), self.path("first.html"))
+        self.assertEqual(self.told[-1]["report"], "m.report.html")
+        self.assertEqual(self.ok("report", "m.safetensors", "set").out, "report m.report.html\n")
+        self.assertEqual(self.ok("report", "m.safetensors", "set", "-o", "other.html", "--json").lines(), [{"out": "other.html"}])
+        with open(self.path("first.html"), "rb") as a, open(self.path("m.report.html"), "rb") as b, \
+                open(self.path("other.html"), "rb") as c:
+            first = a.read()
+            self.assertEqual(first, b.read())
+            self.assertEqual(first, c.read())
+
+    def test_mistakes_are_shown_surest_first(self):
+        page = self.page()
+        found = self.ok("eval", "m.safetensors", "set", "--json").lines()[0]
+        wrong = found["n"] - found["correct"]
+        self.assertGreater(wrong, 3)
+        values = page.values["mistakes"][:min(wrong, 24)]
+        self.assertEqual(values, sorted(values, reverse=True))
+        pngs = [image["src"] for image in page.images if image["src"].startswith("data:image/png;base64,")]
+        self.assertTrue(base64.b64decode(pngs[0].split(",")[1]).startswith(b"\x89PNG"))
+        pairs = [link for link in page.links if link.startswith("#pair-")]
+        self.assertTrue(pairs)
+
+    def test_a_resumed_run_goes_on(self):
+        arguments = ["train", "set", "--net", NET, "--epochs", "4", "--val", "0.1", "--out", "m.safetensors", "--json", "--resume"]
+        before = self.page().values["training"]
+        self.ok(*arguments)
+        self.assertEqual(self.page().values["training"], before)
+        self.assertNotIn("--resume", self.page().text)
+
+    def test_names_are_text(self):
+        classes = ['<b>&"', "ümlaut's", "c"]
+        write_pictures(self.path("pictures"), classes, 30)
+        self.ok("train", "pictures", "--net", NET, "--epochs", "1")
+        page = self.page("pictures.report.html")
+        self.assertEqual([row[0] for row in page.table("recall")[1:]], sorted(classes))
+
+    def test_many_classes(self):
+        write_idx(self.path("many"), train=600, test=180, classes=60, side=8)
+        self.ok("train", "many", "--net", NET, "--epochs", "1")
+        self.assertFalse(any("Confusion" in caption for caption in self.page("many.report.html").tables))
+
+    def test_without_report(self):
+        done = self.ok("train", "set", "--net", NET, "--epochs", "1", "--out", "n.safetensors", "--no-report", "--json").lines()[-1]
+        self.assertNotIn("report", done)
+        self.assertFalse(os.path.exists(self.path("n.report.html")))
+
+    def test_a_place_that_cannot_be_written(self):
+        self.says(self.fails("report", "m.safetensors", "set", "-o", "none/page.html"), "none/page.html")
+        os.mkdir(self.path("k.report.html"))
+        told = self.fails("train", "set", "--net", NET, "--epochs", "1", "--out", "k.safetensors")
+        self.says(told, "k.report.html")
+        self.ok("eval", "k.safetensors", "set")  # the model is there
+
+    def test_one_image_and_views(self):
+        write_idx(self.path("one"), train=40, test=4, side=8)
+        self.ok("train", "one", "--net", NET, "--epochs", "1", "--tta", "flip")
+        page = self.page("one.report.html")
+        found = self.ok("eval", "one.safetensors", "one", "--json").lines()[0]
+        self.assertEqual(page.values["accuracy"][-1], found["accuracy_plain"])
+
+
+if __name__ == "__main__":
+    main()
