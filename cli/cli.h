@@ -90,9 +90,8 @@ int run_training(const struct settings *settings, struct train_result *result);
 
 /* ---- report.c ---- */
 
-/* Writes the page of a model's file to `path`. Returns EXIT_DONE, or EXIT_FAILED after a message. */
-int write_report(dpr_context *context, const dpr_report *report, const char *run, const char *model,
-                 const char *path);
+/* What pages call a model: its file without the folder. */
+const char *report_title(const char *model);
 
 /* ---- bench_recipe.c ---- */
 

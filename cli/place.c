@@ -45,12 +45,10 @@ static int set_names(struct place *place, const char *data, const char *out) {
         return fail(NULL);
     size_t n = strlen(place->out), m = strlen(END);
     bool usual = n > m && strcmp(place->out + n - m, END) == 0;
-    place->report = report_name(place->out);
     place->checkpoint = usual ? joined(place->out, n - m, ".checkpoint.safetensors")
                               : joined(place->out, n, ".checkpoint");
     place->lock = joined(place->out, n, ".lock");
-    return place->checkpoint != NULL && place->report != NULL && place->lock != NULL ? EXIT_DONE
-                                                                                     : fail(NULL);
+    return place->checkpoint != NULL && place->lock != NULL ? EXIT_DONE : fail(NULL);
 }
 
 static int cannot_write(const char *path, const char *why) {
@@ -100,13 +98,28 @@ static int take_lock(struct place *place) {
     return cannot_write(place->lock, "others remove it all the time");
 }
 
-int place_take(struct place *place, const char *data, const char *out) {
+/* An older page is replaced; what is no file is not. */
+static int take_report(struct place *place) {
+    struct stat info;
+    place->report = report_name(place->out);
+    if (place->report == NULL)
+        return fail(NULL);
+    if (stat(place->report, &info) == 0 && !S_ISREG(info.st_mode))
+        return complain(EXIT_FAILED,
+                        "cannot write '%s': it is no file; --no-report does without it",
+                        place->report);
+    return EXIT_DONE;
+}
+
+int place_take(struct place *place, const char *data, const char *out, bool report) {
     *place = (struct place){.held = -1};
     int status = set_names(place, data, out);
     if (status == EXIT_DONE)
         status = check_file(place->out);
     if (status == EXIT_DONE)
         status = check_file(place->checkpoint);
+    if (status == EXIT_DONE && report)
+        status = take_report(place);
     return status == EXIT_DONE ? take_lock(place) : status;
 }
 

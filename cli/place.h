@@ -2,14 +2,16 @@
 #ifndef DEEPER_CLI_PLACE_H
 #define DEEPER_CLI_PLACE_H
 
+#include <stdbool.h>
+
 struct place {
-    char *out, *checkpoint, *report, *lock;
-    int held; /* the open lock; below 0: none */
+    char *out, *checkpoint, *report, *lock; /* report: NULL where none is wanted */
+    int held;                               /* the open lock; below 0: none */
 };
 
 /* The place of --out, or the default one for `data`, held for this process. Returns EXIT_DONE, or another status after a
  * message; then, too, it is to be left. */
-int place_take(struct place *place, const char *data, const char *out);
+int place_take(struct place *place, const char *data, const char *out, bool report);
 /* The report of a model file, NAME.report.html, beside it; freed by the caller. NULL: memory is out. */
 char *report_name(const char *model);
 void place_leave(struct place *place);

@@ -18,12 +18,9 @@ static int open_test(dpr_context *context, const struct settings *settings, cons
     return status == DPR_OK ? EXIT_DONE : fail_reading(context, status, settings->words[1]);
 }
 
-int write_report(dpr_context *context, const dpr_report *report, const char *run, const char *model,
-                 const char *path) {
+const char *report_title(const char *model) {
     const char *name = strrchr(model, '/');
-    if (dpr_report_write(report, run, name != NULL ? name + 1 : model, path) != DPR_OK)
-        return fail(context);
-    return EXIT_DONE;
+    return name != NULL ? name + 1 : model;
 }
 
 static void print_result(const struct settings *settings, const char *path) {
@@ -42,8 +39,11 @@ static int make_report(dpr_context *context, const struct settings *settings, dp
     if (dpr_report_create(model, test, &report) != DPR_OK)
         return fail(context);
     char *path = settings->out != NULL ? strdup(settings->out) : report_name(settings->words[0]);
-    int status =
-        path != NULL ? write_report(context, report, NULL, settings->words[0], path) : fail(NULL);
+    int status = EXIT_DONE;
+    if (path == NULL)
+        status = fail(NULL);
+    else if (dpr_report_write(report, NULL, report_title(settings->words[0]), path) != DPR_OK)
+        status = fail(context);
     if (status == EXIT_DONE)
         print_result(settings, path);
     free(path);

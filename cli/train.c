@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const double CHECKPOINT_SECONDS = 30;
+/* The page comes with a checkpoint, so with every one of an epoch that is longer. */
+static const double CHECKPOINT_SECONDS = 30, PAGE_SECONDS = 29;
 
 /* Set by a signal; the trainer looks at it between steps. A second signal ends at once. */
 static volatile sig_atomic_t interrupted;
@@ -38,11 +39,12 @@ struct run {
     dpr_trainer *trainer;
     dpr_report *report;
     struct progress progress;
-    struct net_input input;              /* of --net */
-    struct choice choice;                /* training points to its texts */
-    dpr_shape image;                     /* that was chosen; rank 0: the network's or the data's */
-    double began, saved, decode_seconds; /* now_seconds() of the process and the last checkpoint */
-    bool complete;                       /* resumed from OUT, and nothing is left to do */
+    struct net_input input; /* of --net */
+    struct choice choice;   /* training points to its texts */
+    dpr_shape image;        /* that was chosen; rank 0: the network's or the data's */
+    double began, saved, paged,
+        decode_seconds; /* now_seconds() of the process, the last checkpoint, the last page */
+    bool complete;      /* resumed from OUT, and nothing is left to do */
 };
 
 /* The log is tried now, but an earlier one is kept until this run begins. */
@@ -295,7 +297,7 @@ static int prepare(struct run *run) {
     if (status == EXIT_DONE)
         status = check_options(run);
     if (status == EXIT_DONE)
-        status = place_take(&run->place, run->data, run->settings->out);
+        status = place_take(&run->place, run->data, run->settings->out, !run->settings->no_report);
     if (status == EXIT_DONE)
         status = read_own_net(run);
     if (status == EXIT_DONE)
@@ -315,10 +317,26 @@ static int prepare(struct run *run) {
 
 /* ---- training ---- */
 
+/* The page: of the whole run where it has been tested, else of how far it is. */
+static int write_page(struct run *run) {
+    const char *title = report_title(run->place.out);
+    char *record;
+    if (dpr_trainer_run(run->trainer, &record) != DPR_OK)
+        return fail(run->context);
+    dpr_status status =
+        run->report != NULL
+            ? dpr_report_write(run->report, record, title, run->place.report)
+            : dpr_report_write_progress(run->model, record, title, run->place.report);
+    dpr_text_destroy(run->context, record);
+    return status == DPR_OK ? EXIT_DONE : fail(run->context);
+}
+
 static int save_checkpoint(struct run *run) {
     if (dpr_trainer_save(run->trainer, run->place.checkpoint) != DPR_OK)
         return fail(run->context);
     run->saved = now_seconds();
+    if (run->place.report != NULL && run->saved - run->paged >= PAGE_SECONDS)
+        run->paged = write_page(run) == EXIT_DONE ? run->saved : (double)INFINITY; /* said once */
     return EXIT_DONE;
 }
 
@@ -412,7 +430,7 @@ static void say_patience_ended(const struct run *run) {
 }
 
 static int train(struct run *run) {
-    run->progress.began = now_seconds();
+    run->progress.began = run->paged = now_seconds();
     if (begin_log(run) != EXIT_DONE)
         return EXIT_FAILED;
     if (!dpr_trainer_finished(run->trainer)) {
@@ -443,7 +461,7 @@ static out_value *result_json(const struct run *run, const struct train_result *
     out_value *line = out_object();
     out_set(line, "done", out_flag(true));
     out_set(line, "model", out_text(run->place.out));
-    if (!run->settings->no_report)
+    if (run->place.report != NULL)
         out_set(line, "report", out_text(run->place.report));
     out_set(line, "test_accuracy", out_real(accuracy)); /* null where there is no test half */
     out_set(line, "test_accuracy_plain",
@@ -474,11 +492,7 @@ static void print_result(const struct run *run, const struct train_result *resul
 
 /* The last thing, which no number waits for; the model is there whatever happens. */
 static int finish_report(struct run *run) {
-    char *record;
-    if (dpr_trainer_run(run->trainer, &record) != DPR_OK)
-        return fail(run->context);
-    int status = write_report(run->context, run->report, record, run->place.out, run->place.report);
-    dpr_text_destroy(run->context, record);
+    int status = write_page(run);
     if (status == EXIT_DONE && !run->settings->json)
         printf("report %s\n", run->place.report);
     return status;
@@ -507,7 +521,7 @@ static int finish(struct run *run, struct train_result *result) {
         print_result(run, result);
     if (run->progress.log != NULL)
         out_print(result_json(run, result), run->progress.log);
-    return run->settings->no_report ? EXIT_DONE : finish_report(run);
+    return run->place.report == NULL ? EXIT_DONE : finish_report(run);
 }
 
 static int close_log(struct run *run, int status) {

@@ -152,6 +152,10 @@ const dpr_evaluation *dpr_report_evaluation(const dpr_report *report);
 dpr_status dpr_report_write(const dpr_report *report, const char *run, const char *name,
                             const char *path);
 
+/* The page of a run that is not yet done: its curves, in a few milliseconds. run: dpr_trainer_run's. */
+dpr_status dpr_report_write_progress(const dpr_model *model, const char *run, const char *name,
+                                     const char *path);
+
 #ifdef __cplusplus
 }
 #endif

@@ -36,6 +36,27 @@ static void add_report(dpr__text *text, const dpr_epoch_report *report) {
     dpr__text_add(text, "}");
 }
 
+/* Rows of step, loss, accuracy and rate; then the mark. */
+static void add_curve(dpr__text *text, const dpr_trainer *trainer) {
+    dpr__text_add(text, ",\"steps_per_epoch\":%llu,\"curve\":[",
+                  (unsigned long long)trainer->steps);
+    for (size_t i = 0; i < trainer->n_curve; i++) {
+        const dpr__curve_point *p = &trainer->curve[i];
+        dpr__text_add(text, "%s[%llu,", i > 0 ? "," : "", (unsigned long long)p->step);
+        dpr__json_add_double(text, p->loss);
+        dpr__text_add(text, ",");
+        dpr__json_add_double(text, p->accuracy);
+        dpr__text_add(text, ",");
+        dpr__json_add_double(text, p->rate);
+        dpr__text_add(text, "]");
+    }
+    dpr__text_add(text, "],\"mark\":[%llu,", (unsigned long long)trainer->mark.position);
+    dpr__json_add_double(text, trainer->mark.loss_sum);
+    dpr__text_add(text, ",");
+    dpr__json_add_double(text, trainer->mark.correct);
+    dpr__text_add(text, "]");
+}
+
 static double seconds_of_epoch(const dpr_trainer *trainer) {
     return trainer->busy_seconds_before + (double)(dpr__now_ns() - trainer->began_ns) * 1e-9;
 }
@@ -71,7 +92,9 @@ dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **out) {
         dpr__text_add(&text, "%s", i > 0 ? "," : "");
         add_report(&text, &trainer->history[i]);
     }
-    dpr__text_add(&text, "]}");
+    dpr__text_add(&text, "]");
+    add_curve(&text, trainer);
+    dpr__text_add(&text, "}");
     return dpr__text_finish(&text, out);
 }
 
@@ -91,6 +114,9 @@ struct kept {
     bool finished, swapped;
     double best_accuracy, epoch_seconds;
     dpr_epoch_report *history; /* epochs_done; owned until it is handed to the trainer */
+    dpr__curve_point *curve;   /* likewise */
+    size_t n_curve;
+    dpr__mark mark;
 };
 
 struct resuming {
@@ -149,6 +175,37 @@ static dpr_status read_history(const struct resuming *r, struct kept *kept) {
     return DPR_OK;
 }
 
+/* An array of n numbers. */
+static bool read_numbers(const struct resuming *r, const dpr__json *array, double *out, size_t n) {
+    if (array == NULL || array->type != DPR__JSON_ARRAY || array->n != n)
+        return false;
+    for (const dpr__json *item = array->first; item != NULL; item = item->next)
+        if (!dpr__json_double(r->context, item, out++))
+            return false;
+    return true;
+}
+
+/* Runs of older versions have none. */
+static dpr_status read_curve(const struct resuming *r, struct kept *kept) {
+    enum { COLUMNS = 4 };
+    const dpr__json *curve = dpr__json_get(r->run, "curve"), *mark = dpr__json_get(r->run, "mark");
+    double row[COLUMNS];
+    if (curve == NULL)
+        return DPR_OK;
+    if (curve->type != DPR__JSON_ARRAY)
+        return bad_record(r, "curve");
+    DPR_TRY(dpr__allocate(r->context, curve->n + 1, sizeof *kept->curve, &kept->curve));
+    for (const dpr__json *item = curve->first; item != NULL; item = item->next) {
+        if (!read_numbers(r, item, row, COLUMNS) || !(row[0] >= 0 && row[0] < 1e18))
+            return bad_record(r, "curve");
+        kept->curve[kept->n_curve++] = (dpr__curve_point){(uint64_t)row[0], row[1], row[2], row[3]};
+    }
+    if (!read_numbers(r, mark, row, COLUMNS - 1) || !(row[0] >= 0 && row[0] < 1e18))
+        return bad_record(r, "mark");
+    kept->mark = (dpr__mark){(uint64_t)row[0], row[1], row[2]};
+    return DPR_OK;
+}
+
 /* Values that only a record made by hand can have are refused here, so that go_on need not ask. */
 static dpr_status read_kept(const struct resuming *r, struct kept *kept) {
     const dpr__json *options = dpr__json_get(r->run, "options");
@@ -168,7 +225,8 @@ static dpr_status read_kept(const struct resuming *r, struct kept *kept) {
         return bad_record(r, "finished");
     if (!get_flag(r->run, "best_in_place", &kept->swapped))
         return bad_record(r, "best_in_place");
-    return read_history(r, kept);
+    DPR_TRY(read_history(r, kept));
+    return read_curve(r, kept);
 }
 
 /* ---- what must be equal ---- */
@@ -357,6 +415,12 @@ static dpr_status go_on(dpr_trainer *trainer, struct kept *kept) {
     trainer->history = kept->history;
     trainer->history_capacity = (size_t)kept->epochs_done;
     kept->history = NULL;
+    dpr__free(trainer->context, trainer->curve);
+    trainer->curve = kept->curve;
+    trainer->n_curve = kept->n_curve;
+    trainer->curve_capacity = kept->curve != NULL ? kept->n_curve + 1 : 0;
+    trainer->mark = kept->mark;
+    kept->curve = NULL;
     trainer->epochs_done = (unsigned)kept->epochs_done;
     trainer->best_epoch = (unsigned)kept->best_epoch;
     trainer->best_accuracy = kept->best_accuracy;
@@ -375,6 +439,7 @@ static dpr_status go_on(dpr_trainer *trainer, struct kept *kept) {
     if (trainer->finished)
         return DPR_OK;
     DPR_TRY(dpr__trainer_fill_tables(trainer));
+    DPR_TRY(dpr__trainer_reserve_curve(trainer));
     trainer->began_ns = trainer->reported_ns = dpr__now_ns();
     trainer->busy_ns = trainer->busy_steps = trainer->busy_images = 0;
     trainer->busy_seconds_before = kept->epoch_seconds;
@@ -412,6 +477,7 @@ dpr_status dpr_trainer_resume(dpr_trainer *trainer, const char *path) {
         .trainer = trainer, .context = trainer->context, .path = path, .file = &file};
     dpr_status status = resume(&r, &kept);
     dpr__free(trainer->context, kept.history);
+    dpr__free(trainer->context, kept.curve);
     dpr__safetensors_release(&file);
     return status;
 }

@@ -206,6 +206,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     dpr__free(trainer->context, trainer->command);
     dpr__free(trainer->context, trainer->augment_text);
     dpr__free(trainer->context, trainer->history);
+    dpr__free(trainer->context, trainer->curve);
     dpr__free(trainer->context, trainer);
 }
 
@@ -286,22 +287,31 @@ dpr_status dpr__trainer_begin_epoch(dpr_trainer *trainer) {
     trainer->began_ns = trainer->reported_ns = dpr__now_ns();
     trainer->busy_ns = trainer->busy_steps = trainer->busy_images = 0;
     trainer->busy_seconds_before = 0;
+    trainer->mark = (dpr__mark){0};
+    DPR_TRY(dpr__trainer_reserve_curve(trainer));
     return dpr__trainer_sync(trainer);
 }
 
-static uint64_t images_before(const dpr_trainer *trainer, uint64_t position) {
+uint64_t dpr__trainer_images(const dpr_trainer *trainer, uint64_t position) {
     uint64_t images = position * trainer->batch;
     return images < trainer->data->n ? images : trainer->data->n;
 }
 
+dpr_status dpr__trainer_sums(const dpr_trainer *trainer, double *loss_sum, double *correct) {
+    float sums[2];
+    DPR_TRY(dpr_store_read(store_of(trainer), "loss_sum", &sums[0], sizeof sums[0]));
+    DPR_TRY(dpr_store_read(store_of(trainer), "correct", &sums[1], sizeof sums[1]));
+    *loss_sum = (double)sums[0];
+    *correct = (double)sums[1];
+    return DPR_OK;
+}
+
 /* Mean loss and accuracy of the epoch so far. */
-static dpr_status read_sums(const dpr_trainer *trainer, double *loss, double *accuracy) {
-    float loss_sum, correct;
-    DPR_TRY(dpr_store_read(store_of(trainer), "loss_sum", &loss_sum, sizeof loss_sum));
-    DPR_TRY(dpr_store_read(store_of(trainer), "correct", &correct, sizeof correct));
-    double images = (double)images_before(trainer, trainer->position);
-    *loss = images > 0 ? (double)loss_sum / images : 0;
-    *accuracy = images > 0 ? (double)correct / images : 0;
+static dpr_status read_means(const dpr_trainer *trainer, double *loss, double *accuracy) {
+    double images = (double)dpr__trainer_images(trainer, trainer->position);
+    DPR_TRY(dpr__trainer_sums(trainer, loss, accuracy));
+    *loss = images > 0 ? *loss / images : 0;
+    *accuracy = images > 0 ? *accuracy / images : 0;
     return DPR_OK;
 }
 
@@ -314,7 +324,7 @@ static double epoch_seconds(const dpr_trainer *trainer) {
 }
 
 /* Of the step done last, which the report and the progress show. */
-static double last_rate(const dpr_trainer *trainer) {
+double dpr__trainer_last_rate(const dpr_trainer *trainer) {
     uint64_t last = trainer->position > 0 ? trainer->position - 1 : 0;
     return dpr__schedule_rate(&trainer->schedule, updates_before(trainer, last));
 }
@@ -370,10 +380,10 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
     dpr_epoch_report made = {.size = sizeof made,
                              .epoch = trainer->epochs_done + 1,
                              .images_per_second = images_per_second(trainer),
-                             .learning_rate = last_rate(trainer)};
+                             .learning_rate = dpr__trainer_last_rate(trainer)};
     DPR_TRY(dpr__grow(trainer->context, &trainer->history, &trainer->history_capacity, made.epoch,
                       sizeof *trainer->history));
-    DPR_TRY(read_sums(trainer, &made.loss, &made.accuracy));
+    DPR_TRY(read_means(trainer, &made.loss, &made.accuracy));
     DPR_TRY(judge(trainer, &made));
     made.seconds = epoch_seconds(trainer);
     if (made.best) {
@@ -439,7 +449,7 @@ static dpr_status run(dpr_trainer *trainer, uint64_t ticks, const volatile int *
         (void)dpr__trainer_sync(trainer); /* the leaves exist; the message must stay */
     trainer->busy_steps += trainer->position - before;
     trainer->busy_images +=
-        images_before(trainer, trainer->position) - images_before(trainer, before);
+        dpr__trainer_images(trainer, trainer->position) - dpr__trainer_images(trainer, before);
     return status == DPR_OK ? DPR_OK : explain(trainer);
 }
 
@@ -457,16 +467,17 @@ dpr_status dpr_trainer_step(dpr_trainer *trainer, double *loss) {
         DPR_TRY(dpr__trainer_end_epoch(trainer, NULL));
     DPR_TRY(refuse_finished(trainer));
     DPR_TRY(run(trainer, 1, NULL));
+    DPR_TRY(dpr__trainer_take_mark(trainer));
     DPR_TRY(dpr_program_read(trainer->program, trainer->loss, &value, sizeof value));
     if (loss != NULL)
         *loss = (double)value;
     return trainer->position == trainer->steps ? dpr__trainer_end_epoch(trainer, NULL) : DPR_OK;
 }
 
-/* How many steps fit in a tenth of a second, by those done so far; the rest of the epoch where
+/* How many steps fit in a tenth of a second, by those done so far; all up to the next mark where
  * nobody wants to hear of progress. */
 static uint64_t piece(const dpr_trainer *trainer) {
-    uint64_t left = trainer->steps - trainer->position;
+    uint64_t left = dpr__trainer_next_mark(trainer) - trainer->position;
     if (trainer->options.progress == NULL)
         return left;
     if (trainer->busy_steps == 0 || trainer->busy_ns == 0)
@@ -487,9 +498,9 @@ static dpr_status tell(dpr_trainer *trainer, bool *stopped) {
                              .step = trainer->position,
                              .steps = trainer->steps,
                              .images_per_second = images_per_second(trainer),
-                             .learning_rate = last_rate(trainer),
+                             .learning_rate = dpr__trainer_last_rate(trainer),
                              .seconds = epoch_seconds(trainer)};
-    DPR_TRY(read_sums(trainer, &progress.loss, &progress.accuracy));
+    DPR_TRY(read_means(trainer, &progress.loss, &progress.accuracy));
     *stopped = trainer->options.progress(trainer->options.progress_user, &progress) != 0;
     return DPR_OK;
 }
@@ -505,6 +516,7 @@ dpr_status dpr_trainer_epoch(dpr_trainer *trainer, dpr_epoch_report *report) {
                             (unsigned long long)trainer->position,
                             (unsigned long long)trainer->steps, trainer->epochs_done + 1);
         DPR_TRY(run(trainer, piece(trainer), stop));
+        DPR_TRY(dpr__trainer_take_mark(trainer));
         DPR_TRY(tell(trainer, &stopped));
     }
     return dpr__trainer_end_epoch(trainer, report);

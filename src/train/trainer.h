@@ -10,6 +10,18 @@
 #include "train/options.h"
 #include "train/step_graph.h"
 
+/* What a stretch of steps, up to step `step` of the run, had in the mean, each step before its update; and the rate of its last. */
+typedef struct dpr__curve_point {
+    uint64_t step;
+    double loss, accuracy, rate;
+} dpr__curve_point;
+
+/* The last point of the curve in this epoch: steps, and sums over their images. */
+typedef struct dpr__mark {
+    uint64_t position;
+    double loss_sum, correct;
+} dpr__mark;
+
 struct dpr_trainer {
     dpr_context *context;
     dpr_model *model;
@@ -40,6 +52,9 @@ struct dpr_trainer {
     double best_accuracy;      /* kept */
     dpr_epoch_report *history; /* kept; one per epoch done */
     size_t history_capacity;
+    dpr__curve_point *curve; /* kept */
+    size_t n_curve, curve_capacity;
+    dpr__mark mark; /* kept */
 
     /* of the current epoch, in this process */
     uint64_t began_ns, busy_ns, busy_steps, busy_images, reported_ns;
@@ -61,6 +76,19 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
 /* Exchanges the last weights with those that the run results in: the best with patience, else the average; without
  * either nothing happens. */
 void dpr__trainer_swap_result(dpr_trainer *trainer);
+
+/* The sums of loss and right answers of this epoch; images of its first `position` steps; the rate of the step done last. */
+dpr_status dpr__trainer_sums(const dpr_trainer *trainer, double *loss_sum, double *correct);
+uint64_t dpr__trainer_images(const dpr_trainer *trainer, uint64_t position);
+double dpr__trainer_last_rate(const dpr_trainer *trainer);
+
+/* ---- curve.c ---- */
+
+/* The position at which training must stop next for a point of the curve; takes it where training stands at one. */
+uint64_t dpr__trainer_next_mark(const dpr_trainer *trainer);
+dpr_status dpr__trainer_take_mark(dpr_trainer *trainer);
+/* Room for the points of an epoch, so that no step allocates. */
+dpr_status dpr__trainer_reserve_curve(dpr_trainer *trainer);
 
 /* ---- averages.c ---- */
 

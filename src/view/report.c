@@ -81,46 +81,92 @@ static void add_contents(dpr__text *page, const dpr_report *report) {
     dpr__text_add(page, "</ul></nav>\n");
 }
 
+/* From the begin of the page to that of its sections. */
+static void begin(dpr__text *page, const char *name) {
+    dpr__page_begin(page, name);
+    dpr__text_add(page, "<header><h1>");
+    dpr__page_text(page, name);
+    dpr__text_add(page, "</h1>\n");
+}
+
+static dpr_status read_record(dpr__arena *arena, const char *run, const dpr__json **out) {
+    *out = NULL;
+    return *run != '\0' ? dpr__json_parse(arena, "run record", run, strlen(run), out) : DPR_OK;
+}
+
+static dpr_status add_sections(dpr__text *page, const dpr_report *report, const dpr__json *record) {
+    dpr__report_training(page, report->context, record);
+    if (report->tested) {
+        dpr__report_results(page, report);
+        DPR_TRY(dpr__report_mistakes(page, report));
+    }
+    DPR_TRY(dpr__report_network(page, report));
+    return dpr__report_reproduce(page, report, record);
+}
+
 static dpr_status make_page(const dpr_report *report, const char *run, const char *name,
                             dpr__text *page) {
     dpr__arena arena;
-    const dpr__json *record = NULL;
+    const dpr__json *record;
     dpr__arena_init(&arena, report->context);
-    dpr_status status = DPR_OK;
-    run = run != NULL ? run : dpr_model_run(report->model);
-    if (*run != '\0')
-        status = dpr__json_parse(&arena, "run record", run, strlen(run), &record);
+    dpr_status status =
+        read_record(&arena, run != NULL ? run : dpr_model_run(report->model), &record);
     if (status == DPR_OK) {
-        dpr__page_begin(page, name);
-        dpr__text_add(page, "<header><h1>");
-        dpr__page_text(page, name);
-        dpr__text_add(page, "</h1>\n");
+        begin(page, name);
         add_summary(page, report);
         add_contents(page, report);
         dpr__text_add(page, "</header>\n<main>\n");
-        dpr__report_training(page, report, record);
-        if (report->tested)
-            dpr__report_results(page, report);
-        if (report->tested)
-            status = dpr__report_mistakes(page, report);
+        status = add_sections(page, report, record);
+        dpr__text_add(page, "</main>\n");
+        dpr__page_end(page);
     }
-    if (status == DPR_OK)
-        status = dpr__report_network(page, report);
-    if (status == DPR_OK)
-        status = dpr__report_reproduce(page, report, record);
-    dpr__text_add(page, "</main>\n");
-    dpr__page_end(page);
     dpr__arena_release(&arena);
     return status == DPR_OK ? page->status : status;
+}
+
+/* Writes a page that was made; status: of making it. */
+static dpr_status finish(dpr__text *page, dpr_status status, const char *path) {
+    if (status == DPR_OK)
+        status = dpr__file_write(page->context, path, page->data, page->length);
+    dpr__text_release(page);
+    return status;
 }
 
 dpr_status dpr_report_write(const dpr_report *report, const char *run, const char *name,
                             const char *path) {
     dpr__text page;
     dpr__text_init(&page, report->context);
-    dpr_status status = make_page(report, run, name, &page);
-    if (status == DPR_OK)
-        status = dpr__file_write(report->context, path, page.data, page.length);
-    dpr__text_release(&page);
-    return status;
+    return finish(&page, make_page(report, run, name, &page), path);
+}
+
+/* ---- while it trains ---- */
+
+static void add_progress(dpr__text *page, const dpr__json *record) {
+    uint64_t done = 0, all = 0;
+    dpr__json_u64(dpr__json_get(record, "epochs_done"), &done);
+    dpr__json_u64(dpr__json_get(dpr__json_get(record, "options"), "epochs"), &all);
+    dpr__text_add(
+        page,
+        "<p class=\"lead\" id=\"progress\">In training: %llu of %llu epochs are done. This "
+        "page is written anew every 30 seconds.</p>\n</header>\n<main>\n",
+        (unsigned long long)done, (unsigned long long)all);
+}
+
+dpr_status dpr_report_write_progress(const dpr_model *model, const char *run, const char *name,
+                                     const char *path) {
+    dpr__text page;
+    dpr__arena arena;
+    const dpr__json *record;
+    dpr__text_init(&page, model->context);
+    dpr__arena_init(&arena, model->context);
+    dpr_status status = read_record(&arena, run, &record);
+    if (status == DPR_OK) {
+        begin(&page, name);
+        add_progress(&page, record);
+        dpr__report_training(&page, model->context, record);
+        dpr__text_add(&page, "</main>\n");
+        dpr__page_end(&page);
+    }
+    dpr__arena_release(&arena);
+    return finish(&page, status == DPR_OK ? page.status : status, path);
 }

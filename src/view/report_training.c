@@ -1,4 +1,4 @@
-/* The report's curves: loss, accuracy and learning rate over the epochs of the run record. */
+/* The report's curves: loss, accuracy and learning rate of the run record, stretch by stretch (train/curve.c), with validation epoch by epoch. */
 #include "base/context.h"
 #include "view/chart.h"
 #include "view/report.h"
@@ -33,30 +33,78 @@ static dpr_status read_history(dpr_context *context, const dpr__json *record, st
     return DPR_OK;
 }
 
+/* Points of the training's curves: x in epochs. Of an older run, one an epoch. */
+enum { AT, OWN_LOSS, OWN_ACCURACY, OWN_RATE, N_OWN };
+struct curve {
+    size_t n;
+    double *column[N_OWN], *made; /* made: to be freed; NULL where columns are the history's */
+};
+
+static dpr_status read_curve(dpr_context *context, const dpr__json *record, const struct history *h,
+                             struct curve *out) {
+    const dpr__json *rows = dpr__json_get(record, "curve");
+    double steps;
+    *out = (struct curve){
+        .n = h->n,
+        .column = {h->column[EPOCH], h->column[LOSS], h->column[ACCURACY], h->column[RATE]}};
+    if (rows == NULL || rows->n < h->n ||
+        !dpr__json_double(context, dpr__json_get(record, "steps_per_epoch"), &steps) ||
+        !(steps > 0))
+        return DPR_OK;
+    out->n = rows->n;
+    DPR_TRY(dpr__allocate(context, out->n * N_OWN, sizeof(double), &out->made));
+    for (size_t c = 0; c < N_OWN; c++)
+        out->column[c] = out->made + c * out->n;
+    size_t i = 0;
+    for (const dpr__json *row = rows->first; row != NULL; row = row->next, i++) {
+        const dpr__json *item = row->first;
+        for (size_t c = 0; c < N_OWN; c++, item = item != NULL ? item->next : NULL)
+            if (!dpr__json_double(context, item, &out->column[c][i]))
+                out->column[c][i] = (double)NAN;
+        out->column[AT][i] /= steps;
+    }
+    return DPR_OK;
+}
+
 /* A chart of one column of the training, and one of the validation where there is one. */
-static void add_chart(dpr__text *page, const struct history *h, const char *title, size_t own,
-                      size_t validation, bool percent) {
-    const double *y = h->column[own];
+static void add_chart(dpr__text *page, const struct history *h, const struct curve *curve,
+                      const char *title, size_t own, size_t validation, bool percent) {
+    const double *y = curve->column[own];
     char words[160];
     const dpr__series series[] = {
-        {.name = "training", .x = h->column[EPOCH], .y = y, .n = h->n},
+        {.name = "training", .x = curve->column[AT], .y = y, .n = curve->n},
         {.name = "validation", .x = h->column[EPOCH], .y = h->column[validation], .n = h->n}};
     double scale = percent ? 100 : 1;
     const char *unit = percent ? " %" : "";
-    if (!isfinite(y[0]) || !isfinite(y[h->n - 1])) /* in a record that no run wrote */
+    if (!isfinite(y[0]) || !isfinite(y[curve->n - 1])) /* in a record that no run wrote */
         dpr__format(page->context, words, sizeof words, "over %zu epochs", h->n);
     else
         dpr__format(page->context, words, sizeof words,
-                    "from %.4g%s in the first epoch to %.4g%s in the last of %zu", scale * y[0],
-                    unit, scale * y[h->n - 1], unit, h->n);
-    bool both = validation != own && h->has_validation;
+                    "from %.4g%s at the beginning to %.4g%s at the end of %zu epoch%s",
+                    scale * y[0], unit, scale * y[curve->n - 1], unit, h->n, h->n == 1 ? "" : "s");
+    bool both = own != OWN_RATE && h->has_validation;
     dpr__chart_lines(page, &(dpr__chart){.title = title,
-                                         .x_title = "epoch",
+                                         .x_title = "epochs",
                                          .words = words,
                                          .percent = percent,
-                                         .from_zero = own == RATE,
+                                         .from_zero = own == OWN_RATE,
                                          .series = series,
                                          .n_series = both ? 2 : 1});
+}
+
+static void add_charts(dpr__text *page, const struct history *h, const dpr__json *record) {
+    struct curve curve;
+    dpr_status status = read_curve(page->context, record, h, &curve);
+    if (status != DPR_OK) {
+        page->status = status;
+        return;
+    }
+    dpr__text_add(page, "<div class=\"charts\">\n");
+    add_chart(page, h, &curve, "Loss", OWN_LOSS, VAL_LOSS, false);
+    add_chart(page, h, &curve, "Accuracy", OWN_ACCURACY, VAL_ACCURACY, true);
+    add_chart(page, h, &curve, "Learning rate", OWN_RATE, RATE, false);
+    dpr__text_add(page, "</div>\n");
+    dpr__free(page->context, curve.made);
 }
 
 static void add_table(dpr__text *page, const struct history *h) {
@@ -92,24 +140,20 @@ static void add_table(dpr__text *page, const struct history *h) {
     dpr__text_add(page, "</tbody></table></div></details>\n");
 }
 
-void dpr__report_training(dpr__text *page, const dpr_report *report, const dpr__json *record) {
+void dpr__report_training(dpr__text *page, dpr_context *context, const dpr__json *record) {
     struct history h;
     dpr__text_add(page, "<section id=\"training\"><h2>Training</h2>\n");
-    dpr_status status = read_history(report->context, record, &h);
+    dpr_status status = read_history(context, record, &h);
     if (status != DPR_OK) {
         page->status = status;
         return;
     }
     if (h.n == 0) {
-        dpr__text_add(page, "<p>The model's file tells of no epoch.</p>\n");
+        dpr__text_add(page, "<p>No epoch is done yet, or none is told of.</p>\n");
     } else {
-        dpr__text_add(page, "<div class=\"charts\">\n");
-        add_chart(page, &h, "Loss", LOSS, VAL_LOSS, false);
-        add_chart(page, &h, "Accuracy", ACCURACY, VAL_ACCURACY, true);
-        add_chart(page, &h, "Learning rate", RATE, RATE, false);
-        dpr__text_add(page, "</div>\n");
+        add_charts(page, &h, record);
         add_table(page, &h);
     }
     dpr__text_add(page, "</section>\n");
-    dpr__free(report->context, h.column[0]);
+    dpr__free(context, h.column[0]);
 }

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 static const char NET[] = "input 6 6 1, linear 4, relu, linear classes";
-static const char PAGE[] = "report_test.html";
+static char *page_path; /* in a directory of its own */
 
 struct made {
     dpr_context *context;
@@ -42,11 +42,11 @@ static void clean(struct made *m) {
 
 static char *read_page(void) {
     static char text[1 << 20];
-    FILE *file = fopen(PAGE, "rb");
+    FILE *file = fopen(page_path, "rb");
     assert_non_null(file);
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);
-    unlink(PAGE);
+    unlink(page_path);
     return text;
 }
 
@@ -56,12 +56,29 @@ static void without_a_test_set(void **state) {
     dpr_context_options options = dpr_context_options_default();
     assert_int_equal(make(&m, &options, false), DPR_OK);
     assert_null(dpr_report_evaluation(m.report));
-    OK(m.context, dpr_report_write(m.report, NULL, "a <name>", PAGE));
+    OK(m.context, dpr_report_write(m.report, NULL, "a <name>", page_path));
     const char *page = read_page();
     assert_non_null(strstr(page, "<h1>a &lt;name&gt;</h1>"));
     assert_non_null(strstr(page, "No test images were looked at"));
-    assert_non_null(strstr(page, "tells of no epoch"));
+    assert_non_null(strstr(page, "No epoch is done yet"));
     assert_null(strstr(page, "id=\"results\""));
+    clean(&m);
+}
+
+static void while_it_trains(void **state) {
+    (void)state;
+    struct made m;
+    dpr_context_options options = dpr_context_options_default();
+    static const char RUN[] =
+        "{\"epochs_done\":1,\"options\":{\"epochs\":3},\"steps_per_epoch\":2,"
+        "\"history\":[{\"epoch\":1,\"loss\":2}],\"curve\":[[1,3,0.1,1],[2,1,0.2,1],[3,1,0.5,1]]}";
+    assert_int_equal(make(&m, &options, false), DPR_OK);
+    OK(m.context, dpr_report_write_progress(m.model, RUN, "name", page_path));
+    const char *page = read_page();
+    assert_non_null(strstr(page, "1 of 3 epochs are done"));
+    assert_non_null(strstr(page, "from 3 at the beginning to 1 at the end of 1 epoch"));
+    FAILS(m.context, dpr_report_write_progress(m.model, "{", "name", page_path), DPR_E_FORMAT,
+          "run record");
     clean(&m);
 }
 
@@ -83,14 +100,15 @@ static void strange_records(void **state) {
     dpr_context_options options = dpr_context_options_default();
     assert_int_equal(make(&m, &options, true), DPR_OK);
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
-        OK(m.context, dpr_report_write(m.report, strange[i], "name", PAGE));
+        OK(m.context, dpr_report_write(m.report, strange[i], "name", page_path));
         const char *page = read_page();
         assert_null(strstr(page, "<script"));
         assert_null(strstr(page, " nan"));
         assert_non_null(strstr(page, "</html>"));
     }
-    FAILS(m.context, dpr_report_write(m.report, "{", "name", PAGE), DPR_E_FORMAT, "run record");
-    assert_int_not_equal(access(PAGE, F_OK), 0);
+    FAILS(m.context, dpr_report_write(m.report, "{", "name", page_path), DPR_E_FORMAT,
+          "run record");
+    assert_int_not_equal(access(page_path, F_OK), 0);
     clean(&m);
 }
 
@@ -108,22 +126,25 @@ static void any_allocation_may_fail(void **state) {
         dpr_status status = make(&m, &options, true);
         if (status == DPR_OK)
             status = dpr_report_write(m.report, "{\"history\":[{\"epoch\":1,\"loss\":1}]}", "name",
-                                      PAGE);
+                                      page_path);
         ended = status == DPR_OK;
         if (!ended && status != DPR_E_MEMORY)
             fail_msg("allocation %ld: status %d, %s", n, (int)status, dpr_error(m.context));
-        assert_int_equal(access(PAGE, F_OK) == 0, ended);
+        assert_int_equal(access(page_path, F_OK) == 0, ended);
         clean(&m);
         if (allocator.blocks != 0)
             fail_msg("allocation %ld: %ld blocks leaked", n, allocator.blocks);
     }
-    unlink(PAGE);
+    unlink(page_path);
     assert_true(n > 100);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(without_a_test_set),
-                                       cmocka_unit_test(strange_records),
-                                       cmocka_unit_test(any_allocation_may_fail)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    page_path = temporary("page.html");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_test_set), cmocka_unit_test(while_it_trains),
+        cmocka_unit_test(strange_records), cmocka_unit_test(any_allocation_may_fail)};
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_temporary(page_path);
+    return failed;
 }
