@@ -18,7 +18,8 @@ static void add_layers(dpr__text *page, const dpr_model *model) {
     uint64_t flops = 0;
     dpr__text_add(
         page,
-        "<div class=\"wide\"><table><caption>Layers: results, parameters, and floating point "
+        "<div class=\"wide\" tabindex=\"0\"><table><caption>Layers: results, parameters, and "
+        "floating point "
         "operations of one image's way forward</caption>\n"
         "<thead><tr><th scope=\"col\">layer</th><th scope=\"col\">result</th><th "
         "scope=\"col\">parameters</th><th scope=\"col\">operations</th></tr></thead>\n<tbody>\n");

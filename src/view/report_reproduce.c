@@ -33,9 +33,10 @@ static void add_record(dpr__text *page, const dpr__json *record) {
 }
 
 static void add_options(dpr__text *page, const dpr__json *options) {
-    dpr__text_add(page,
-                  "<details><summary>All options</summary>\n<div "
-                  "class=\"wide\"><table><caption>Options of the training</caption><tbody>\n");
+    dpr__text_add(
+        page,
+        "<details><summary>All options</summary>\n<div "
+        "class=\"wide\" tabindex=\"0\"><table><caption>Options of the training</caption><tbody>\n");
     for (const dpr__json *one = options->first; one != NULL; one = one->next) {
         dpr__text_add(page, "<tr><th scope=\"row\">");
         dpr__page_text(page, one->key);
@@ -64,8 +65,8 @@ dpr_status dpr__report_reproduce(dpr__text *page, const dpr_report *report,
         dpr__page_text(page, command);
         dpr__text_add(page, "</code></pre>\n");
     }
-    dpr__text_add(
-        page, "<div class=\"wide\"><table><caption>What the weights depend on</caption><tbody>\n");
+    dpr__text_add(page, "<div class=\"wide\" tabindex=\"0\"><table><caption>What the weights "
+                        "depend on</caption><tbody>\n");
     add_record(page, record);
     add_row(page, "SHA-256 of the weights", sha256);
     dpr__text_add(page, "</tbody></table></div>\n");

@@ -36,9 +36,11 @@ static void add_cell(dpr__text *page, const dpr_report *report, uint32_t i, uint
 
 static void add_matrix(dpr__text *page, const dpr_report *report) {
     const dpr_evaluation *e = &report->outcome.evaluation;
-    dpr__text_add(page, "<div class=\"wide\"><table class=\"matrix\"><caption>Confusion: rows are "
-                        "true classes, columns what they were taken for. A number leads to its "
-                        "images.</caption>\n<thead><tr><td></td>");
+    dpr__text_add(
+        page,
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"matrix\"><caption>Confusion: rows are "
+        "true classes, columns what they were taken for. A number leads to its "
+        "images.</caption>\n<thead><tr><td></td>");
     for (uint32_t j = 0; j < e->n_classes; j++) {
         dpr__text_add(page, "<th scope=\"col\">");
         add_name(page, report, j);
@@ -58,12 +60,12 @@ static void add_matrix(dpr__text *page, const dpr_report *report) {
 
 static void add_classes(dpr__text *page, const dpr_report *report) {
     const dpr_evaluation *e = &report->outcome.evaluation;
-    dpr__text_add(
-        page,
-        "<div class=\"wide\"><table class=\"classes\"><caption>Of the images called so, the share "
-        "that is (precision); of those that are, the share called so (recall)</caption>\n"
-        "<thead><tr><th scope=\"col\">class</th><th scope=\"col\">precision</th><th "
-        "scope=\"col\">recall</th><th scope=\"col\">images</th></tr></thead>\n<tbody>\n");
+    dpr__text_add(page,
+                  "<div class=\"wide\" tabindex=\"0\"><table class=\"classes\"><caption>Of the "
+                  "images called so, the share "
+                  "that is (precision); of those that are, the share called so (recall)</caption>\n"
+                  "<thead><tr><th scope=\"col\">class</th><th scope=\"col\">precision</th><th "
+                  "scope=\"col\">recall</th><th scope=\"col\">images</th></tr></thead>\n<tbody>\n");
     for (uint32_t i = 0; i < e->n_classes; i++) {
         dpr__text_add(page, "<tr><th scope=\"row\">");
         add_name(page, report, i);

@@ -108,10 +108,11 @@ static void add_charts(dpr__text *page, const struct history *h, const dpr__json
 }
 
 static void add_table(dpr__text *page, const struct history *h) {
-    dpr__text_add(page, "<details><summary>The numbers</summary>\n<div "
-                        "class=\"wide\"><table><caption>Training, epoch by epoch</caption>\n"
-                        "<thead><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th><th "
-                        "scope=\"col\">accuracy</th>");
+    dpr__text_add(
+        page, "<details><summary>The numbers</summary>\n<div "
+              "class=\"wide\" tabindex=\"0\"><table><caption>Training, epoch by epoch</caption>\n"
+              "<thead><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th><th "
+              "scope=\"col\">accuracy</th>");
     if (h->has_validation)
         dpr__text_add(
             page,
