@@ -55,6 +55,9 @@ int command_report(const struct settings *settings) {
     dpr_context *context;
     dpr_model *model = NULL;
     dpr_data *test = NULL;
+    if (settings->out != NULL && is_model_file(settings->out))
+        return complain(EXIT_FAILED, "--out '%s' is a model, which a page would replace",
+                        settings->out);
     int status = open_context(settings, NULL, &context);
     if (status == EXIT_DONE)
         status = load_model(context, settings, &model);

@@ -197,6 +197,8 @@ static void say_what_is_replaced(const struct run *run, bool has_checkpoint) {
              "'%s', a model that is there already, is replaced when this run is complete; Ctrl-C "
              "and another --out keep it",
              run->place.out);
+    if (run->place.report != NULL && access(run->place.report, F_OK) == 0)
+        note(run->settings, "'%s', the page of an earlier run, is replaced", run->place.report);
 }
 
 /* Takes up the checkpoint, else the run in OUT. */
@@ -328,7 +330,16 @@ static int write_page(struct run *run) {
             ? dpr_report_write(run->report, record, title, run->place.report)
             : dpr_report_write_progress(run->model, record, title, run->place.report);
     dpr_text_destroy(run->context, record);
-    return status == DPR_OK ? EXIT_DONE : fail(run->context);
+    if (status == DPR_OK)
+        return EXIT_DONE;
+    progress_clear(&run->progress);
+    return fail(run->context);
+}
+
+/* After the message. */
+static double do_without_page(void) {
+    complain(EXIT_DONE, "the training goes on; its page will be tried again in the end");
+    return (double)INFINITY;
 }
 
 static int save_checkpoint(struct run *run) {
@@ -336,7 +347,7 @@ static int save_checkpoint(struct run *run) {
         return fail(run->context);
     run->saved = now_seconds();
     if (run->place.report != NULL && run->saved - run->paged >= PAGE_SECONDS)
-        run->paged = write_page(run) == EXIT_DONE ? run->saved : (double)INFINITY; /* said once */
+        run->paged = write_page(run) == EXIT_DONE ? run->saved : do_without_page();
     return EXIT_DONE;
 }
 

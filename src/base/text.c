@@ -129,8 +129,7 @@ bool dpr__parse_u64(const char *text, uint64_t *out) {
     return true;
 }
 
-/* Bytes of the well-formed sequence at p (Unicode 15, table 3-7); 0 when there is none. */
-static size_t sequence_length(const unsigned char *p) {
+size_t dpr__utf8_length(const unsigned char *p) {
     static const struct {
         unsigned char first, last, low, high; /* of the lead byte; of the second byte */
         size_t n;
@@ -156,7 +155,7 @@ static size_t sequence_length(const unsigned char *p) {
 bool dpr__utf8_is_clean(const char *text) {
     const unsigned char *p = (const unsigned char *)text;
     while (*p != '\0') {
-        size_t n = sequence_length(p);
+        size_t n = dpr__utf8_length(p);
         if (n == 0 || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)) /* C1 control characters */
             return false;
         p += n;

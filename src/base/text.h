@@ -28,6 +28,8 @@ void dpr__format(dpr_context *context, char *out, size_t bytes, const char *form
 bool dpr__parse_double(dpr_context *context, const char *text, double *out);
 bool dpr__parse_u64(const char *text, uint64_t *out);
 
+/* Bytes of the well-formed sequence at p (Unicode 15, table 3-7); 0 where there is none, or an ASCII control character. */
+size_t dpr__utf8_length(const unsigned char *p);
 /* True for well-formed UTF-8 without control characters. */
 bool dpr__utf8_is_clean(const char *text);
 

@@ -260,22 +260,23 @@ static void merge_maxima(struct fusion *fusion) {
     }
 }
 
-/* Whether a convolution anchors the group whose kernel makes tiles of whole pixels: no product of matrices, and not by Winograd. */
+/* Whether the group's anchor is a convolution whose kernel makes tiles of whole pixels (not a product of matrices, and not by Winograd), and whose products are
+ * read once, where the chain begins: what is pooled takes their place in the tile. */
 static bool makes_tiles(const struct fusion *fusion, uint32_t group) {
     const dpr_graph *graph = fusion->graph;
     dpr_value member = group;
     while (!is_anchor(fusion, member) && fusion->at[member].next != group)
         member = fusion->at[member].next;
     const dpr__conv_param *p = dpr__node_of(graph, member)->param;
-    if (dpr__node_of(graph, member)->op != DPR__OP_conv2d || p->groups > 1 || p->winograd != 0)
+    if (dpr__node_of(graph, member)->op != DPR__OP_conv2d || p->groups > 1 || p->winograd != 0 ||
+        fusion->at[member].n_readers != 1 || fusion->at[group].ends)
         return false;
     const dpr_shape *taps = &dpr__node_of(graph, dpr__source(graph, member, 1))->shape;
     return taps->dim[0] * taps->dim[1] > 1;
 }
 
-/* A pooling whose windows lie beside each other takes each tile of a convolution, as the chain left it, where nobody else reads the map. */
+/* A pooling whose windows lie beside each other takes each tile of a convolution, as the chain left it, where nobody else reads the map; of one panel, since a tile has the pixels of one. */
 static void merge_pools(struct fusion *fusion) {
-    enum { MOST_CHANNELS = 32 };
     const dpr_graph *graph = fusion->graph;
     for (dpr_value v = 1; v < graph->n_nodes; v++) {
         if (graph->nodes[v].op != DPR__OP_window_argmax || fusion->at[v].size > 2)
@@ -283,7 +284,7 @@ static void merge_pools(struct fusion *fusion) {
         dpr_value map = dpr__source(graph, v, 0);
         uint32_t from = fusion->at[v].group, to = fusion->at[map].group;
         const dpr_shape *shape = &dpr__node_of(graph, map)->shape;
-        if (to != 0 && shape->dim[3] <= MOST_CHANNELS && may_fuse(fusion, map) &&
+        if (to != 0 && shape->dim[3] <= DPR__PANEL && may_fuse(fusion, map) &&
             fusion->at[map].n_readers == fusion->at[v].size && makes_tiles(fusion, to) &&
             fusion->kept[v] == fusion->kept[map] &&
             dpr__windows_tile(graph->nodes[v].param, shape, &graph->nodes[v].shape))
@@ -298,7 +299,8 @@ static void merge_puts(struct fusion *fusion) {
         if (!dpr__sums_maxima(graph, v))
             continue;
         dpr_value put = dpr__source(graph, v, 1);
-        if (fusion->at[put].n_readers == 1 && fusion->at[put].size == 1)
+        if (fusion->at[put].n_readers == 1 && fusion->at[put].size == 1 &&
+            fusion->kept[put] == fusion->kept[v])
             merge(fusion, put, fusion->at[v].group);
     }
 }

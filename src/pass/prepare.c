@@ -159,7 +159,7 @@ bool dpr__sums_maxima(const dpr_graph *graph, dpr_value value) {
     dpr_value put = dpr__source(graph, value, 1);
     return p->groups == 1 && p->bf16 == 0 && p->winograd == 0 && p->dilation_w == 1 &&
            node->shape.dim[2] <= MOST_CHANNELS && node->shape.dim[3] <= MOST_CHANNELS &&
-           dpr__node_of(graph, put)->op == DPR__OP_window_put &&
+           dpr__puts_maxima(graph, put) &&
            dpr__windows_tile(dpr__node_of(graph, put)->param, &dpr__node_of(graph, put)->shape,
                              &dpr__node_of(graph, dpr__source(graph, put, 0))->shape);
 }

@@ -150,13 +150,14 @@ static dpr_value without_factor(const struct table *table, dpr_graph *graph, dpr
     return 0;
 }
 
-/* Whether each element of window_put's source arrives somewhere: an index that window_argmax found never names padding. */
-static bool puts_all(const dpr_graph *graph, dpr_value put) {
+bool dpr__puts_maxima(const dpr_graph *graph, dpr_value put) {
     const dpr__node *node = dpr__node_of(graph, put);
     if (node->op != DPR__OP_window_put)
         return false;
-    const dpr__node *argmax = dpr__node_of(graph, dpr__source(graph, put, 1));
-    return argmax->op == DPR__OP_window_argmax && dpr__same_windows(argmax->param, node->param);
+    dpr_value index = dpr__source(graph, put, 1);
+    const dpr__node *argmax = dpr__node_of(graph, index);
+    return argmax->op == DPR__OP_window_argmax && dpr__same_windows(argmax->param, node->param) &&
+           dpr__shape_equal(&dpr__node_of(graph, dpr__source(graph, index, 0))->shape, &node->shape);
 }
 
 /* A mask after window_put is one before it, with fewer elements: put(d, i)·step(x) = put(d·step(take(x, i)), i), where i was found in x. */
@@ -164,7 +165,7 @@ static dpr_value masked_before(const struct table *table, dpr_graph *graph, dpr_
     const dpr__node *node = dpr__node_of(graph, value);
     for (uint32_t k = 0; node->op == DPR__OP_multiply && k < 2; k++) {
         dpr_value put = dpr__source(graph, value, k), mask = dpr__source(graph, value, 1 - k);
-        if (dpr__node_of(graph, mask)->op != DPR__OP_step || !puts_all(graph, put))
+        if (dpr__node_of(graph, mask)->op != DPR__OP_step || !dpr__puts_maxima(graph, put))
             continue;
         dpr_value index = dpr__source(graph, put, 1), x = dpr__source(graph, mask, 0);
         if (dpr__source(graph, index, 0) != x)
@@ -174,8 +175,11 @@ static dpr_value masked_before(const struct table *table, dpr_graph *graph, dpr_
         dpr_value diff = dpr__source(graph, put, 0);
         dpr_value taken =
             dpr__node_add(graph, DPR__OP_window_take, (dpr_value[]){x, index}, 2, windows);
-        taken = find_equal(table, graph, taken);
-        mask = dpr_step(graph, taken);
+        taken = taken != 0 ? find_equal(table, graph, taken) : 0;
+        mask = taken != 0 ? dpr_step(graph, taken) : 0;
+        mask = mask != 0 ? find_equal(table, graph, mask) : 0;
+        if (mask == 0)
+            return 0;
         diff = dpr_multiply(graph, diff, mask);
         return dpr__node_add(graph, DPR__OP_window_put, (dpr_value[]){diff, index}, 2, &image);
     }
@@ -185,7 +189,7 @@ static dpr_value masked_before(const struct table *table, dpr_graph *graph, dpr_
 /* Σ put(d, i) over all but channels is Σ d. */
 static dpr_value sum_before(dpr_graph *graph, dpr_value value) {
     const dpr__node *node = dpr__node_of(graph, value);
-    if (node->op != DPR__OP_sum || !puts_all(graph, dpr__source(graph, value, 0)))
+    if (node->op != DPR__OP_sum || !dpr__puts_maxima(graph, dpr__source(graph, value, 0)))
         return 0;
     const dpr__sum_param param = *(const dpr__sum_param *)node->param;
     dpr_value diff = dpr__source(graph, dpr__source(graph, value, 0), 0);

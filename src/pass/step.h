@@ -101,6 +101,8 @@ dpr_status dpr__prepare(dpr__step *step);
 /* Of prepare: what a convolution, or a gradient of one, is to round to bf16; 0: nothing. */
 int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
                                const bool *kept);
+/* Of simplify: whether each element of window_put's source arrives at one place of the map, where window_argmax found it: never in padding. */
+bool dpr__puts_maxima(const dpr_graph *graph, dpr_value put);
 /* Of prepare: whether a filters' gradient reads what a pooling left of diff_dst where it lies: diff_dst is window_put of few channels. */
 bool dpr__sums_maxima(const dpr_graph *graph, dpr_value value);
 /* Of simplify: the value of a reshape of data, with the reshape turned to the data's leaf; 0 when value is no such reshape. */

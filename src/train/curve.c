@@ -2,17 +2,21 @@
  * was stopped has the points of one left alone; training ends a piece at each mark and reads two sums. */
 #include "train/trainer.h"
 
-enum { MOST_POINTS = 200 }; /* of a run, but at least one an epoch */
+enum {
+    MOST_POINTS = 200
+}; /* of a run; one of more epochs has none, for its epochs are points enough */
 
 /* Marks of an epoch. */
 static uint64_t marks(const dpr_trainer *trainer) {
     uint64_t n = MOST_POINTS / trainer->options.epochs;
-    n = n < 1 ? 1 : n;
     return n < trainer->steps ? n : trainer->steps;
 }
 
 uint64_t dpr__trainer_next_mark(const dpr_trainer *trainer) {
-    uint64_t n = marks(trainer), k = trainer->position * n / trainer->steps + 1;
+    uint64_t n = marks(trainer);
+    if (n == 0)
+        return trainer->steps;
+    uint64_t k = trainer->position * n / trainer->steps + 1;
     return (trainer->steps * k + n - 1) / n;
 }
 
@@ -23,7 +27,7 @@ dpr_status dpr__trainer_reserve_curve(dpr_trainer *trainer) {
 
 dpr_status dpr__trainer_take_mark(dpr_trainer *trainer) {
     uint64_t n = marks(trainer), k = trainer->position * n / trainer->steps;
-    if (trainer->position == 0 || (trainer->steps * k + n - 1) / n != trainer->position ||
+    if (n == 0 || trainer->position == 0 || (trainer->steps * k + n - 1) / n != trainer->position ||
         trainer->position <= trainer->mark.position)
         return DPR_OK;
     dpr__mark here = {.position = trainer->position};

@@ -383,6 +383,7 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
                              .learning_rate = dpr__trainer_last_rate(trainer)};
     DPR_TRY(dpr__grow(trainer->context, &trainer->history, &trainer->history_capacity, made.epoch,
                       sizeof *trainer->history));
+    DPR_TRY(dpr__trainer_reserve_curve(trainer)); /* of the next epoch */
     DPR_TRY(read_means(trainer, &made.loss, &made.accuracy));
     DPR_TRY(judge(trainer, &made));
     made.seconds = epoch_seconds(trainer);

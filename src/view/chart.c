@@ -26,9 +26,13 @@ static double place(const struct axis *axis, double value) {
 
 /* The step 1, 2 or 5 times a power of ten that gives some TICKS of them, and ends on multiples of it. */
 static void round_axis(struct axis *axis, bool whole) {
-    double span = axis->high > axis->low ? axis->high - axis->low : fmax(fabs(axis->high), 1);
+    double most = fmax(fabs(axis->high), fabs(axis->low)), span = axis->high - axis->low;
+    if (!(span > 1e-9 * most)) /* as good as one value */
+        span = most > 0 ? most : 1;
     double power = pow(10, floor(log10(span / TICKS))), rest = span / TICKS / power;
     axis->step = power * (rest <= 1 ? 1 : rest <= 2 ? 2 : rest <= 5 ? 5 : 10);
+    if (!(axis->step > 0)) /* of numbers that are hardly any */
+        axis->step = 1;
     if (whole && axis->step < 1)
         axis->step = 1;
     axis->low = floor(axis->low / axis->step) * axis->step;
@@ -46,10 +50,21 @@ static void add_number(dpr__text *page, const struct axis *axis, double value, b
                   percent ? " %" : "");
 }
 
+/* Multiples of the step within the axis: the first, and how many come after it. */
+static double first_tick(const struct axis *axis) {
+    return ceil(axis->low / axis->step - 1e-9) * axis->step;
+}
+
+static int ticks_of(const struct axis *axis) {
+    enum { MOST = 20 };
+    double n = (axis->high - first_tick(axis)) / axis->step + 1e-3;
+    return n < 0 ? -1 : n < MOST ? (int)n : MOST;
+}
+
 static void draw_grid(dpr__text *page, const struct axis *x, bool x_percent, const struct axis *y,
                       bool percent) {
-    for (double v = y->low; v <= y->high + y->step / 1000; v += y->step) {
-        double at = place(y, v);
+    for (int i = 0; i <= ticks_of(y); i++) {
+        double v = first_tick(y) + i * y->step, at = place(y, v);
         dpr__text_add(
             page,
             "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" class=\"end\">",
@@ -57,8 +72,8 @@ static void draw_grid(dpr__text *page, const struct axis *x, bool x_percent, con
         add_number(page, y, v, percent);
         dpr__text_add(page, "</text>\n");
     }
-    for (double v = ceil(x->low / x->step - 1e-9) * x->step; v <= x->high + x->step / 1000;
-         v += x->step) {
+    for (int i = 0; i <= ticks_of(x); i++) {
+        double v = first_tick(x) + i * x->step;
         dpr__text_add(page, "<text x=\"%.1f\" y=\"%d\" class=\"middle\">", place(x, v),
                       BOTTOM + 14);
         add_number(page, x, v, x_percent);

@@ -3,16 +3,18 @@
 #include "base/context.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void note_verdict(void *user, size_t i, uint32_t predicted, const float *probabilities) {
     dpr__outcome *outcome = user;
-    float second = 0;
+    float first = probabilities[predicted], second = 0;
     for (uint32_t c = 0; c < outcome->data->info.n_classes; c++)
         if (c != predicted && probabilities[c] > second)
             second = probabilities[c];
-    outcome->verdicts[i] = (dpr__verdict){.predicted = predicted,
-                                          .probability = probabilities[predicted],
-                                          .margin = probabilities[predicted] - second};
+    if (!isfinite(first)) /* of weights so large that logits are not */
+        first = second = 0;
+    outcome->verdicts[i] =
+        (dpr__verdict){.predicted = predicted, .probability = first, .margin = first - second};
 }
 
 static void fill_bins(dpr__outcome *outcome) {
@@ -70,6 +72,45 @@ static dpr_status rank_images(dpr__outcome *outcome) {
     return DPR_OK;
 }
 
+/* In turn the pair with the most images below those that are found; of equals the one with the lower number. */
+static void find_pairs(dpr__outcome *o) {
+    size_t k = o->evaluation.n_classes;
+    while (o->n_pairs < DPR__PAIRS) {
+        size_t best = k * k, before = o->n_pairs > 0 ? o->pairs[o->n_pairs - 1] : 0;
+        uint64_t most = o->n_pairs > 0 ? o->confusion[before] : UINT64_MAX;
+        for (size_t pair = 0; pair < k * k; pair++) {
+            uint64_t n = o->confusion[pair];
+            bool left = n < most || (n == most && pair > before);
+            if (pair / k != pair % k && n > 0 && left && (best == k * k || n > o->confusion[best]))
+                best = pair;
+        }
+        if (best == k * k)
+            return;
+        o->pairs[o->n_pairs++] = best;
+    }
+}
+
+static dpr_status copy(dpr_context *context, const void *from, size_t n, size_t bytes, void *out) {
+    void *made;
+    DPR_TRY(dpr__allocate(context, n, bytes, &made));
+    memcpy(made, from, n * bytes);
+    memcpy(out, &made, sizeof made);
+    return DPR_OK;
+}
+
+/* The evaluation's arrays are the model's until its next one. */
+static dpr_status own_arrays(dpr__outcome *o) {
+    dpr_evaluation *e = &o->evaluation;
+    size_t k = e->n_classes;
+    DPR_TRY(copy(o->context, e->confusion, k * k, sizeof *e->confusion, &o->confusion));
+    DPR_TRY(copy(o->context, e->precision, k, sizeof *e->precision, &o->precision));
+    DPR_TRY(copy(o->context, e->recall, k, sizeof *e->recall, &o->recall));
+    e->confusion = o->confusion;
+    e->precision = o->precision;
+    e->recall = o->recall;
+    return DPR_OK;
+}
+
 dpr_status dpr__outcome_make(dpr_model *model, const dpr_data *data, dpr__outcome *out) {
     *out = (dpr__outcome){.context = data->context, .data = data};
     size_t n = data->n > 0 ? data->n : 1;
@@ -77,7 +118,9 @@ dpr_status dpr__outcome_make(dpr_model *model, const dpr_data *data, dpr__outcom
     DPR_TRY(dpr__allocate(out->context, n, sizeof *out->mistakes, &out->mistakes));
     DPR_TRY(dpr__allocate(out->context, n, sizeof *out->doubtful, &out->doubtful));
     DPR_TRY(dpr_evaluate_each(model, data, note_verdict, out, &out->evaluation));
+    DPR_TRY(own_arrays(out));
     fill_bins(out);
+    find_pairs(out);
     return rank_images(out);
 }
 
@@ -85,4 +128,7 @@ void dpr__outcome_release(dpr__outcome *outcome) {
     dpr__free(outcome->context, outcome->verdicts);
     dpr__free(outcome->context, outcome->mistakes);
     dpr__free(outcome->context, outcome->doubtful);
+    dpr__free(outcome->context, outcome->confusion);
+    dpr__free(outcome->context, outcome->precision);
+    dpr__free(outcome->context, outcome->recall);
 }

@@ -5,7 +5,10 @@
 #include "train/data.h"
 #include <deeper/tools.h>
 
-enum { DPR__BINS = 15 }; /* of the calibration, as in Guo et al. 2017 */
+enum {
+    DPR__BINS = 15, /* of the calibration, as in Guo et al. 2017 */
+    DPR__PAIRS = 12,
+};
 
 typedef struct dpr__verdict {
     uint32_t predicted;
@@ -17,6 +20,8 @@ typedef struct dpr__outcome {
     dpr_context *context;
     const dpr_data *data;
     dpr_evaluation evaluation;
+    uint64_t *confusion; /* its arrays, which are ours */
+    double *precision, *recall;
     dpr__verdict *verdicts; /* (images) */
     /* By predicted probability, in bins of equal width: images, their mean probability, the share that is right. */
     uint64_t bin_count[DPR__BINS];
@@ -25,6 +30,8 @@ typedef struct dpr__outcome {
     double ece;
     uint32_t *mistakes; /* (n_mistakes) images, the most confident first */
     size_t n_mistakes;
+    /* Pairs of classes that are mixed up most, the most often first: true class · n_classes + predicted. */
+    size_t pairs[DPR__PAIRS], n_pairs;
     uint32_t *doubtful; /* (images), the smallest margin first */
 } dpr__outcome;
 

@@ -25,29 +25,15 @@ void dpr__page_end(dpr__text *page) {
     dpr__text_add(page, "</body>\n</html>\n");
 }
 
-/* Bytes of the character at `p`; 0: it is none. */
-static size_t character(const unsigned char *p) {
-    size_t n = p[0] < 0x80   ? 1
-               : p[0] < 0xc2 ? 0
-               : p[0] < 0xe0 ? 2
-               : p[0] < 0xf0 ? 3
-               : p[0] < 0xf5 ? 4
-                             : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
 void dpr__page_text(dpr__text *page, const char *text) {
     for (const unsigned char *p = (const unsigned char *)text; *p != 0;) {
-        size_t n = character(p);
-        const char *entity = *p == '<'                                          ? "&lt;"
-                             : *p == '>'                                        ? "&gt;"
-                             : *p == '&'                                        ? "&amp;"
-                             : *p == '"'                                        ? "&quot;"
-                             : n == 0 || (*p < ' ' && *p != '\n' && *p != '\t') ? "?"
-                                                                                : NULL;
+        size_t n = *p == '\n' || *p == '\t' ? 1 : dpr__utf8_length(p);
+        const char *entity = *p == '<'   ? "&lt;"
+                             : *p == '>' ? "&gt;"
+                             : *p == '&' ? "&amp;"
+                             : *p == '"' ? "&quot;"
+                             : n == 0    ? "?"
+                                         : NULL;
         if (entity != NULL)
             dpr__text_add(page, "%s", entity);
         else
@@ -84,6 +70,13 @@ void dpr__page_count(dpr__text *page, uint64_t count) {
     int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
     for (int i = 0; i < n; i++)
         dpr__text_add(page, "%s%c", i > 0 && (n - i) % 3 == 0 ? "," : "", digits[i]);
+}
+
+void dpr__page_table(dpr__text *page, const char *class, const char *caption) {
+    dpr__text_add(page,
+                  "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"%s\"><table "
+                  "class=\"%s\"><caption>%s</caption>",
+                  caption, class != NULL ? class : "plain", caption);
 }
 
 /* ---- pictures ---- */
@@ -135,6 +128,10 @@ void dpr__page_image(dpr__text *page, const uint8_t *pixels, dpr_shape image, ui
         dpr__text_add(page, "\" src=\"data:image/png;base64,");
         dpr__page_base64(page, (const unsigned char *)png.data, png.length);
         dpr__text_add(page, "\">");
+    } else if (status == DPR_E_UNSUPPORTED || status == DPR_E_SHAPE) {
+        dpr__text_add(page, "<p>");
+        dpr__page_text(page, alt);
+        dpr__text_add(page, "</p>");
     } else {
         page->status = status;
     }

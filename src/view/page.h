@@ -22,7 +22,10 @@ void dpr__page_share(dpr__text *page, double share);
 void dpr__page_number(dpr__text *page, double number, int digits);
 /* "12,345". */
 void dpr__page_count(dpr__text *page, uint64_t count);
-/* u8 (height, width, 1 or 3 channels) as a picture; `alt` is what it is called. Sides above `most` pixels are made smaller. */
+/* The begin of a table up to its caption; class may be NULL. It ends with "</table></div>": a wide one scrolls by itself, with keys, too. */
+void dpr__page_table(dpr__text *page, const char *class, const char *caption);
+/* u8 (height, width, 1 or 3 channels) as a picture; `alt` is what it is called. Sides above `most` pixels are made smaller. What
+ * no PNG can show (two or four channels), or this build without libpng, is `alt` as text. */
 void dpr__page_image(dpr__text *page, const uint8_t *pixels, dpr_shape image, uint32_t most,
                      const char *alt);
 void dpr__page_base64(dpr__text *page, const unsigned char *bytes, size_t n);

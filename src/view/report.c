@@ -145,11 +145,11 @@ static void add_progress(dpr__text *page, const dpr__json *record) {
     uint64_t done = 0, all = 0;
     dpr__json_u64(dpr__json_get(record, "epochs_done"), &done);
     dpr__json_u64(dpr__json_get(dpr__json_get(record, "options"), "epochs"), &all);
-    dpr__text_add(
-        page,
-        "<p class=\"lead\" id=\"progress\">In training: %llu of %llu epochs are done. This "
-        "page is written anew every 30 seconds.</p>\n</header>\n<main>\n",
-        (unsigned long long)done, (unsigned long long)all);
+    dpr__text_add(page,
+                  "<p class=\"lead\" id=\"progress\">%llu of %llu epochs are done. This "
+                  "page is written anew every 30 seconds while the training lasts: load it again "
+                  "to see more.</p>\n</header>\n<main>\n",
+                  (unsigned long long)done, (unsigned long long)all);
 }
 
 dpr_status dpr_report_write_progress(const dpr_model *model, const char *run, const char *name,

@@ -6,8 +6,7 @@
 enum {
     MISTAKES = 24,
     DOUBTFUL = 12,
-    PAIRS = 12,  /* of classes, */
-    OF_PAIR = 6, /* with so many images each */
+    OF_PAIR = 6, /* of each pair of classes */
     SIDE = 64,   /* larger images are shown in this size: so many fit into a page of 2 MB */
 };
 
@@ -19,6 +18,12 @@ struct gallery {
 
 static const char *class_of(const struct gallery *g, uint32_t class, char number[16]) {
     return dpr__class_name(dpr_model_describe(g->report->model), class, number);
+}
+
+/* Of noise even a small picture takes 16 KB: a page that has many has no room for more. */
+static bool is_full(const struct gallery *g) {
+    enum { MOST_BYTES = 1400 << 10 };
+    return g->page->length > MOST_BYTES;
 }
 
 static dpr_status add_image(const struct gallery *g, uint32_t image) {
@@ -45,7 +50,7 @@ static dpr_status add_image(const struct gallery *g, uint32_t image) {
 static dpr_status add_images(const struct gallery *g, const char *title, const char *words,
                              const uint32_t *images, size_t n) {
     dpr__text_add(g->page, "<h3>%s</h3>\n<p>%s</p>\n<div class=\"gallery\">\n", title, words);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !is_full(g); i++)
         DPR_TRY(add_image(g, images[i]));
     dpr__text_add(g->page, "</div>\n");
     return DPR_OK;
@@ -53,23 +58,13 @@ static dpr_status add_images(const struct gallery *g, const char *title, const c
 
 /* ---- pairs ---- */
 
-static bool is_pair(const dpr_evaluation *e, size_t pair) {
-    return pair / e->n_classes != pair % e->n_classes && e->confusion[pair] > 0;
-}
-
-/* How many pairs come before this one: those with more images, and of equals those with a lower number. */
-static size_t rank_of(const dpr_evaluation *e, size_t pair) {
-    size_t n = (size_t)e->n_classes * e->n_classes, rank = 0;
-    for (size_t other = 0; other < n && rank < PAIRS; other++)
-        rank += is_pair(e, other) && (e->confusion[other] > e->confusion[pair] ||
-                                      (e->confusion[other] == e->confusion[pair] && other < pair));
-    return rank;
-}
-
 bool dpr__report_shows_pair(const dpr_report *report, uint32_t true_class, uint32_t predicted) {
-    const dpr_evaluation *e = &report->outcome.evaluation;
-    size_t pair = (size_t)true_class * e->n_classes + predicted;
-    return is_pair(e, pair) && rank_of(e, pair) < PAIRS;
+    const dpr__outcome *o = &report->outcome;
+    size_t pair = (size_t)true_class * o->evaluation.n_classes + predicted;
+    for (size_t i = 0; i < o->n_pairs; i++)
+        if (o->pairs[i] == pair)
+            return true;
+    return false;
 }
 
 static dpr_status add_pair(const struct gallery *g, uint32_t true_class, uint32_t predicted) {
@@ -83,7 +78,7 @@ static dpr_status add_pair(const struct gallery *g, uint32_t true_class, uint32_
     dpr__page_text(g->page, class_of(g, predicted, b));
     dpr__text_add(g->page, ": %llu</h4>\n<div class=\"gallery\">\n",
                   (unsigned long long)e->confusion[(size_t)true_class * e->n_classes + predicted]);
-    for (size_t i = 0; i < o->n_mistakes && shown < OF_PAIR; i++) {
+    for (size_t i = 0; i < o->n_mistakes && shown < OF_PAIR && !is_full(g); i++) {
         uint32_t image = o->mistakes[i];
         if ((uint32_t)o->data->labels[image] != true_class ||
             o->verdicts[image].predicted != predicted)
@@ -96,13 +91,11 @@ static dpr_status add_pair(const struct gallery *g, uint32_t true_class, uint32_
 }
 
 static dpr_status add_pairs(const struct gallery *g) {
-    const dpr_evaluation *e = &g->report->outcome.evaluation;
+    const dpr__outcome *o = &g->report->outcome;
+    size_t k = o->evaluation.n_classes;
     dpr__text_add(g->page, "<h3>Mixed up most</h3>\n");
-    for (size_t rank = 0; rank < PAIRS; rank++)
-        for (size_t pair = 0; pair < (size_t)e->n_classes * e->n_classes; pair++)
-            if (is_pair(e, pair) && rank_of(e, pair) == rank)
-                DPR_TRY(
-                    add_pair(g, (uint32_t)(pair / e->n_classes), (uint32_t)(pair % e->n_classes)));
+    for (size_t i = 0; i < o->n_pairs; i++)
+        DPR_TRY(add_pair(g, (uint32_t)(o->pairs[i] / k), (uint32_t)(o->pairs[i] % k)));
     return DPR_OK;
 }
 

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_DRAWING = 256 << 10 }; /* bytes of a graph's SVG: a larger one cannot be read anyway */
+enum {
+    MOST_DOT = 24 << 10,
+    MOST_DRAWING = 160 << 10
+}; /* bytes of a graph's text, and of its picture: larger ones take long, and cannot be read */
 
 static void add_shape(dpr__text *page, const dpr_shape *shape) {
     for (uint32_t i = 0; i < shape->rank; i++)
@@ -16,12 +19,12 @@ static void add_layers(dpr__text *page, const dpr_model *model) {
     const dpr_layer *layers;
     size_t n = dpr_model_layers(model, &layers);
     uint64_t flops = 0;
+    dpr__page_table(
+        page, NULL,
+        "Layers: results, parameters, and floating point operations of one image's way forward");
     dpr__text_add(
         page,
-        "<div class=\"wide\" tabindex=\"0\"><table><caption>Layers: results, parameters, and "
-        "floating point "
-        "operations of one image's way forward</caption>\n"
-        "<thead><tr><th scope=\"col\">layer</th><th scope=\"col\">result</th><th "
+        "\n<thead><tr><th scope=\"col\">layer</th><th scope=\"col\">result</th><th "
         "scope=\"col\">parameters</th><th scope=\"col\">operations</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < n; i++) {
         flops += layers[i].flops;
@@ -60,16 +63,22 @@ static void add_drawing(dpr__text *page, dpr_context *context, const char *dot, 
     dpr__text_init(&svg, context);
     dpr__text_add(page, "<details%s><summary>%s</summary>\n", backward ? "" : " open",
                   backward ? "With the derived backward graph" : "Graph");
-    if (dpr__graphviz_text(context, dot, "-Tsvg", &svg) != DPR_OK)
-        dpr__text_add(page, "<p>Graphviz, which lays graphs out, is not installed here; with it "
-                            "<code>deeper report</code> draws them.</p>\n");
-    else if (svg.length > MOST_DRAWING)
+    dpr_status status =
+        strlen(dot) > MOST_DOT ? DPR_E_SHAPE : dpr__graphviz_text(context, dot, "-Tsvg", &svg);
+    if (status == DPR_OK && svg.length <= MOST_DRAWING)
+        add_svg(page, svg.data, svg.length, alt);
+    else if (status == DPR_OK || status == DPR_E_SHAPE)
         dpr__text_add(page,
                       "<p>It is too large for a page; <code>deeper graph MODEL%s -o "
                       "graph.svg</code> draws it.</p>\n",
                       backward ? " --backward" : "");
+    else if (status == DPR_E_UNSUPPORTED)
+        dpr__text_add(page, "<p>Graphviz, which lays graphs out, is not installed here; with it "
+                            "<code>deeper report</code> draws them.</p>\n");
+    else if (status == DPR_E_MEMORY)
+        page->status = status;
     else
-        add_svg(page, svg.data, svg.length, alt);
+        dpr__text_add(page, "<p>Graphviz could not draw it.</p>\n");
     dpr__text_add(page, "</details>\n");
     dpr__text_release(&svg);
 }

@@ -33,10 +33,9 @@ static void add_record(dpr__text *page, const dpr__json *record) {
 }
 
 static void add_options(dpr__text *page, const dpr__json *options) {
-    dpr__text_add(
-        page,
-        "<details><summary>All options</summary>\n<div "
-        "class=\"wide\" tabindex=\"0\"><table><caption>Options of the training</caption><tbody>\n");
+    dpr__text_add(page, "<details><summary>All options</summary>\n");
+    dpr__page_table(page, NULL, "Options of the training");
+    dpr__text_add(page, "<tbody>\n");
     for (const dpr__json *one = options->first; one != NULL; one = one->next) {
         dpr__text_add(page, "<tr><th scope=\"row\">");
         dpr__page_text(page, one->key);
@@ -60,13 +59,14 @@ dpr_status dpr__report_reproduce(dpr__text *page, const dpr_report *report,
     DPR_TRY(dpr_model_weights_sha256(report->model, sha256));
     dpr__text_add(page, "<section id=\"reproduce\"><h2>Reproduce</h2>\n");
     if (command != NULL && *command != '\0') {
-        dpr__text_add(page, "<p>This command gives the same weights, to the last bit, with the "
-                            "same images and instructions:</p>\n<pre><code>");
+        dpr__text_add(page, "<p>What was asked for. With the same images and instructions it gives "
+                            "the same weights, to the last bit; but not where a run went on "
+                            "elsewhere, or got more epochs when it was done.</p>\n<pre><code>");
         dpr__page_text(page, command);
         dpr__text_add(page, "</code></pre>\n");
     }
-    dpr__text_add(page, "<div class=\"wide\" tabindex=\"0\"><table><caption>What the weights "
-                        "depend on</caption><tbody>\n");
+    dpr__page_table(page, NULL, "What the weights depend on");
+    dpr__text_add(page, "<tbody>\n");
     add_record(page, record);
     add_row(page, "SHA-256 of the weights", sha256);
     dpr__text_add(page, "</tbody></table></div>\n");

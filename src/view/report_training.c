@@ -107,19 +107,20 @@ static void add_charts(dpr__text *page, const struct history *h, const dpr__json
     dpr__free(page->context, curve.made);
 }
 
+enum { MOST_ROWS = 500 }; /* the last epochs of a long run */
+
 static void add_table(dpr__text *page, const struct history *h) {
-    dpr__text_add(
-        page, "<details><summary>The numbers</summary>\n<div "
-              "class=\"wide\" tabindex=\"0\"><table><caption>Training, epoch by epoch</caption>\n"
-              "<thead><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th><th "
-              "scope=\"col\">accuracy</th>");
+    dpr__text_add(page, "<details><summary>The numbers</summary>\n");
+    dpr__page_table(page, NULL, "Training, epoch by epoch");
+    dpr__text_add(page, "\n<thead><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th><th "
+                        "scope=\"col\">accuracy</th>");
     if (h->has_validation)
         dpr__text_add(
             page,
             "<th scope=\"col\">validation loss</th><th scope=\"col\">validation accuracy</th>");
     dpr__text_add(page, "<th scope=\"col\">learning rate</th><th scope=\"col\">seconds</th><th "
                         "scope=\"col\">images/s</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < h->n; i++) {
+    for (size_t i = h->n > MOST_ROWS ? h->n - MOST_ROWS : 0; i < h->n; i++) {
         dpr__text_add(page, "<tr><th scope=\"row\">%zu</th><td>", i + 1);
         dpr__page_number(page, h->column[LOSS][i], 4);
         dpr__text_add(page, "</td><td>");

@@ -31,7 +31,7 @@ static const struct pooled CASES[] = {
 enum { N_CASES = sizeof CASES / sizeof *CASES };
 
 /* What is made of the convolution before it is pooled, and who else reads it. */
-enum { RELU = 1, READ_TWICE = 2, PREDICTS = 4, ALL = 8 };
+enum { RELU = 1, READ_TWICE = 2, PREDICTS = 4, RAW = 8, ALL = 16 };
 
 struct pooled_results {
     struct results r;
@@ -50,8 +50,9 @@ static void run_pooled(const struct pooled *p, unsigned how, dpr_context_options
     dpr_shape filters = dpr_shape_of(g->kh, g->kw, g->c / g->options.groups, g->oc);
     dpr_value w = dpr_parameter(graph, "w", filters, DPR_INIT_HE);
     dpr_value b = dpr_parameter(graph, "b", dpr_shape_of(g->oc), DPR_INIT_ONE);
-    dpr_value map = dpr_conv2d(graph, x, w, &g->options);
-    map = dpr_add(graph, map, b);
+    dpr_value raw = dpr_conv2d(graph, x, w, &g->options), map = dpr_add(graph, raw, b);
+    if (how & RAW) /* the products themselves are read twice, and by the gradient */
+        map = dpr_add(graph, dpr_multiply(graph, raw, raw), b);
     if (how & RELU)
         map = dpr_relu(graph, map);
     dpr_pool_options pool = dpr_pool_options_default();
@@ -63,8 +64,8 @@ static void run_pooled(const struct pooled *p, unsigned how, dpr_context_options
     dpr_value t = dpr_input(graph, "t", DPR_F32, shape);
     dpr_value loss = dpr_sum(graph, dpr_multiply(graph, y, t), 15, false), gradients[3];
     if (how & READ_TWICE)
-        loss = dpr_add(graph, loss, dpr_sum(graph, map, 15, false));
-    dpr_value roots[4] = {y, map};
+        loss = dpr_add(graph, loss, dpr_sum(graph, how & RAW ? raw : map, 15, false));
+    dpr_value roots[4] = {y, how & RAW ? raw : map};
     size_t n_roots = how & PREDICTS ? how & READ_TWICE ? 2 : 1 : 4;
     if (n_roots == 4) {
         assert_int_equal(dpr_gradients(graph, loss, (dpr_value[]){x, w, b}, 3, gradients), DPR_OK);

@@ -95,7 +95,11 @@ static void strange_records(void **state) {
         "{\"history\":[{\"epoch\":1,\"loss\":\"x\",\"lr\":0}],\"command\":7,\"options\":{\"a\":{"
         "\"b\":[1]}}}",
         "{\"history\":[{\"epoch\":3,\"loss\":2},{\"epoch\":3,\"loss\":2,\"val_loss\":null}],"
-        "\"command\":\"</code><script>\"}"};
+        "\"command\":\"</code><script>\"}",
+        "{\"history\":[{\"epoch\":1,\"loss\":1e17},{\"epoch\":2,\"loss\":100000000000000016}]}",
+        "{\"history\":[{\"epoch\":1,\"loss\":1e-320},{\"epoch\":2,\"loss\":2e-320}]}",
+        "{\"history\":[{\"epoch\":1,\"loss\":1}],\"steps_per_epoch\":1e-300,\"curve\":[[1,2],[],7]"
+        "}"};
     struct made m;
     dpr_context_options options = dpr_context_options_default();
     assert_int_equal(make(&m, &options, true), DPR_OK);
@@ -104,6 +108,8 @@ static void strange_records(void **state) {
         const char *page = read_page();
         assert_null(strstr(page, "<script"));
         assert_null(strstr(page, " nan"));
+        assert_null(strstr(page, "Mnan"));
+        assert_null(strstr(page, " inf"));
         assert_non_null(strstr(page, "</html>"));
     }
     FAILS(m.context, dpr_report_write(m.report, "{", "name", page_path), DPR_E_FORMAT,

@@ -89,6 +89,11 @@ static void a_long_run_has_a_point_an_epoch(void **state) {
     snprintf(point, sizeof point, "[%d,%.6g", 2 * STEPS, report.loss);
     assert_non_null(strstr(curve, point));
     dpr_trainer_destroy(trainer), dpr_model_destroy(model);
+    trainer = start(context, data, &model, 300); /* whose epochs are points enough */
+    OK(context, dpr_trainer_epoch(trainer, NULL));
+    curve_of(context, trainer, curve);
+    assert_non_null(strstr(curve, "\"curve\":[]"));
+    dpr_trainer_destroy(trainer), dpr_model_destroy(model);
     dpr_data_destroy(data);
     dpr_context_destroy(context);
 }

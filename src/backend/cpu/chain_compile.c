@@ -177,11 +177,6 @@ static void add_instruction(struct compiling *c, uint32_t member) {
 /* Whether an instruction after number `from` reads the memory that output o overwrites. */
 static bool read_later(const struct compiling *c, uint32_t from, const dpr__output *output) {
     const dpr__placement *placements = c->step->placements;
-    for (uint32_t i = from + 1; output->in_tile && i < c->chain->n; i++)
-        for (uint32_t s = 0; s < c->chain->instructions[i].n_src; s++)
-            if (c->chain->instructions[i].src[s].is_register &&
-                c->chain->instructions[i].src[s].index == 0)
-                return true;
     if (placements[output->value].home != DPR__HOME_LEAF)
         return false; /* the arena's blocks of one phase never meet */
     for (uint32_t i = from + 1; i < c->chain->n; i++)
