@@ -1,5 +1,6 @@
 /* Rows of a map on their way to products: copied to scratch pixel after pixel, with the zeros that padding puts around them and spreading between
- * them. So no product knows of borders, forms or strides of the map, and the copy is in L1 or L2 when it is read. */
+ * them. So no product knows of borders, forms or strides of the map, and the copy is in L1 or L2 when it is read. And what convolutions share when a tile is done: the chain, and a pooling of
+ * what it leaves. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
 #include "ir/shape.h"
