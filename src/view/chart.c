@@ -139,8 +139,8 @@ static void widen(struct axis *axis, double value) {
 }
 
 void dpr__chart_lines(dpr__text *page, const dpr__chart *chart) {
-    struct axis x = {.low = INFINITY, .high = -INFINITY, .from = LEFT, .to = RIGHT};
-    struct axis y = {.low = INFINITY, .high = -INFINITY, .from = BOTTOM, .to = TOP};
+    struct axis x = {.low = HUGE_VAL, .high = -HUGE_VAL, .from = LEFT, .to = RIGHT};
+    struct axis y = {.low = HUGE_VAL, .high = -HUGE_VAL, .from = BOTTOM, .to = TOP};
     for (size_t k = 0; k < chart->n_series; k++)
         for (size_t i = 0; i < chart->series[k].n; i++) {
             widen(&x, chart->series[k].x[i]);
