@@ -157,7 +157,8 @@ bool dpr__puts_maxima(const dpr_graph *graph, dpr_value put) {
     dpr_value index = dpr__source(graph, put, 1);
     const dpr__node *argmax = dpr__node_of(graph, index);
     return argmax->op == DPR__OP_window_argmax && dpr__same_windows(argmax->param, node->param) &&
-           dpr__shape_equal(&dpr__node_of(graph, dpr__source(graph, index, 0))->shape, &node->shape);
+           dpr__shape_equal(&dpr__node_of(graph, dpr__source(graph, index, 0))->shape,
+                            &node->shape);
 }
 
 /* A mask after window_put is one before it, with fewer elements: put(d, i)·step(x) = put(d·step(take(x, i)), i), where i was found in x. */

@@ -61,7 +61,7 @@ static double seconds_of_epoch(const dpr_trainer *trainer) {
     return trainer->busy_seconds_before + (double)(dpr__now_ns() - trainer->began_ns) * 1e-9;
 }
 
-dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **out) {
+dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **json) {
     dpr__text text;
     dpr__text_init(&text, trainer->context);
     dpr__text_add(&text, "{\"data\":");
@@ -95,7 +95,7 @@ dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **out) {
     dpr__text_add(&text, "]");
     add_curve(&text, trainer);
     dpr__text_add(&text, "}");
-    return dpr__text_finish(&text, out);
+    return dpr__text_finish(&text, json);
 }
 
 dpr_status dpr_trainer_save(const dpr_trainer *trainer, const char *path) {

@@ -88,9 +88,11 @@ EACH_ROWS(BLOCKS)
 #undef BLOCKS
 
 /* [vectors − 1][rows] */
-#define BLOCK(mr, nv) [nv - 1][mr] = block_##mr##_##nv,
-#define BLOCKS(mr) BLOCK(mr, 1) BLOCK(mr, 2)
-static block_function *const blocks[NV][MR + 1] = {EACH_ROWS(BLOCKS)};
+#define ONE(mr) block_##mr##_1,
+#define TWO(mr) block_##mr##_2,
+static block_function *const blocks[NV][MR + 1] = {{NULL, EACH_ROWS(ONE)}, {NULL, EACH_ROWS(TWO)}};
+#undef ONE
+#undef TWO
 
 /* ---- updates on sums in registers: blocks by columns whose strip is listed as an UPDATE ---- */
 
