@@ -209,6 +209,13 @@ dpr_status dpr__file_write(dpr_context *context, const char *path, const void *b
     return dpr__writer_commit(&writer);
 }
 
+dpr_status dpr__file_write_text(dpr__text *text, dpr_status status, const char *path) {
+    if (status == DPR_OK)
+        status = dpr__file_write(text->context, path, text->data, text->length);
+    dpr__text_release(text);
+    return status;
+}
+
 dpr_status dpr__file_try_write(dpr_context *context, const char *path) {
     dpr__writer writer;
     DPR_TRY(dpr__writer_begin(&writer, context, path));

@@ -2,7 +2,7 @@
 #ifndef DPR_BASE_FILE_H
 #define DPR_BASE_FILE_H
 
-#include "base/status.h"
+#include "base/text.h"
 #include <stdio.h>
 
 /* The file's bytes plus a NUL that is not counted; freed with dpr__free. DPR_E_FORMAT when it is
@@ -23,6 +23,9 @@ dpr_status dpr__writer_begin(dpr__writer *writer, dpr_context *context, const ch
 void dpr__writer_put(dpr__writer *writer, const void *bytes, size_t n);
 dpr_status dpr__writer_commit(dpr__writer *writer); /* releases the writer, whatever happens */
 void dpr__writer_abandon(dpr__writer *writer);
+
+/* Writes a text, where making it ended with `status` DPR_OK, and releases it. */
+dpr_status dpr__file_write_text(dpr__text *text, dpr_status status, const char *path);
 
 /* begin, put, commit. */
 dpr_status dpr__file_write(dpr_context *context, const char *path, const void *bytes, size_t n);

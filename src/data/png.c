@@ -170,9 +170,5 @@ dpr_status dpr_png_write(dpr_context *context, const char *path, const uint8_t *
                          dpr_shape image) {
     dpr__text png;
     dpr__text_init(&png, context);
-    dpr_status status = dpr__png_encode(context, pixels, image, &png);
-    if (status == DPR_OK)
-        status = dpr__file_write(context, path, png.data, png.length);
-    dpr__text_release(&png);
-    return status;
+    return dpr__file_write_text(&png, dpr__png_encode(context, pixels, image, &png), path);
 }

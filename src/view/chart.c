@@ -152,7 +152,7 @@ void dpr__chart_lines(dpr__text *page, const dpr__chart *chart) {
         return;
     round_axis(&y, false);
     struct axis rounded = x;
-    round_axis(&rounded, true);
+    round_axis(&rounded, x.high - x.low >= 1);
     x.step = rounded.step; /* lines reach from side to side */
     begin(page, chart->title, chart->words);
     draw_grid(page, &x, false, &y, chart->percent);

@@ -73,9 +73,5 @@ dpr_status dpr__graphviz(dpr_context *context, const char *dot, const char *form
                          const char *path) {
     dpr__text picture;
     dpr__text_init(&picture, context);
-    dpr_status status = dpr__graphviz_text(context, dot, format, &picture);
-    if (status == DPR_OK)
-        status = dpr__file_write(context, path, picture.data, picture.length);
-    dpr__text_release(&picture);
-    return status;
+    return dpr__file_write_text(&picture, dpr__graphviz_text(context, dot, format, &picture), path);
 }

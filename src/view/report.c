@@ -95,7 +95,7 @@ static dpr_status read_record(dpr__arena *arena, const char *run, const dpr__jso
 }
 
 static dpr_status add_sections(dpr__text *page, const dpr_report *report, const dpr__json *record) {
-    dpr__report_training(page, report->context, record);
+    DPR_TRY(dpr__report_training(page, record));
     if (report->tested) {
         dpr__report_results(page, report);
         DPR_TRY(dpr__report_mistakes(page, report));
@@ -124,19 +124,11 @@ static dpr_status make_page(const dpr_report *report, const char *run, const cha
     return status == DPR_OK ? page->status : status;
 }
 
-/* Writes a page that was made; status: of making it. */
-static dpr_status finish(dpr__text *page, dpr_status status, const char *path) {
-    if (status == DPR_OK)
-        status = dpr__file_write(page->context, path, page->data, page->length);
-    dpr__text_release(page);
-    return status;
-}
-
 dpr_status dpr_report_write(const dpr_report *report, const char *run, const char *name,
                             const char *path) {
     dpr__text page;
     dpr__text_init(&page, report->context);
-    return finish(&page, make_page(report, run, name, &page), path);
+    return dpr__file_write_text(&page, make_page(report, run, name, &page), path);
 }
 
 /* ---- while it trains ---- */
@@ -163,10 +155,10 @@ dpr_status dpr_report_write_progress(const dpr_model *model, const char *run, co
     if (status == DPR_OK) {
         begin(&page, name);
         add_progress(&page, record);
-        dpr__report_training(&page, model->context, record);
+        status = dpr__report_training(&page, record);
         dpr__text_add(&page, "</main>\n");
         dpr__page_end(&page);
     }
     dpr__arena_release(&arena);
-    return finish(&page, status == DPR_OK ? page.status : status, path);
+    return dpr__file_write_text(&page, status == DPR_OK ? page.status : status, path);
 }

@@ -47,7 +47,7 @@ static dpr_status read_curve(dpr_context *context, const dpr__json *record, cons
     *out = (struct curve){
         .n = h->n,
         .column = {h->column[EPOCH], h->column[LOSS], h->column[ACCURACY], h->column[RATE]}};
-    if (rows == NULL || rows->n < h->n ||
+    if (rows == NULL || rows->n == 0 || rows->n < h->n ||
         !dpr__json_double(context, dpr__json_get(record, "steps_per_epoch"), &steps) ||
         !(steps > 0))
         return DPR_OK;
@@ -66,45 +66,39 @@ static dpr_status read_curve(dpr_context *context, const dpr__json *record, cons
     return DPR_OK;
 }
 
-/* A chart of one column of the training, and one of the validation where there is one. */
+/* A chart of one column of the training, and of the validation, one number an epoch; NULL: there is none. */
 static void add_chart(dpr__text *page, const struct history *h, const struct curve *curve,
-                      const char *title, size_t own, size_t validation, bool percent) {
+                      const char *title, size_t own, const double *validation, bool percent) {
     const double *y = curve->column[own];
     char words[160];
     const dpr__series series[] = {
         {.name = "training", .x = curve->column[AT], .y = y, .n = curve->n},
-        {.name = "validation", .x = h->column[EPOCH], .y = h->column[validation], .n = h->n}};
-    double scale = percent ? 100 : 1;
+        {.name = "validation", .x = h->column[EPOCH], .y = validation, .n = h->n}};
+    double scale = percent ? 100 : 1, epochs = curve->column[AT][curve->n - 1];
     const char *unit = percent ? " %" : "";
     if (!isfinite(y[0]) || !isfinite(y[curve->n - 1])) /* in a record that no run wrote */
-        dpr__format(page->context, words, sizeof words, "over %zu epochs", h->n);
+        dpr__format(page->context, words, sizeof words, "not told at its ends");
     else
         dpr__format(page->context, words, sizeof words,
-                    "from %.4g%s at the beginning to %.4g%s at the end of %zu epoch%s",
-                    scale * y[0], unit, scale * y[curve->n - 1], unit, h->n, h->n == 1 ? "" : "s");
-    bool both = own != OWN_RATE && h->has_validation;
+                    "from %.4g%s at the beginning to %.4g%s after %.3g epochs", scale * y[0], unit,
+                    scale * y[curve->n - 1], unit, epochs);
     dpr__chart_lines(page, &(dpr__chart){.title = title,
                                          .x_title = "epochs",
                                          .words = words,
                                          .percent = percent,
                                          .from_zero = own == OWN_RATE,
                                          .series = series,
-                                         .n_series = both ? 2 : 1});
+                                         .n_series = validation != NULL ? 2 : 1});
 }
 
-static void add_charts(dpr__text *page, const struct history *h, const dpr__json *record) {
-    struct curve curve;
-    dpr_status status = read_curve(page->context, record, h, &curve);
-    if (status != DPR_OK) {
-        page->status = status;
-        return;
-    }
+static void add_charts(dpr__text *page, const struct history *h, const struct curve *curve) {
+    bool both = h->has_validation;
     dpr__text_add(page, "<div class=\"charts\">\n");
-    add_chart(page, h, &curve, "Loss", OWN_LOSS, VAL_LOSS, false);
-    add_chart(page, h, &curve, "Accuracy", OWN_ACCURACY, VAL_ACCURACY, true);
-    add_chart(page, h, &curve, "Learning rate", OWN_RATE, RATE, false);
+    add_chart(page, h, curve, "Loss", OWN_LOSS, both ? h->column[VAL_LOSS] : NULL, false);
+    add_chart(page, h, curve, "Accuracy", OWN_ACCURACY, both ? h->column[VAL_ACCURACY] : NULL,
+              true);
+    add_chart(page, h, curve, "Learning rate", OWN_RATE, NULL, false);
     dpr__text_add(page, "</div>\n");
-    dpr__free(page->context, curve.made);
 }
 
 enum { MOST_ROWS = 500 }; /* the last epochs of a long run */
@@ -142,20 +136,21 @@ static void add_table(dpr__text *page, const struct history *h) {
     dpr__text_add(page, "</tbody></table></div></details>\n");
 }
 
-void dpr__report_training(dpr__text *page, dpr_context *context, const dpr__json *record) {
+dpr_status dpr__report_training(dpr__text *page, const dpr__json *record) {
     struct history h;
+    struct curve curve = {0};
+    dpr_status status = read_history(page->context, record, &h);
+    if (status == DPR_OK)
+        status = read_curve(page->context, record, &h, &curve);
     dpr__text_add(page, "<section id=\"training\"><h2>Training</h2>\n");
-    dpr_status status = read_history(context, record, &h);
-    if (status != DPR_OK) {
-        page->status = status;
-        return;
-    }
-    if (h.n == 0) {
-        dpr__text_add(page, "<p>No epoch is done yet, or none is told of.</p>\n");
-    } else {
-        add_charts(page, &h, record);
+    if (curve.n == 0)
+        dpr__text_add(page, "<p>No step is told of yet.</p>\n");
+    if (status == DPR_OK && curve.n > 0)
+        add_charts(page, &h, &curve);
+    if (status == DPR_OK && h.n > 0)
         add_table(page, &h);
-    }
     dpr__text_add(page, "</section>\n");
-    dpr__free(context, h.column[0]);
+    dpr__free(page->context, curve.made);
+    dpr__free(page->context, h.column[0]);
+    return status;
 }

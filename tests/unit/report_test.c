@@ -60,7 +60,7 @@ static void without_a_test_set(void **state) {
     const char *page = read_page();
     assert_non_null(strstr(page, "<h1>a &lt;name&gt;</h1>"));
     assert_non_null(strstr(page, "No test images were looked at"));
-    assert_non_null(strstr(page, "No epoch is done yet"));
+    assert_non_null(strstr(page, "No step is told of yet"));
     assert_null(strstr(page, "id=\"results\""));
     clean(&m);
 }
@@ -76,7 +76,7 @@ static void while_it_trains(void **state) {
     OK(m.context, dpr_report_write_progress(m.model, RUN, "name", page_path));
     const char *page = read_page();
     assert_non_null(strstr(page, "1 of 3 epochs are done"));
-    assert_non_null(strstr(page, "from 3 at the beginning to 1 at the end of 1 epoch"));
+    assert_non_null(strstr(page, "from 3 at the beginning to 1 after 1.5 epochs"));
     FAILS(m.context, dpr_report_write_progress(m.model, "{", "name", page_path), DPR_E_FORMAT,
           "run record");
     clean(&m);
