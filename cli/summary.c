@@ -56,13 +56,16 @@ static void print_json(const dpr_model *model) {
     out_value *all = out_object(), *array = out_array();
     out_set(all, "parameters", out_count(dpr_model_parameters(model)));
     for (size_t i = 0; i < n; i++) {
-        out_value *layer = out_object(), *output = out_array();
+        out_value *layer = out_object(), *output = out_array(), *field = out_array();
         for (uint32_t d = 0; d < layers[i].output.rank; d++)
             out_append(output, out_count((uint64_t)layers[i].output.dim[d]));
+        for (int axis = 0; axis < 2; axis++)
+            out_append(field, out_count((uint64_t)layers[i].field.size[axis]));
         out_set(layer, "name", out_text(layers[i].name));
         out_set(layer, "op", out_text(layers[i].op));
         out_set(layer, "depth", out_count(layers[i].depth));
         out_set(layer, "output", output);
+        out_set(layer, "receptive_field", field);
         out_set(layer, "parameters", out_count(layers[i].parameters));
         out_set(layer, "flops", out_count(layers[i].flops));
         out_append(array, layer);

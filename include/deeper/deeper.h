@@ -438,9 +438,17 @@ dpr_status dpr_model_weights_sha256(const dpr_model *model, char hex[65]);
 /* Model's metadata of the training run ("" where there is none), a JSON object. */
 const char *dpr_model_run(const dpr_model *model);
 
+/* The part of an image that one place of an output depends on: place (y, x) sees the rows first[0] + y·step[0] and the size[0] − 1 behind, of which
+ * some may lie outside the image, and columns alike. What sees the whole image has step 0. */
+typedef struct dpr_field {
+    int64_t first[2], step[2], size[2];
+} dpr_field;
+
 typedef struct dpr_layer {
     const char *name, *op; /* "linear_1", "linear" */
     dpr_shape output;      /* without the batch */
+    dpr_field field;
+    int from; /* the layer whose output it takes; −1: it takes the image. A join of bodies: the last one's */
     uint64_t parameters;
     uint64_t flops;  /* of one image's forward pass */
     unsigned line;   /* in the net text */
@@ -489,6 +497,31 @@ dpr_status dpr_evaluate_each(dpr_model *model, const dpr_data *data, dpr_visit_p
 
 /* images u8 (n, height, width, channels) → probabilities (n × classes). */
 dpr_status dpr_predict(dpr_model *model, const uint8_t *images, size_t n, float *probabilities);
+
+/* ---- looking inside ----------------------------------------------------------------------- */
+
+/* What a model computes of images on the way to its result, and how that follows from their pixels: by the graphs and the chain rule of training. */
+typedef struct dpr_probe dpr_probe;
+
+/* model: borrowed until dpr_probe_destroy. batch: the most images at a time, at least 1. Programs are compiled when they are first wanted. */
+dpr_status dpr_probe_create(dpr_model *model, unsigned batch, dpr_probe **out);
+void dpr_probe_destroy(dpr_probe *probe);
+/* Runs images u8 (n, height, width, channels), n ≤ batch; test-time augmentation has no part in it. */
+dpr_status dpr_probe_run(dpr_probe *probe, const uint8_t *images, size_t n);
+/* What a layer (an index of dpr_model_layers) made of them: values (n × the layer's output). */
+dpr_status dpr_probe_output(const dpr_probe *probe, size_t layer, float *values);
+/* ∂(Σ weights·output of the layer)/∂pixels for pixels f32 (n, height, width, channels), 0 to 255 as images are, n ≤ batch. weights: (n × the layer's
+ * output); gradient: (n, height, width, channels). Errors: DPR_E_NO_GRADIENT. */
+dpr_status dpr_probe_gradient(dpr_probe *probe, size_t layer, const float *pixels,
+                              const float *weights, size_t n, float *gradient);
+/* How much a class depends on each pixel of an image u8: the largest |∂logit/∂pixel| of its channels (Simonyan et al. 2014, section 3.1).
+ * map: (height × width). */
+dpr_status dpr_probe_saliency(dpr_probe *probe, const uint8_t *image, uint32_t class_index,
+                              float *map);
+/* Where a layer of pictures (height × width × channels) finds a class: max(0, Σ α·channel), α being the mean over the picture of
+ * ∂logit/∂channel (Selvaraju et al. 2017, equations 1 and 2). map: (height × width of the layer's output). Errors: DPR_E_SHAPE (no pictures). */
+dpr_status dpr_probe_grad_cam(dpr_probe *probe, const uint8_t *image, uint32_t class_index,
+                              size_t layer, float *map);
 
 /* ---- training ----------------------------------------------------------------------------- */
 

@@ -31,6 +31,7 @@ void dpr__append_squeeze_excite(const dpr__net_item *item, dpr__layering *l) {
     x = dense(item, l, dpr_relu(graph, x), "expand", channels, DPR_INIT_XAVIER);
     x = dpr_reshape(graph, dpr_sigmoid(graph, x), dpr_shape_of(shape.dim[0], 1, 1, channels));
     l->value = dpr_multiply(graph, l->value, x);
+    dpr__layer_see_all(l);
     l->flops += 2 * dpr__layer_features(l, l->value);
 }
 

@@ -39,6 +39,27 @@ dpr_shape dpr__layer_shape(const dpr__layering *l, dpr_value value) {
     return shape;
 }
 
+/* A field that large tells nothing more; and steps multiply from layer to layer. */
+static int64_t within_reason(int64_t x) {
+    static const int64_t MOST = (int64_t)1 << 30;
+    return x > MOST ? MOST : x < -MOST ? -MOST : x;
+}
+
+void dpr__layer_see(dpr__layering *l, const int64_t kernel[2], const int64_t stride[2],
+                    const int64_t dilation[2], const int64_t pad[2]) {
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t step = within_reason(l->field.step[axis]),
+                reach = dilation[axis] * (kernel[axis] - 1);
+        l->field.first[axis] = within_reason(l->field.first[axis] - pad[axis] * step);
+        l->field.size[axis] = within_reason(l->field.size[axis] + within_reason(reach) * step);
+        l->field.step[axis] = step * stride[axis];
+    }
+}
+
+void dpr__layer_see_all(dpr__layering *l) {
+    l->field = (dpr_field){.size = {l->image.dim[0], l->image.dim[1]}};
+}
+
 bool dpr__layer_is_picture(const dpr__net_item *item, dpr__layering *l) {
     char text[DPR__SHAPE_TEXT];
     dpr_shape shape = dpr__layer_shape(l, l->value);
@@ -115,6 +136,7 @@ static void append_conv(const dpr__net_item *item, dpr__layering *l, int64_t out
     pair_of(item, "dilation", options.dilation);
     padding_of(item, kernel, options.dilation, options.pad);
     options.groups = groups;
+    dpr__layer_see(l, kernel, options.stride, options.dilation, options.pad);
     l->value = dpr__layer_conv(item, l, l->value, kernel, outputs, &options);
     if (!dpr__flag_of(item, "nobias") && !l->normalised)
         add_bias(item, l, outputs);
@@ -183,6 +205,7 @@ static void append_pool(const dpr__net_item *item, dpr__layering *l, pool_builde
     pair_of(item, "window", options.kernel);
     pair_of(item, dpr__number_of(item, "stride").value == 0 ? "window" : "stride", options.stride);
     padding_of(item, options.kernel, dilation, options.pad);
+    dpr__layer_see(l, options.kernel, options.stride, dilation, options.pad);
     l->value = pool(l->graph, l->value, &options);
     l->flops = (uint64_t)(options.kernel[0] * options.kernel[1]) * dpr__layer_features(l, l->value);
 }

@@ -114,20 +114,38 @@ static dpr_status at_item(const dpr__net *net, const dpr__net_item *item, const 
     return dpr__syntax_error(&reader, item->line, item->column, "%s", message);
 }
 
+/* The least field that holds both: their places lie alike. */
+static dpr_field join_fields(const dpr_field *a, const dpr_field *b) {
+    dpr_field both = *a;
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t end_a = a->first[axis] + a->size[axis], end_b = b->first[axis] + b->size[axis];
+        both.first[axis] = a->first[axis] < b->first[axis] ? a->first[axis] : b->first[axis];
+        both.size[axis] = (end_a > end_b ? end_a : end_b) - both.first[axis];
+    }
+    return both;
+}
+
 /* Brackets: keeps what a body is given, and what it gives. */
 static void step_over_bracket(const dpr__net_item *item, dpr__layering *layering) {
     if (item->kind == DPR__ITEM_OPEN) {
-        layering->opened[layering->n_opened++] = (dpr__opened){.in = layering->value};
+        layering->opened[layering->n_opened++] = (dpr__opened){
+            .in = layering->value, .in_field = layering->field, .from = layering->from};
         layering->begun++;
         return;
     }
     dpr__opened *opened = &layering->opened[layering->n_opened - 1];
+    opened->field =
+        opened->n_ends > 0 ? join_fields(&layering->field, &opened->field) : layering->field;
     opened->ends[opened->n_ends++] = layering->value;
     layering->begun -= layering->begun > 0; /* the body that ends here was empty */
     if (item->kind == DPR__ITEM_NEXT) {
         layering->value = opened->in;
+        layering->field = opened->in_field;
+        layering->from = opened->from;
         layering->begun++;
     } else {
+        bool residual = item->word->most_bodies == 1; /* then what it was given is added */
+        layering->field = residual ? join_fields(&opened->field, &opened->in_field) : opened->field;
         layering->n_opened--; /* its entry stays readable until the next one opens */
     }
 }
@@ -147,16 +165,22 @@ static dpr_status append_layer(const dpr__net *net, const dpr__net_item *item,
         strcpy(message, dpr_error(net->context));
         return at_item(net, item, message);
     }
-    build->layers[build->n_layers++] =
-        (dpr_layer){.name = item->name,
-                    .op = item->word->word,
-                    .output = dpr__layer_shape(layering, layering->value),
-                    .parameters = layering->parameters,
-                    .flops = layering->flops,
-                    .line = item->line,
-                    .depth = (unsigned)layering->n_opened,
-                    .begins = layering->begun};
+    dpr_shape output = dpr__layer_shape(layering, layering->value);
+    if (output.rank != 3)
+        dpr__layer_see_all(layering);
+    build->outputs[build->n_layers] = layering->value;
+    build->layers[build->n_layers] = (dpr_layer){.name = item->name,
+                                                 .op = item->word->word,
+                                                 .output = output,
+                                                 .field = layering->field,
+                                                 .from = layering->from,
+                                                 .parameters = layering->parameters,
+                                                 .flops = layering->flops,
+                                                 .line = item->line,
+                                                 .depth = (unsigned)layering->n_opened,
+                                                 .begins = layering->begun};
     layering->begun = 0;
+    layering->from = (int)build->n_layers++;
     return DPR_OK;
 }
 
@@ -204,6 +228,7 @@ static dpr_status check_logits(const dpr__net *net, const dpr__net_build *build)
 static dpr_status append_all(const dpr__net *net, dpr__net_build *build, dpr__layering *layering) {
     uint64_t parameters = 0;
     DPR_TRY(dpr__allocate(net->context, net->n_layers, sizeof *build->layers, &build->layers));
+    DPR_TRY(dpr__allocate(net->context, net->n_layers, sizeof *build->outputs, &build->outputs));
     for (size_t i = 0; i < net->n_items; i++) {
         DPR_TRY(append_item(net, i, build, layering));
         parameters += layering->parameters;
@@ -216,8 +241,10 @@ static dpr_status append_all(const dpr__net *net, dpr__net_build *build, dpr__la
 
 void dpr__net_build_release(dpr_context *context, dpr__net_build *build) {
     dpr__free(context, build->layers);
+    dpr__free(context, build->outputs);
     dpr__free(context, build->updates);
     build->layers = NULL;
+    build->outputs = NULL;
     build->updates = NULL;
     build->n_layers = build->n_updates = 0;
 }
@@ -225,7 +252,11 @@ void dpr__net_build_release(dpr_context *context, dpr__net_build *build) {
 dpr_status dpr__net_append(dpr__net *net, dpr_graph *graph, dpr__net_build *build) {
     dpr__layering layering = {
         .graph = graph, .value = build->images, .images = build->images, .rows = build->rows};
+    layering.image = dpr__layer_shape(&layering, build->images);
+    layering.field = (dpr_field){.step = {1, 1}, .size = {1, 1}};
+    layering.from = -1;
     build->layers = NULL;
+    build->outputs = NULL;
     build->n_layers = 0;
     dpr_status status = append_all(net, build, &layering);
     build->updates = layering.updates;

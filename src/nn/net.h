@@ -27,6 +27,7 @@ typedef struct dpr__net_build {
     /* results */
     dpr_value logits;  /* (batch, classes) */
     dpr_layer *layers; /* one per line that makes nodes; strings live in the net */
+    dpr_value *outputs; /* of the layers */
     size_t n_layers;
     dpr_value *updates; /* assigns of the running statistics: roots of a training step */
     size_t n_updates;

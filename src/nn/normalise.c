@@ -83,5 +83,6 @@ void dpr__append_group_norm(const dpr__net_item *item, dpr__layering *l) {
     l->value = dpr_group_norm(l->graph, l->value, (int64_t)dpr__number_of(item, "groups").value,
                               scale_of(item, l, channels), shift_of(item, l, channels),
                               dpr__number_of(item, "epsilon").value);
+    dpr__layer_see_all(l);
     count_flops(l);
 }

@@ -47,6 +47,8 @@ struct dpr__net_item;
 /* A residual or a branch that is open. */
 typedef struct dpr__opened {
     dpr_value in;                       /* what its body was given */
+    dpr_field in_field, field;          /* of that; and of all that its bodies gave so far */
+    int from;                           /* the layer that made `in` */
     dpr_value ends[DPR__MOST_BRANCHES]; /* what its bodies gave so far */
     size_t n_ends;
 } dpr__opened;
@@ -57,6 +59,9 @@ typedef struct dpr__layering {
     dpr_value value;            /* the last layer's result */
     dpr_value images;           /* the first layer's operand */
     dpr_value rows;             /* how many rows of the batch are images; 0: all */
+    dpr_shape image;            /* of one image */
+    dpr_field field;            /* of `value` */
+    int from;                   /* the layer that made `value`; −1: it is the images */
     dpr_init init;              /* of this layer's weights, as what follows suggests, */
     bool forced;                /* or as the user asked */
     bool normalised;            /* batch normalisation follows: a bias would be taken away again */
@@ -122,6 +127,11 @@ dpr_value dpr__layer_conv(const dpr__net_item *item, dpr__layering *layering, dp
 /* Batch normalisation with the layer's "scale" and "shift" (each only if wanted), "mean" and "variance". */
 dpr_value dpr__layer_batch_norm(const dpr__net_item *item, dpr__layering *layering, dpr_value src,
                                 bool scale, bool shift, const dpr_batch_norm_options *options);
+/* The window of this layer in what all before it see (Araujo et al. 2019, section 2). */
+void dpr__layer_see(dpr__layering *layering, const int64_t kernel[2], const int64_t stride[2],
+                    const int64_t dilation[2], const int64_t pad[2]);
+/* Each place of the value depends on the whole image. */
+void dpr__layer_see_all(dpr__layering *layering);
 /* Fails where a picture (height × width × channels) is needed; the graph latches it. */
 bool dpr__layer_is_picture(const dpr__net_item *item, dpr__layering *layering);
 

@@ -22,7 +22,7 @@ dpr_status dpr__parameters_of(const dpr_graph *graph, dpr_value **out, size_t *n
     return DPR_OK;
 }
 
-/* Bytes to zero mean and unit variance: x·scale + shift with scale = 1/(255·deviation) and
+/* Bytes, or f32 numbers like them, to zero mean and unit variance: x·scale + shift with scale = 1/(255·deviation) and
  * shift = −mean/deviation, per channel. */
 static dpr_value normalise(dpr_graph *graph, dpr_value images, int64_t channels) {
     dpr_shape per_channel = dpr_shape_of(channels);
@@ -31,11 +31,20 @@ static dpr_value normalise(dpr_graph *graph, dpr_value images, int64_t channels)
     dpr_graph_scope(graph, "normalise");
     dpr_value scale = dpr_input(graph, "normalise.scale", DPR_F32, per_channel);
     dpr_value shift = dpr_input(graph, "normalise.shift", DPR_F32, per_channel);
-    dpr_value x = dpr_multiply(graph, dpr_cast(graph, images, DPR_F32), scale);
+    if (graph->status == DPR_OK && dpr__node_of(graph, images)->dtype == DPR_U8)
+        images = dpr_cast(graph, images, DPR_F32);
+    dpr_value x = dpr_multiply(graph, images, scale);
     x = dpr_add(graph, x, shift);
     dpr_graph_scope(graph, NULL);
     graph->role = role;
     return x;
+}
+
+/* A gradient of the first layer's output, say, does without the shift. */
+static dpr_status write_if_read(dpr_store *store, const char *leaf, const float *values, size_t n) {
+    if (dpr__store_find(store, leaf) == NULL)
+        return DPR_OK;
+    return dpr_store_write(store, leaf, values, n * sizeof *values);
 }
 
 dpr_status dpr__model_write_normalisation(const dpr_model *model) {
@@ -45,8 +54,8 @@ dpr_status dpr__model_write_normalisation(const dpr_model *model) {
         scale[c] = (float)(1 / (255 * model->info.deviation[c]));
         shift[c] = (float)(-model->info.mean[c] / model->info.deviation[c]);
     }
-    DPR_TRY(dpr_store_write(model->store, "normalise.scale", scale, channels * sizeof *scale));
-    return dpr_store_write(model->store, "normalise.shift", shift, channels * sizeof *shift);
+    DPR_TRY(write_if_read(model->store, "normalise.scale", scale, channels));
+    return write_if_read(model->store, "normalise.shift", shift, channels);
 }
 
 dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr__net_build *build) {
@@ -56,14 +65,13 @@ dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr__net_
     return dpr__net_append(model->net, graph, build);
 }
 
-/* The network over leaves of u8 images and of their number. */
-static dpr_status append_over_leaves(const dpr_model *model, dpr_graph *graph, const char *images,
-                                     const char *rows, dpr__net_build *build) {
+dpr_status dpr__model_append_leaves(const dpr_model *model, dpr_graph *graph, dpr_dtype dtype,
+                                    const char *images, const char *rows, dpr__net_build *build) {
     const int64_t *dim = model->info.image.dim;
     dpr__role role = graph->role;
     graph->role = DPR__DATA;
     build->images =
-        dpr_input(graph, images, DPR_U8, dpr_shape_of(DPR_BATCH, dim[0], dim[1], dim[2]));
+        dpr_input(graph, images, dtype, dpr_shape_of(DPR_BATCH, dim[0], dim[1], dim[2]));
     build->rows = dpr_input(graph, rows, DPR_I32, dpr_scalar_shape());
     graph->role = role;
     return dpr__model_append(model, graph, build);
@@ -75,7 +83,7 @@ dpr_status dpr__model_forward(const dpr_model *model, const char *images, const 
     dpr_graph *graph = dpr_graph_create(model->context);
     if (graph == NULL)
         return DPR_E_MEMORY;
-    dpr_status status = append_over_leaves(model, graph, images, rows, &build);
+    dpr_status status = dpr__model_append_leaves(model, graph, DPR_U8, images, rows, &build);
     *logits = build.logits;
     dpr__net_build_release(model->context, &build);
     if (status == DPR_OK)
@@ -155,7 +163,7 @@ static dpr_status build(dpr_model *model, const char *name, dpr_graph *graph) {
     dpr__net_build build = {0};
     DPR_TRY(dpr__net_parse(model->context, name, model->text, &model->net));
     DPR_TRY(settle_input(model, name));
-    DPR_TRY(append_over_leaves(model, graph, "images", "rows", &build));
+    DPR_TRY(dpr__model_append_leaves(model, graph, DPR_U8, "images", "rows", &build));
     model->layers = build.layers;
     model->n_layers = build.n_layers;
     build.layers = NULL;

@@ -55,13 +55,16 @@ static inline bool dpr__model_owns(dpr_leaf_kind kind) {
     return kind == DPR_PARAMETER || kind == DPR_STATISTIC;
 }
 
-/* Appends u8 build->images → normalised → logits; build->rows is the caller's, too. The arrays in *build are freed with
+/* Appends build->images, u8 or f32 from 0 to 255, → normalised → logits; build->rows is the caller's, too. The arrays in *build are freed with
  * dpr__net_build_release. */
 dpr_status dpr__model_append(const dpr_model *model, dpr_graph *graph, dpr__net_build *build);
+/* The same over leaves: `images` (batch, …) of the type, `rows` i32 of them valid. */
+dpr_status dpr__model_append_leaves(const dpr_model *model, dpr_graph *graph, dpr_dtype dtype,
+                                    const char *images, const char *rows, dpr__net_build *build);
 /* A graph with its forward half: images from leaf `images` u8 (batch, …), `rows` i32 of them valid. */
 dpr_status dpr__model_forward(const dpr_model *model, const char *images, const char *rows,
                               dpr_graph **out, dpr_value *logits);
-/* Writes the leaves that dpr__model_append reads; to be called once a program has made them. */
+/* Writes those leaves that programs of dpr__model_append read; to be called once they have made them. */
 dpr_status dpr__model_write_normalisation(const dpr_model *model);
 /* The parameter leaves of a graph, in order; *out is freed with dpr__free. */
 dpr_status dpr__parameters_of(const dpr_graph *graph, dpr_value **out, size_t *n);
