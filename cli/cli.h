@@ -92,6 +92,10 @@ int run_training(const struct settings *settings, struct train_result *result);
 
 /* What pages call a model: its file without the folder. */
 const char *report_title(const char *model);
+/* The half of `data` that is shown: that which train looked at in the end. *out NULL, where the set has none, after a note of what `missing` will be. Returns EXIT_DONE, or
+ * another status after a message. */
+int open_shown_half(dpr_context *context, const struct settings *settings, const char *data,
+                    const dpr_model *model, const char *missing, dpr_data **out);
 
 /* ---- bench_recipe.c ---- */
 
@@ -102,6 +106,7 @@ int bench_recipe(const struct settings *settings);
 int command_train(const struct settings *settings);
 int command_eval(const struct settings *settings);
 int command_report(const struct settings *settings);
+int command_features(const struct settings *settings);
 int command_predict(const struct settings *settings);
 int command_summary(const struct settings *settings);
 int command_graph(const struct settings *settings);

@@ -165,6 +165,23 @@ static const struct option REPORT[] = {TEXT("out", out, "FILE",
                                        JSON_OPTION,
                                        END};
 
+static const struct option FEATURES[] = {
+    TEXT("out", out, "FILE",
+         "a page, or one picture where it ends with .png (default: NAME.features.html beside the "
+         "model)",
+         .letter = 'o'),
+    TEXT("image", image, "FILE", "explain what the model makes of this picture, too"),
+    COUNT("units", features.units, 1, 4096, "N", "units that are shown of a layer"),
+    COUNT("layers", features.layers, 1, 1e6, "N", "layers whose units are shown",
+          .otherwise = "all"),
+    COUNT("steps", features.steps, 1, 1e6, "N", "of gradient ascent for each input that is made"),
+    LONG("seed", features.seed, 0, 18446744073709551615.0, "N", "of what the ascent begins with"),
+    FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
+    MEMORY_OPTION,
+    MACHINE_OPTIONS,
+    JSON_OPTION,
+    END};
+
 static const struct option PREDICT[] = {
     COUNT("top", top, 1, 1e6, "N", "classes to print, likeliest first"), TTA_OPTION("the model's"),
     MACHINE_OPTIONS, JSON_OPTION, END};
@@ -259,12 +276,24 @@ const struct command COMMANDS[] = {
      "eval photos.safetensors photos\n", 2, 2, EVAL, command_eval},
     {"report", "MODEL DATA", "Writes a page of what is known of a model",
      "One HTML file, which opens offline: curves of the training, test accuracy with its interval, "
-     "the confusion matrix, calibration, mistakes as pictures, the network and its graphs, and how "
-     "to make the model "
-     "again. train writes it, too, when a run is complete.",
+     "the confusion matrix, calibration, mistakes as pictures, what the layers learned, the "
+     "network "
+     "and its graphs, and how to make the model again. train writes it, too, when a run is "
+     "complete.",
      "report photos.safetensors photos\n"
      "report mnist.safetensors mnist -o page.html\n",
      2, 2, REPORT, command_report},
+    {"features", "MODEL [DATA]", "Shows what the layers of a network have learned to see",
+     "The first weights as pictures; of each layer's units the input that excites them most, found "
+     "by "
+     "gradient ascent through the network, and, of DATA's test half, the images that do, cut to "
+     "what the unit sees; which units are never active, and which are alike. With --image also "
+     "what speaks for the class that one picture is taken for: saliency, occlusion, Grad-CAM, and "
+     "what each layer makes of it.",
+     "features photos.safetensors photos\n"
+     "features photos.safetensors photos --image cat.jpg -o cat.html\n"
+     "features mnist.safetensors mnist -o units.png --units 8\n",
+     1, 2, FEATURES, command_features},
     {"predict", "MODEL IMAGE...", "Says what a model sees in images",
      "IMAGE is a PNG or JPEG file of any size, a folder of such files in all depths, or - for "
      "standard input. A file that cannot be read does not stop the others; the exit status is 1 "

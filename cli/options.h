@@ -18,7 +18,8 @@ struct settings {
     dpr_open_options data;
     dpr_letters_options letters;
     dpr_graph_view view;
-    const char *net, *init, *out, *log, *fit, *half, *tta;
+    dpr_features_options features;
+    const char *net, *init, *out, *log, *fit, *half, *tta, *image;
     unsigned classes, top, bench_batch, input_size; /* 0, but top: not given */
     const char *plan_net, *sort, *recipe, *results;
     double bench_seconds;

@@ -32,10 +32,10 @@ static char *default_out(const char *data) {
     return dots ? strdup("model.safetensors") : joined(data + start, n - start, END);
 }
 
-char *report_name(const char *model) {
+char *name_beside(const char *model, const char *ending) {
     size_t n = strlen(model), m = strlen(END);
     bool usual = n > m && strcmp(model + n - m, END) == 0;
-    return joined(model, usual ? n - m : n, ".report.html");
+    return joined(model, usual ? n - m : n, ending);
 }
 
 /* The checkpoint is OUT with ".checkpoint" before its ending. */
@@ -101,7 +101,7 @@ static int take_lock(struct place *place) {
 /* An older page is replaced; what is no file is not. */
 static int take_report(struct place *place) {
     struct stat info;
-    place->report = report_name(place->out);
+    place->report = name_beside(place->out, ".report.html");
     if (place->report == NULL)
         return fail(NULL);
     if (stat(place->report, &info) == 0 && !S_ISREG(info.st_mode))

@@ -12,8 +12,8 @@ struct place {
 /* The place of --out, or the default one for `data`, held for this process. Returns EXIT_DONE, or another status after a
  * message; then, too, it is to be left. */
 int place_take(struct place *place, const char *data, const char *out, bool report);
-/* The report of a model file, NAME.report.html, beside it; freed by the caller. NULL: memory is out. */
-char *report_name(const char *model);
+/* What belongs to a model file NAME.safetensors, beside it: NAME and the ending, such as ".report.html". Freed by the caller; NULL: memory is out. */
+char *name_beside(const char *model, const char *ending);
 void place_leave(struct place *place);
 
 #endif

@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The half that is shown: that which train looked at in the end. A set without one makes a page without results. */
-static int open_test(dpr_context *context, const struct settings *settings, const dpr_model *model,
-                     dpr_data **out) {
+int open_shown_half(dpr_context *context, const struct settings *settings, const char *data,
+                    const dpr_model *model, const char *missing, dpr_data **out) {
     dpr_open_options options = options_for_model(model);
     options.memory = settings->data.memory;
-    dpr_status status = dpr_data_open(context, settings->words[1], DPR_TEST, &options, out);
+    dpr_status status = dpr_data_open(context, data, DPR_TEST, &options, out);
     if (status == DPR_E_DATA) {
-        note(settings, "there will be no results: %s", dpr_error(context));
+        note(settings, "there will be no %s: %s", missing, dpr_error(context));
         return EXIT_DONE;
     }
-    return status == DPR_OK ? EXIT_DONE : fail_reading(context, status, settings->words[1]);
+    return status == DPR_OK ? EXIT_DONE : fail_reading(context, status, data);
 }
 
 const char *report_title(const char *model) {
@@ -38,7 +37,8 @@ static int make_report(dpr_context *context, const struct settings *settings, dp
     dpr_report *report;
     if (dpr_report_create(model, test, &report) != DPR_OK)
         return fail(context);
-    char *path = settings->out != NULL ? strdup(settings->out) : report_name(settings->words[0]);
+    char *path = settings->out != NULL ? strdup(settings->out)
+                                       : name_beside(settings->words[0], ".report.html");
     int status = EXIT_DONE;
     if (path == NULL)
         status = fail(NULL);
@@ -62,7 +62,7 @@ int command_report(const struct settings *settings) {
     if (status == EXIT_DONE)
         status = load_model(context, settings, &model);
     if (status == EXIT_DONE)
-        status = open_test(context, settings, model, &test);
+        status = open_shown_half(context, settings, settings->words[1], model, "results", &test);
     if (status == EXIT_DONE)
         status = make_report(context, settings, model, test);
     dpr_data_destroy(test);

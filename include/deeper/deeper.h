@@ -449,6 +449,8 @@ typedef struct dpr_layer {
     dpr_shape output;      /* without the batch */
     dpr_field field;
     int from; /* the layer whose output it takes; −1: it takes the image. A join of bodies: the last one's */
+    bool activation; /* a function of each number by itself, such as relu; */
+    bool gate;       /* and one that lets hardly anything through below 0 */
     uint64_t parameters;
     uint64_t flops;  /* of one image's forward pass */
     unsigned line;   /* in the net text */

@@ -135,9 +135,61 @@ dpr_status dpr_graph_dot(dpr_graph *graph, const dpr_graph_view *view, char **ou
  * DPR_E_UNSUPPORTED where it is not installed). Atomic. */
 dpr_status dpr_graph_draw(dpr_graph *graph, const dpr_graph_view *view, const char *path);
 
+/* ---- features ----------------------------------------------------------------------------- */
+
+/* What the units of a network have learned to see: channels of pictures, or single numbers, of each activation and of the network's end. */
+typedef struct dpr_features dpr_features;
+
+typedef struct dpr_features_options {
+    size_t size;
+    uint64_t seed;   /* of the noise and the shifts that made inputs begin with: 1 */
+    unsigned units;  /* that are shown of a layer, at most, spread over it: 12 */
+    unsigned steps;  /* of gradient ascent: 160 */
+    size_t images;   /* of the set that are looked at, at most, spread over it: 10,000 */
+    unsigned layers; /* whose units are shown, at most, spread over the network; 0: all */
+    int (*progress)(void *user, size_t done,
+                    size_t of); /* may be NULL; non-zero stops with DPR_E_INTERRUPTED */
+    void *progress_user;
+} dpr_features_options;
+
+dpr_features_options dpr_features_options_default(void);
+
+typedef struct dpr_feature_layer {
+    size_t size;
+    const char *name; /* of the activation, or of the last layer */
+    uint32_t units;
+    int64_t field[2];     /* rows and columns of the image that a unit sees at one place */
+    uint32_t shown;       /* units with pictures; 0: the layer has none in the page */
+    const uint32_t *unit; /* (shown) which they are */
+    /* Of the images that were looked at; without a set none of these is known, and n_images is 0: */
+    size_t n_images;
+    bool gate;                   /* below 0 a unit is inactive; */
+    uint32_t dead;               /* units that never were above */
+    const uint32_t *active;      /* (units) in how many images each was */
+    const uint32_t *likeness_to; /* (units) the unit that is active most alike; */
+    const float *
+        likeness; /* (units) and the correlation of both over images (Pearson); 0 where one does not vary */
+    uint32_t alike; /* units whose likeness is above 0.95 */
+} dpr_feature_layer;
+
+/* Looks at the units of a model: which images of `data` (NULL: none) excite each most, and which input would, found by gradient ascent (Erhan et al. 2009)
+ * on its activation in the middle of the picture, kept smooth by shifts, decay and blur (Yosinski et al. 2015; Mordvintsev et al. 2015). Both borrowed.
+ * The same seed, model, images and kernels give the same pictures. Errors: DPR_E_MISMATCH (images of another shape), DPR_E_SHAPE (two or four channels), DPR_E_INTERRUPTED. */
+dpr_status dpr_features_create(dpr_model *model, const dpr_data *data,
+                               const dpr_features_options *options, dpr_features **out);
+void dpr_features_destroy(dpr_features *features);
+/* In the order of the network; valid as long as the features are. */
+size_t dpr_features_layers(const dpr_features *features, const dpr_feature_layer **out);
+/* Adds what the model makes of one image u8 (height, width, channels), instead of the one before: probabilities, what layers compute, gradient saliency (Simonyan et al.
+ * 2014), occlusion (Zeiler & Fergus 2014, section 4.2) and, where layers are pictures, Grad-CAM of the last (Selvaraju et al. 2017), of the class that it is taken for. */
+dpr_status dpr_features_explain(dpr_features *features, const uint8_t *image, const char *name);
+/* Writes all of it, atomically: as a page, or, where path ends with .png, as one picture: first weights, then each layer's units side by side, each with its made
+ * input above the images that excite it most. name: what the page calls the model. Errors: DPR_E_IO, DPR_E_UNSUPPORTED (built without PNG), DPR_E_ARGUMENT (another ending). */
+dpr_status dpr_features_write(const dpr_features *features, const char *name, const char *path);
+
 /* ---- the report --------------------------------------------------------------------------- */
 
-/* One HTML page of what is known of a model: curves of its training, results on a test set, its mistakes, its network, and how to make it again. It holds
+/* One HTML page of what is known of a model: curves of its training, results on a test set, its mistakes, what its layers learned, its network, and how to make it again. It holds
  * all that it shows, opens offline, and is below 2 MB. */
 typedef struct dpr_report dpr_report;
 

@@ -12,6 +12,7 @@ typedef enum dpr__purpose {
     DPR__PURPOSE_DROPOUT,
     DPR__PURPOSE_AUGMENT,
     DPR__PURPOSE_LETTERS,
+    DPR__PURPOSE_FEATURES,
 } dpr__purpose;
 
 typedef struct dpr__draw {

@@ -1,6 +1,6 @@
 /* A contact sheet of a training set: what it holds, or what augmentation makes of it. */
 #include "base/context.h"
-#include "base/file.h"
+#include "data/canvas.h"
 #include "train/data.h"
 #include <deeper/tools.h>
 #include <string.h>
@@ -18,9 +18,9 @@ struct sheet {
     const dpr_data *data;
     const char *augment;
     uint64_t seed;
-    size_t rows, zoom, width; /* zoom: sheet pixels for one of the image's */
-    size_t bytes;             /* of an image */
-    uint8_t *pixels, *cell;
+    size_t rows, zoom; /* zoom: sheet pixels for one of the image's */
+    dpr__canvas canvas;
+    uint8_t *cell; /* an image */
 };
 
 /* The rank-th image of a class, or −1: there are fewer. */
@@ -39,19 +39,10 @@ static int32_t image_at(const struct sheet *s, size_t row, size_t rank) {
     return find_image(s->data, (uint32_t) class, rank * turns + (n > ROWS ? 0 : row / n));
 }
 
-/* Each pixel becomes a square. */
-static void place_cell(const struct sheet *s, size_t x, size_t y) {
-    const int64_t *dim = s->data->info.image.dim;
-    size_t c = (size_t)dim[2], height = (size_t)dim[0] * s->zoom, width = (size_t)dim[1] * s->zoom;
-    for (size_t i = 0; i < height; i++)
-        for (size_t j = 0; j < width; j++)
-            memcpy(s->pixels + ((y + i) * s->width + x + j) * c,
-                   s->cell + (i / s->zoom * (size_t)dim[1] + j / s->zoom) * c, c);
-}
-
 /* The row's image, and what the epochs 1, 2, … make of it; without augmentation other images of its class. */
 static dpr_status draw_row(const struct sheet *s, size_t row, size_t y) {
-    size_t x = GAP, step = (size_t)s->data->info.image.dim[1] * s->zoom + GAP;
+    const int64_t *dim = s->data->info.image.dim;
+    size_t x = GAP, step = (size_t)dim[1] * s->zoom + GAP;
     for (unsigned column = 0; column < COLUMNS; column++, x += step) {
         bool changed = s->augment != NULL && column > 0;
         int32_t image = image_at(s, row, s->augment != NULL ? 0 : column);
@@ -61,7 +52,8 @@ static dpr_status draw_row(const struct sheet *s, size_t row, size_t y) {
             DPR_TRY(dpr_data_augment(s->data, s->augment, s->seed, column, &image, 1, s->cell));
         else
             DPR_TRY(dpr_data_augment(s->data, NULL, s->seed, 1, &image, 1, s->cell));
-        place_cell(s, changed ? x + OWN_GAP - GAP : x, y);
+        dpr__canvas_place(&s->canvas, y, changed ? x + OWN_GAP - GAP : x, s->cell, (size_t)dim[0],
+                          (size_t)dim[1], s->zoom);
     }
     return DPR_OK;
 }
@@ -78,20 +70,18 @@ dpr_status dpr_data_preview(const dpr_data *data, const char *augment, uint64_t 
                                      : "only images of one or three channels can be shown");
     s.zoom = side < SIDE ? SIDE / side : 1;
     s.rows = data->n < ROWS ? data->n : ROWS;
-    s.bytes = height * width * channels;
-    s.width = COLUMNS * (width * s.zoom + GAP) + (augment != NULL ? OWN_GAP : GAP);
+    size_t sheet_width = COLUMNS * (width * s.zoom + GAP) + (augment != NULL ? OWN_GAP : GAP);
     size_t sheet_height = s.rows * (height * s.zoom + GAP) + GAP;
-    size_t sheet_bytes = s.width * sheet_height * channels;
-    DPR_TRY(dpr__allocate(data->context, sheet_bytes + s.bytes, 1, &s.pixels));
-    s.cell = s.pixels + sheet_bytes;
-    memset(s.pixels, GROUND, sheet_bytes);
-    dpr_status status = DPR_OK;
+    DPR_TRY(dpr__allocate(data->context, height * width, channels, &s.cell));
+    dpr_status status =
+        dpr__canvas_init(data->context, sheet_height, sheet_width, channels, GROUND, &s.canvas);
     for (size_t row = 0; row < s.rows && status == DPR_OK; row++)
         status = draw_row(&s, row, GAP + row * (height * s.zoom + GAP));
     if (status == DPR_OK)
-        status =
-            dpr_png_write(data->context, path, s.pixels,
-                          dpr_shape_of((int64_t)sheet_height, (int64_t)s.width, (int64_t)channels));
-    dpr__free(data->context, s.pixels);
+        status = dpr_png_write(
+            data->context, path, s.canvas.pixels,
+            dpr_shape_of((int64_t)sheet_height, (int64_t)sheet_width, (int64_t)channels));
+    dpr__free(data->context, s.canvas.pixels);
+    dpr__free(data->context, s.cell);
     return status;
 }

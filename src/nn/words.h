@@ -76,6 +76,7 @@ typedef struct dpr__layering {
 typedef struct dpr__word {
     const char *word;
     dpr__argument argument[DPR__MOST_ARGUMENTS];
+    bool activation;    /* a function of each number by itself */
     bool relu_like;     /* He initialisation suits the layer before */
     bool transparent;   /* initialisation looks through it: dropout, pooling, normalisation */
     bool normalises;    /* takes the mean of each channel over the batch away */

@@ -13,13 +13,16 @@ struct slope {
     dpr_value value, gradient; /* of `from` */
 };
 
+enum { SLOPES = 2 };
+
 struct dpr_probe {
     dpr_model *model;
     unsigned batch;
-    dpr_program *forward; /* NULL until images are run */
-    dpr_value *outputs;   /* its layers', n_layers */
-    size_t rows;          /* images of the last run */
-    struct slope slope;
+    dpr_program *forward;             /* NULL until images are run */
+    dpr_value *outputs;               /* its layers', n_layers */
+    size_t rows;                      /* images of the last run */
+    struct slope slopes[SLOPES];      /* the last that were wanted; */
+    struct slope *slope;              /* of these the last */
     float *pixels, *weights, *values; /* scratch of one image and one layer: see make_scratch */
 };
 
@@ -63,7 +66,8 @@ void dpr_probe_destroy(dpr_probe *probe) {
         return;
     dpr_context *context = context_of(probe);
     dpr_program_destroy(probe->forward);
-    dpr_program_destroy(probe->slope.program);
+    for (size_t i = 0; i < SLOPES; i++)
+        dpr_program_destroy(probe->slopes[i].program);
     dpr__free(context, probe->outputs);
     dpr__free(context, probe->pixels);
     dpr__free(context, probe->weights);
@@ -191,13 +195,21 @@ static dpr_status append_slope(const dpr_probe *probe, dpr_graph *graph, struct 
     return status;
 }
 
-/* The program of ∂to/∂from; the one before goes, since few ask for two in turn. */
+/* The program of ∂to/∂from; the one that was wanted before the last goes. */
 static dpr_status want_slope(dpr_probe *probe, size_t to, size_t from) {
-    struct slope *slope = &probe->slope;
-    if (slope->program != NULL && slope->to == to && slope->from == from)
-        return DPR_OK;
+    struct slope *slope = NULL;
+    for (size_t i = 0; i < SLOPES; i++) {
+        struct slope *one = &probe->slopes[i];
+        if (one->program != NULL && one->to == to && one->from == from) {
+            probe->slope = one;
+            return DPR_OK;
+        }
+        if (slope == NULL || slope == probe->slope)
+            slope = one;
+    }
     dpr_program_destroy(slope->program);
     *slope = (struct slope){.to = to, .from = from};
+    probe->slope = slope;
     dpr_graph *graph = dpr_graph_create(context_of(probe));
     if (graph == NULL)
         return DPR_E_MEMORY;
@@ -213,13 +225,13 @@ static dpr_status want_slope(dpr_probe *probe, size_t to, size_t from) {
 static dpr_status run_slope(dpr_probe *probe, const float *pixels, const float *weights, size_t n) {
     char name[NAME];
     const dpr_model *model = probe->model;
-    size_t to = probe->slope.to;
+    size_t to = probe->slope->to;
     int32_t count = (int32_t)n;
     write_rows(probe, "probe.pixels", pixels, n, floats(&model->info.image) * sizeof *pixels);
     write_rows(probe, weights_leaf(probe, to, name), weights, n,
                floats(&model->layers[to].output) * sizeof *weights);
     DPR_TRY(dpr_store_write(model->store, "probe.rows", &count, sizeof count));
-    return dpr_program_run(probe->slope.program, 1, NULL, NULL);
+    return dpr_program_run(probe->slope->program, 1, NULL, NULL);
 }
 
 dpr_status dpr_probe_gradient(dpr_probe *probe, size_t layer, const float *pixels,
@@ -229,8 +241,8 @@ dpr_status dpr_probe_gradient(dpr_probe *probe, size_t layer, const float *pixel
     DPR_TRY(check_rows(probe, n));
     DPR_TRY(want_slope(probe, layer, model->n_layers));
     DPR_TRY(run_slope(probe, pixels, weights, n));
-    return read_rows(probe, probe->slope.program, probe->slope.gradient, floats(&model->info.image),
-                     n, gradient);
+    return read_rows(probe, probe->slope->program, probe->slope->gradient,
+                     floats(&model->info.image), n, gradient);
 }
 
 /* ---- of one class ---- */
@@ -255,7 +267,7 @@ dpr_status dpr_probe_saliency(dpr_probe *probe, const uint8_t *image, uint32_t c
     size_t channels = (size_t)shape->dim[2], pixels = floats(shape) / channels;
     DPR_TRY(want_slope(probe, model->n_layers - 1, model->n_layers));
     DPR_TRY(run_logit(probe, image, class_index));
-    DPR_TRY(read_rows(probe, probe->slope.program, probe->slope.gradient, pixels * channels, 1,
+    DPR_TRY(read_rows(probe, probe->slope->program, probe->slope->gradient, pixels * channels, 1,
                       probe->pixels));
     for (size_t i = 0; i < pixels; i++) {
         map[i] = 0;
@@ -278,8 +290,9 @@ dpr_status dpr_probe_grad_cam(dpr_probe *probe, const uint8_t *image, uint32_t c
     float *maps = probe->weights; /* free again once the slope has run */
     DPR_TRY(want_slope(probe, model->n_layers - 1, layer));
     DPR_TRY(run_logit(probe, image, class_index));
-    DPR_TRY(read_rows(probe, probe->slope.program, probe->slope.value, places * channels, 1, maps));
-    DPR_TRY(dpr_program_read(probe->slope.program, probe->slope.gradient, probe->values,
+    DPR_TRY(
+        read_rows(probe, probe->slope->program, probe->slope->value, places * channels, 1, maps));
+    DPR_TRY(dpr_program_read(probe->slope->program, probe->slope->gradient, probe->values,
                              probe->batch * places * channels * sizeof *probe->values));
     memset(map, 0, places * sizeof *map);
     for (size_t c = 0; c < channels; c++) {

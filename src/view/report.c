@@ -3,7 +3,13 @@
 #include "view/report.h"
 #include "base/context.h"
 #include "base/file.h"
+#include "view/features.h"
 #include <string.h>
+
+enum {
+    FEATURE_SIDE = 48,         /* pictures of what units see are no larger, */
+    FEATURES_END = 1850 << 10, /* and there are no more of them behind this byte of the page */
+};
 
 dpr_status dpr_report_create(dpr_model *model, const dpr_data *test, dpr_report **out) {
     dpr_report *report;
@@ -65,18 +71,19 @@ static void add_summary(dpr__text *page, const dpr_report *report) {
     dpr__text_add(page, "</p>\n");
 }
 
-static void add_contents(dpr__text *page, const dpr_report *report) {
-    static const struct {
+static void add_contents(dpr__text *page, const dpr_report *report, const dpr_features *features) {
+    const struct {
         const char *id, *title;
-        bool of_test;
-    } parts[] = {{"training", "Training", false},
-                 {"results", "Results", true},
-                 {"mistakes", "Mistakes", true},
-                 {"network", "Network", false},
-                 {"reproduce", "Reproduce", false}};
+        bool there;
+    } parts[] = {{"training", "Training", true},
+                 {"results", "Results", report->tested},
+                 {"mistakes", "Mistakes", report->tested},
+                 {"features", "Features", features != NULL},
+                 {"network", "Network", true},
+                 {"reproduce", "Reproduce", true}};
     dpr__text_add(page, "<nav aria-label=\"Contents\"><ul>\n");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (report->tested || !parts[i].of_test)
+        if (parts[i].there)
             dpr__text_add(page, "<li><a href=\"#%s\">%s</a></li>\n", parts[i].id, parts[i].title);
     dpr__text_add(page, "</ul></nav>\n");
 }
@@ -94,18 +101,21 @@ static dpr_status read_record(dpr__arena *arena, const char *run, const dpr__jso
     return *run != '\0' ? dpr__json_parse(arena, "run record", run, strlen(run), out) : DPR_OK;
 }
 
-static dpr_status add_sections(dpr__text *page, const dpr_report *report, const dpr__json *record) {
+static dpr_status add_sections(dpr__text *page, const dpr_report *report,
+                               const dpr_features *features, const dpr__json *record) {
     DPR_TRY(dpr__report_training(page, record));
     if (report->tested) {
         dpr__report_results(page, report);
         DPR_TRY(dpr__report_mistakes(page, report));
     }
+    if (features != NULL)
+        DPR_TRY(dpr__features_section(page, features, FEATURE_SIDE, FEATURES_END));
     DPR_TRY(dpr__report_network(page, report));
     return dpr__report_reproduce(page, report, record);
 }
 
-static dpr_status make_page(const dpr_report *report, const char *run, const char *name,
-                            dpr__text *page) {
+static dpr_status make_page(const dpr_report *report, const dpr_features *features, const char *run,
+                            const char *name, dpr__text *page) {
     dpr__arena arena;
     const dpr__json *record;
     dpr__arena_init(&arena, report->context);
@@ -114,9 +124,9 @@ static dpr_status make_page(const dpr_report *report, const char *run, const cha
     if (status == DPR_OK) {
         begin(page, name);
         add_summary(page, report);
-        add_contents(page, report);
+        add_contents(page, report, features);
         dpr__text_add(page, "</header>\n<main>\n");
-        status = add_sections(page, report, record);
+        status = add_sections(page, report, features, record);
         dpr__text_add(page, "</main>\n");
         dpr__page_end(page);
     }
@@ -124,11 +134,31 @@ static dpr_status make_page(const dpr_report *report, const char *run, const cha
     return status == DPR_OK ? page->status : status;
 }
 
+/* A first look: few units of few layers. *out NULL: images of these channels cannot be shown. */
+static dpr_status look_inside(const dpr_report *report, dpr_features **out) {
+    int64_t channels = report->model->info.image.dim[2];
+    dpr_features_options options = dpr_features_options_default();
+    options.layers = 4;
+    options.units = 6;
+    options.steps = 64;
+    options.images = 1000;
+    *out = NULL;
+    if (channels != 1 && channels != 3)
+        return DPR_OK;
+    return dpr_features_create(report->model, report->tested ? report->outcome.data : NULL,
+                               &options, out);
+}
+
 dpr_status dpr_report_write(const dpr_report *report, const char *run, const char *name,
                             const char *path) {
     dpr__text page;
+    dpr_features *features;
+    DPR_TRY(look_inside(report, &features));
     dpr__text_init(&page, report->context);
-    return dpr__file_write_text(&page, make_page(report, run, name, &page), path);
+    dpr_status status =
+        dpr__file_write_text(&page, make_page(report, features, run, name, &page), path);
+    dpr_features_destroy(features);
+    return status;
 }
 
 /* ---- while it trains ---- */
