@@ -474,6 +474,17 @@ typedef enum dpr_plan_kind {
 dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool train, dpr_plan_kind kind,
                           char **text);
 
+/* What one layer takes of a training step. */
+typedef struct dpr_layer_time {
+    double forward_us, backward_us; /* backward: gradients and the updates of its parameters */
+} dpr_layer_time;
+
+/* Times training steps with default options on made-up images, for about so many seconds, at least three steps. times: n_layers + 1; the last holds what belongs
+ * to no layer (data, loss, counters). What is computed together counts for the first of its layers. The sum is *step_us, but for barriers
+ * and the clock itself. Errors: DPR_E_UNSUPPORTED on the reference device. */
+dpr_status dpr_model_time_layers(const dpr_model *model, unsigned batch, double seconds,
+                                 dpr_layer_time *times, double *step_us);
+
 typedef struct dpr_evaluation {
     size_t size;
     uint64_t n, correct;

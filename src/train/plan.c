@@ -9,15 +9,15 @@
 
 enum {
     STEPS = 100,   /* of a made-up epoch */
-    WARM_UP = 100, /* ticks before those that are timed, where they take no longer than SECOND */
-    SECOND = 1000000000, /* ns of each of the three parts of a timing */
-    PORTION = 10,
-    LEAST = 3 /* ticks between two looks at the clock; that are timed, at least */
+    WARM_UP = 100, /* ticks before those that are timed, where they take no longer than part_ns */
+    PORTION = 10   /* ticks between two looks at the clock */
 };
 
 struct planning {
     const dpr_model *model;
     bool train;
+    uint64_t part_ns,
+        least; /* of each of the three parts of a timing; ticks that are timed, at least */
     const dpr__step_graph *step;
     dpr_store *store;
     dpr_program *program;
@@ -55,13 +55,13 @@ static dpr_status run_ticks(const struct planning *p, uint64_t ticks) {
 static dpr_status warm_up(const struct planning *p, uint64_t *each) {
     uint64_t begin = dpr__now_ns(), ticks = 1;
     DPR_TRY(run_ticks(p, 1));
-    for (; ticks < WARM_UP && dpr__now_ns() - begin < SECOND; ticks += PORTION)
+    for (; ticks < WARM_UP && dpr__now_ns() - begin < p->part_ns; ticks += PORTION)
         DPR_TRY(run_ticks(p, PORTION));
     *each = (dpr__now_ns() - begin) / ticks + 1;
     return DPR_OK;
 }
 
-/* After a warm-up, twice about a second of ticks (at least LEAST): without the clock between rows, for *tick_us, then with it.
+/* After a warm-up, twice about part_ns of ticks: without the clock between rows, for *tick_us, then with it.
  * *ticks: of each. */
 static dpr_status time_ticks(const struct planning *p, uint64_t *ticks, double *tick_us) {
     uint64_t each;
@@ -70,7 +70,7 @@ static dpr_status time_ticks(const struct planning *p, uint64_t *ticks, double *
                         p->program->backend->name);
     fill_inputs(p);
     DPR_TRY(warm_up(p, &each));
-    *ticks = SECOND / each > LEAST ? SECOND / each : LEAST;
+    *ticks = p->part_ns / each > p->least ? p->part_ns / each : p->least;
     uint64_t begin = dpr__now_ns();
     DPR_TRY(run_ticks(p, *ticks));
     *tick_us = (double)(dpr__now_ns() - begin) / 1000 / (double)*ticks;
@@ -78,15 +78,19 @@ static dpr_status time_ticks(const struct planning *p, uint64_t *ticks, double *
     return run_ticks(p, *ticks);
 }
 
-static dpr_status plan_text(struct planning *p, unsigned batch, dpr_plan_kind kind, char **text) {
+static dpr_status compile(struct planning *p, unsigned batch) {
     dpr_program_options options = dpr_program_options_default();
-    uint64_t ticks = 0;
-    double tick_us = 0;
     options.batch = batch;
     options.train = p->train;
     DPR_TRY(dpr_store_create(p->model->context, &p->store));
-    DPR_TRY(dpr_program_create(p->step->graph, p->store, p->step->roots, p->step->n_roots, &options,
-                               &p->program));
+    return dpr_program_create(p->step->graph, p->store, p->step->roots, p->step->n_roots, &options,
+                              &p->program);
+}
+
+static dpr_status plan_text(struct planning *p, unsigned batch, dpr_plan_kind kind, char **text) {
+    uint64_t ticks = 0;
+    double tick_us = 0;
+    DPR_TRY(compile(p, batch));
     if (kind != DPR_PLAN_UNTIMED)
         DPR_TRY(time_ticks(p, &ticks, &tick_us));
     return dpr__program_plan_text(p->program, ticks, tick_us, kind == DPR_PLAN_SLOWEST_FIRST, text);
@@ -111,16 +115,82 @@ static dpr_status make_training(const dpr_model *model, unsigned batch, dpr__ste
     return dpr__step_graph_create(model, &plan, out);
 }
 
+static void release(struct planning *p, dpr__step_graph *step) {
+    dpr_program_destroy(p->program);
+    dpr_store_destroy(p->store);
+    dpr__step_graph_release(step);
+}
+
+static dpr_status check_batch(const dpr_model *model, unsigned batch) {
+    return batch < 1
+               ? DPR_FAIL(model->context, DPR_E_ARGUMENT, "a plan needs a batch of at least 1")
+               : DPR_OK;
+}
+
 dpr_status dpr_model_plan(const dpr_model *model, unsigned batch, bool train, dpr_plan_kind kind,
                           char **text) {
     dpr__step_graph step;
-    if (batch < 1)
-        return DPR_FAIL(model->context, DPR_E_ARGUMENT, "a plan needs a batch of at least 1");
+    DPR_TRY(check_batch(model, batch));
     DPR_TRY(train ? make_training(model, batch, &step) : make_prediction(model, &step));
-    struct planning planning = {.model = model, .train = train, .step = &step};
+    struct planning planning = {
+        .model = model, .train = train, .part_ns = 1000000000, .least = 3, .step = &step};
     dpr_status status = plan_text(&planning, batch, kind, text);
-    dpr_program_destroy(planning.program);
-    dpr_store_destroy(planning.store);
-    dpr__step_graph_release(&step);
+    release(&planning, &step);
+    return status;
+}
+
+/* ---- by layer ---- */
+
+/* Nodes have their layer's name, gradients that of the node that they are of, updates that of a parameter: "linear_1.weights". */
+static bool belongs(const char *name, const dpr_layer *layer) {
+    size_t n = strlen(layer->name);
+    return strncmp(name, layer->name, n) == 0 && (name[n] == '\0' || name[n] == '.');
+}
+
+/* The first of a row's nodes that belongs to a layer; 0: none does. */
+static dpr_value node_of_layer(const struct planning *p, const dpr__group *group, size_t *layer) {
+    const dpr__step *step = p->program->step;
+    for (uint32_t m = 0; m < group->n; m++) {
+        dpr_value value = step->members[group->first + m];
+        const char *name = dpr__node_of(step->graph, value)->name;
+        for (*layer = 0; *layer < p->model->n_layers; ++*layer)
+            if (belongs(name, &p->model->layers[*layer]))
+                return value;
+    }
+    return 0;
+}
+
+static dpr_status time_layers(struct planning *p, unsigned batch, dpr_layer_time *times,
+                              double *step_us) {
+    uint64_t ticks;
+    DPR_TRY(compile(p, batch));
+    DPR_TRY(time_ticks(p, &ticks, step_us));
+    memset(times, 0, (p->model->n_layers + 1) * sizeof *times);
+    for (size_t i = 0; i < p->program->backend->rows(p->program->plan); i++) {
+        size_t layer;
+        dpr__row_view row = p->program->backend->row(p->program->plan, i);
+        dpr_value value = node_of_layer(p, &p->program->step->groups[row.group], &layer);
+        double us = (double)row.ns / 1000 / (double)ticks;
+        dpr_layer_time *time = &times[value != 0 ? layer : p->model->n_layers];
+        if (value == 0 || dpr__node_of(p->program->step->graph, value)->role == DPR__FORWARD)
+            time->forward_us += us;
+        else
+            time->backward_us += us;
+    }
+    return DPR_OK;
+}
+
+dpr_status dpr_model_time_layers(const dpr_model *model, unsigned batch, double seconds,
+                                 dpr_layer_time *times, double *step_us) {
+    dpr__step_graph step;
+    DPR_TRY(check_batch(model, batch));
+    DPR_TRY(make_training(model, batch, &step));
+    struct planning planning = {.model = model,
+                                .train = true,
+                                .part_ns = (uint64_t)(seconds / 3 * 1e9),
+                                .least = 1,
+                                .step = &step};
+    dpr_status status = time_layers(&planning, batch, times, step_us);
+    release(&planning, &step);
     return status;
 }

@@ -110,7 +110,7 @@ static dpr_status add_sections(dpr__text *page, const dpr_report *report,
     }
     if (features != NULL)
         DPR_TRY(dpr__features_section(page, features, FEATURE_SIDE, FEATURES_END));
-    DPR_TRY(dpr__report_network(page, report));
+    DPR_TRY(dpr__report_network(page, report, record));
     return dpr__report_reproduce(page, report, record);
 }
 

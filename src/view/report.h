@@ -18,7 +18,7 @@ struct dpr_report {
 dpr_status dpr__report_training(dpr__text *page, const dpr__json *record);
 void dpr__report_results(dpr__text *page, const dpr_report *report);
 dpr_status dpr__report_mistakes(dpr__text *page, const dpr_report *report);
-dpr_status dpr__report_network(dpr__text *page, const dpr_report *report);
+dpr_status dpr__report_network(dpr__text *page, const dpr_report *report, const dpr__json *record);
 dpr_status dpr__report_reproduce(dpr__text *page, const dpr_report *report,
                                  const dpr__json *record);
 

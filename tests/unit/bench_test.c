@@ -108,10 +108,51 @@ static void slow_networks_take_few_steps(void **state) {
     dpr_context_destroy(context);
 }
 
+/* Every layer that multiplies takes time both ways, and all together less than a step, which has barriers, too. */
+static void layers_take_time(void **state) {
+    (void)state;
+    enum { MOST = 16 };
+    dpr_context *context = make_context("cpu", 1);
+    dpr_data_info info = dpr_data_info_default();
+    dpr_layer_time times[MOST];
+    const dpr_layer *layers;
+    dpr_model *model;
+    double step_us, sum = 0;
+    info.n_classes = 10;
+    OK(context,
+       dpr_model_from_net(
+           context, "net",
+           "input 12 12 3, conv 3x3 8, batchnorm, relu, maxpool 2, linear 20, relu, linear classes",
+           &info, 1, "auto", &model));
+    size_t n = dpr_model_layers(model, &layers);
+    assert_in_range(n, 1, MOST - 1);
+    FAILS(context, dpr_model_time_layers(model, 0, 0.01, times, &step_us), DPR_E_ARGUMENT,
+          "at least 1");
+    OK(context, dpr_model_time_layers(model, 32, 0.05, times, &step_us));
+    for (size_t i = 0; i <= n; i++) {
+        bool multiplies = i < n && strstr("conv linear", layers[i].op) != NULL;
+        sum += times[i].forward_us + times[i].backward_us;
+        if (multiplies && !(times[i].forward_us > 0 && times[i].backward_us > 0))
+            fail_msg("%s: %g and %g us", layers[i].name, times[i].forward_us, times[i].backward_us);
+    }
+    assert_true(times[n].forward_us > 0 && times[n].backward_us == 0);
+    assert_true(sum > 0.2 * step_us);
+    dpr_model_destroy(model);
+    dpr_context_destroy(context);
+    context = make_context("ref", 1);
+    OK(context,
+       dpr_model_from_net(context, "net", "input 4 4 1, linear classes", &info, 1, "auto", &model));
+    FAILS(context, dpr_model_time_layers(model, 1, 0.01, times, &step_us), DPR_E_UNSUPPORTED,
+          "times no rows");
+    dpr_model_destroy(model);
+    dpr_context_destroy(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_peak_has_a_precision_that_there_is),
                                        cmocka_unit_test(a_bench_needs_a_net_and_sane_numbers),
                                        cmocka_unit_test(work_is_that_of_hand_counts),
-                                       cmocka_unit_test(slow_networks_take_few_steps)};
+                                       cmocka_unit_test(slow_networks_take_few_steps),
+                                       cmocka_unit_test(layers_take_time)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
