@@ -39,6 +39,7 @@ deeper_optional(PNG libpng libpng-dev src/data/png.c)
 deeper_optional(JPEG libjpeg libjpeg-dev src/data/jpeg.c bench/decode.c)
 deeper_optional(FREETYPE freetype2 libfreetype-dev src/data/letters_render.c)
 deeper_optional(JANSSON jansson libjansson-dev cli/json.c)
+deeper_optional(MICROHTTPD libmicrohttpd libmicrohttpd-dev src/view/http.c)
 
 # In the list `sources`, puts absent files in the place of those whose library is missing; the
 # libraries that remain needed are stored in `libraries`.

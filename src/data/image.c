@@ -10,15 +10,16 @@ void dpr__image_release(dpr_context *context, dpr__image *image) {
 }
 
 dpr_status dpr__image_allocate(dpr_context *context, const char *name, uint64_t height,
-                               uint64_t width, uint32_t channels, uint64_t most, dpr__image *out) {
+                               uint64_t width, uint32_t channels, uint64_t most, uint64_t held,
+                               dpr__image *out) {
     if (height < 1 || width < 1 || height > DPR__MOST_SIDE || width > DPR__MOST_SIDE ||
-        height * width > DPR__MOST_PIXELS)
-        return DPR_FAIL(context, DPR_E_FORMAT,
-                        "%s: its header says %llu × %llu pixels; images of 1 to %d are read; make "
-                        "it smaller, or fetch it again",
-                        name, (unsigned long long)height, (unsigned long long)width,
-                        DPR__MOST_PIXELS);
-    if (height * width > most)
+        height * width > most)
+        return DPR_FAIL(
+            context, DPR_E_FORMAT,
+            "%s: its header says %llu × %llu pixels; images of 1 to %llu are read; make "
+            "it smaller, or fetch it again",
+            name, (unsigned long long)height, (unsigned long long)width, (unsigned long long)most);
+    if (height * width > held)
         return DPR_FAIL(context, DPR_E_FORMAT,
                         "%s: cut off: its header says %llu × %llu pixels, for which the file is "
                         "too small; fetch it again",
@@ -50,7 +51,7 @@ static dpr_status turn_upright(dpr_context *context, const char *name, unsigned 
     bool bottom = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
     bool right = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
     DPR_TRY(dpr__image_allocate(context, name, swap ? w : h, swap ? h : w, c, DPR__MOST_PIXELS,
-                                &turned));
+                                DPR__MOST_PIXELS, &turned));
     for (uint32_t i = 0; i < turned.height; i++)
         for (uint32_t j = 0; j < turned.width; j++) {
             uint32_t y = bottom ? turned.height - 1 - i : i;
@@ -65,16 +66,16 @@ static dpr_status turn_upright(dpr_context *context, const char *name, unsigned 
 }
 
 dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                             dpr__image *out) {
+                             uint64_t most, dpr__image *out) {
     if (n == 0)
         return DPR_FAIL(context, DPR_E_FORMAT, "%s: is empty; fetch it again, or take it away",
                         name);
     if (is_png(bytes, n))
-        return dpr__png_decode(context, name, bytes, n, out);
+        return dpr__png_decode(context, name, bytes, n, most, out);
     if (!is_jpeg(bytes, n))
         return DPR_FAIL(context, DPR_E_FORMAT,
                         "%s: neither a PNG nor a JPEG file; convert it, or take it away", name);
-    DPR_TRY(dpr__jpeg_decode(context, name, bytes, n, out));
+    DPR_TRY(dpr__jpeg_decode(context, name, bytes, n, most, out));
     unsigned orientation = dpr__exif_orientation(bytes, n);
     dpr_status status = orientation > 1 ? turn_upright(context, name, orientation, out) : DPR_OK;
     if (status != DPR_OK)
@@ -84,28 +85,40 @@ dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8
 
 /* ---- for one image alone ---- */
 
+dpr_status dpr__image_check_shape(dpr_context *context, const char *name, dpr_shape shape) {
+    if (shape.rank == 3 && shape.dim[0] >= 1 && shape.dim[1] >= 1 &&
+        shape.dim[0] <= DPR__MOST_SIDE && shape.dim[1] <= DPR__MOST_SIDE &&
+        (shape.dim[2] == 1 || shape.dim[2] == 3))
+        return DPR_OK;
+    return DPR_FAIL(context, DPR_E_SHAPE,
+                    "%s: images are brought to (height, width, 1 or 3 channels), sides up to %d",
+                    name, DPR__MOST_SIDE);
+}
+
+dpr_status dpr__image_load(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                           uint64_t most, dpr_shape shape, dpr_fit fit, uint8_t *pixels) {
+    dpr__image image;
+    DPR_TRY(dpr__image_check_shape(context, name, shape));
+    DPR_TRY(dpr__image_decode(context, name, bytes, n, most, &image));
+    dpr_status status =
+        dpr__image_bring(context, &image, (uint32_t)shape.dim[0], (uint32_t)shape.dim[1],
+                         (uint32_t)shape.dim[2], fit, pixels);
+    dpr__image_release(context, &image);
+    return status;
+}
+
 dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape shape, dpr_fit fit,
                           uint8_t **pixels) {
     uint8_t *bytes, *brought = NULL;
     size_t n;
-    dpr__image image;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-    if (shape.rank != 3 || shape.dim[0] < 1 || shape.dim[1] < 1 || shape.dim[0] > DPR__MOST_SIDE ||
-        shape.dim[1] > DPR__MOST_SIDE || (shape.dim[2] != 1 && shape.dim[2] != 3))
-        return DPR_FAIL(
-            context, DPR_E_SHAPE,
-            "%s: images are brought to (height, width, 1 or 3 channels), sides up to %d", name,
-            DPR__MOST_SIDE);
-    uint32_t height = (uint32_t)shape.dim[0], width = (uint32_t)shape.dim[1];
-    uint32_t channels = (uint32_t)shape.dim[2];
+    DPR_TRY(dpr__image_check_shape(context, name, shape));
     DPR_TRY(dpr__file_read(context, path, DPR__MOST_FILE, &bytes, &n));
-    dpr_status status = dpr__image_decode(context, name, bytes, n, &image);
-    dpr__free(context, bytes);
-    DPR_TRY(status);
-    status = dpr__allocate(context, (size_t)height * width, channels, &brought);
+    dpr_status status = dpr__allocate(context, (size_t)shape.dim[0] * (size_t)shape.dim[1],
+                                      (size_t)shape.dim[2], &brought);
     if (status == DPR_OK)
-        status = dpr__image_bring(context, &image, height, width, channels, fit, brought);
-    dpr__image_release(context, &image);
+        status = dpr__image_load(context, name, bytes, n, DPR__MOST_PIXELS, shape, fit, brought);
+    dpr__free(context, bytes);
     if (status != DPR_OK) {
         dpr__free(context, brought);
         return status;

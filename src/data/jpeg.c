@@ -60,7 +60,7 @@ static void from_cmyk(const uint8_t *src, uint8_t *dst, size_t pixels, bool inve
 }
 
 /* Everything that libjpeg may jump out of. */
-static dpr_status decode(dpr_context *context, const char *name, size_t n,
+static dpr_status decode(dpr_context *context, const char *name, size_t n, uint64_t most,
                          struct jpeg_decompress_struct *jpeg, uint8_t **row, dpr__image *out) {
     jpeg_read_header(jpeg, TRUE);
     bool grey = jpeg->jpeg_color_space == JCS_GRAYSCALE;
@@ -68,7 +68,7 @@ static dpr_status decode(dpr_context *context, const char *name, size_t n,
     jpeg->out_color_space = grey ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
     jpeg->dct_method = JDCT_ISLOW;
     DPR_TRY(dpr__image_allocate(context, name, jpeg->image_height, jpeg->image_width, grey ? 1 : 3,
-                                (uint64_t)n * PIXELS_PER_BYTE, out));
+                                most, (uint64_t)n * PIXELS_PER_BYTE, out));
     jpeg_start_decompress(jpeg);
     size_t bytes = (size_t)jpeg->output_width * out->channels;
     if (cmyk)
@@ -85,7 +85,7 @@ static dpr_status decode(dpr_context *context, const char *name, size_t n,
 }
 
 dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                            dpr__image *out) {
+                            uint64_t most, dpr__image *out) {
     struct jpeg_decompress_struct jpeg = {0};
     struct manager manager;
     struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
@@ -101,7 +101,7 @@ dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_
         jpeg_create_decompress(&jpeg);
         jpeg.progress = &progress;
         jpeg_mem_src(&jpeg, bytes, (unsigned long)n);
-        status = decode(context, name, n, &jpeg, &row, out);
+        status = decode(context, name, n, most, &jpeg, &row, out);
     } else {
         status = DPR_FAIL(context, DPR_E_FORMAT,
                           "%s: no readable JPEG: %s; fetch it again, or take it away", name,

@@ -300,7 +300,7 @@ dpr_status dpr__item_open(dpr_context *context, const dpr__item *item, dpr__imag
         return DPR_OK;
     }
     DPR_TRY(dpr__file_read(context, item->path, DPR__MOST_FILE, &bytes, &n));
-    dpr_status status = dpr__image_decode(context, item->path, bytes, n, out);
+    dpr_status status = dpr__image_decode(context, item->path, bytes, n, DPR__MOST_PIXELS, out);
     dpr__free(context, bytes);
     return status;
 }

@@ -53,14 +53,15 @@ static void drop_alpha(const uint8_t *src, uint32_t channels, uint8_t *dst, size
 }
 
 /* Everything that libpng may jump out of; memory to be freed then lies in *raw, *rows and *out. */
-static dpr_status decode(dpr_context *context, const char *name, size_t n, png_structp png,
-                         png_infop info, uint8_t **raw, png_bytep **rows, dpr__image *out) {
+static dpr_status decode(dpr_context *context, const char *name, size_t n, uint64_t most,
+                         png_structp png, png_infop info, uint8_t **raw, png_bytep **rows,
+                         dpr__image *out) {
     png_read_info(png, info);
     uint32_t height = png_get_image_height(png, info), width = png_get_image_width(png, info);
     set_transforms(png, info);
     uint32_t planes = png_get_channels(png, info);
     uint32_t channels = planes >= 3 ? 3 : 1;
-    DPR_TRY(dpr__image_allocate(context, name, height, width, channels,
+    DPR_TRY(dpr__image_allocate(context, name, height, width, channels, most,
                                 (uint64_t)n * PIXELS_PER_BYTE, out));
     size_t row = (size_t)width * planes;
     if (planes != channels)
@@ -76,7 +77,7 @@ static dpr_status decode(dpr_context *context, const char *name, size_t n, png_s
 }
 
 dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                           dpr__image *out) {
+                           uint64_t most, dpr__image *out) {
     struct reading reading = {.bytes = bytes, .n = n};
     uint8_t *raw = NULL;
     png_bytep *rows = NULL;
@@ -94,7 +95,7 @@ dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t
     if (setjmp(png_jmpbuf(png)) == 0) {
         png_set_read_fn(png, &reading, read_bytes);
         png_set_user_limits(png, DPR__MOST_SIDE, DPR__MOST_SIDE);
-        status = decode(context, name, n, png, info, &raw, &rows, out);
+        status = decode(context, name, n, most, png, info, &raw, &rows, out);
     } else {
         status =
             DPR_FAIL(context, DPR_E_FORMAT,

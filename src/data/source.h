@@ -20,23 +20,29 @@ typedef struct dpr__image {
 } dpr__image;
 
 void dpr__image_release(dpr_context *context, dpr__image *image);
-/* Checks the size against the limits, and against `most` pixels (what the file's bytes can hold), then
- * allocates. */
+/* Checks the size against `most` pixels, and against `held`, what the file's bytes can hold, then allocates. */
 dpr_status dpr__image_allocate(dpr_context *context, const char *name, uint64_t height,
-                               uint64_t width, uint32_t channels, uint64_t most, dpr__image *out);
+                               uint64_t width, uint32_t channels, uint64_t most, uint64_t held,
+                               dpr__image *out);
 
 /* By content; upright by EXIF. `name` is for messages, which begin "name: ". DPR_E_FORMAT when it is
- * no readable PNG or JPEG. */
+ * no readable PNG or JPEG, or has more than `most` pixels (at most DPR__MOST_PIXELS), of which none is decoded then. */
 dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                             dpr__image *out);
+                             uint64_t most, dpr__image *out);
+/* Decodes, and brings what there is to shape = (height, width, channels 1 or 3): all that dpr_image_read does with a file's bytes. pixels is
+ * the caller's. DPR_E_SHAPE where images cannot be brought to such a shape. */
+dpr_status dpr__image_load(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
+                           uint64_t most, dpr_shape shape, dpr_fit fit, uint8_t *pixels);
+/* DPR_E_SHAPE, and what is possible, where images cannot be brought to this shape. */
+dpr_status dpr__image_check_shape(dpr_context *context, const char *name, dpr_shape shape);
 bool dpr__is_image(const uint8_t *bytes, size_t n);
 
 /* The decoders (png.c, jpeg.c). PNG: palettes become RGB, 16 bits are rounded to 8, alpha is composed
  * over black. JPEG: as stored, not yet turned upright; CMYK becomes RGB. */
 dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                           dpr__image *out);
+                           uint64_t most, dpr__image *out);
 dpr_status dpr__jpeg_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                            dpr__image *out);
+                            uint64_t most, dpr__image *out);
 /* Appends u8 (height, width, channels 1 or 3) as PNG. Errors: DPR_E_SHAPE, DPR_E_IO. */
 dpr_status dpr__png_encode(dpr_context *context, const uint8_t *pixels, dpr_shape image,
                            dpr__text *out);

@@ -7,8 +7,8 @@ static dpr_status absent(dpr_context *context, const char *name) {
 }
 
 dpr_status dpr__png_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                           dpr__image *out) {
-    (void)bytes, (void)n, (void)out;
+                           uint64_t most, dpr__image *out) {
+    (void)bytes, (void)n, (void)most, (void)out;
     return absent(context, name);
 }
 
