@@ -108,6 +108,7 @@ int command_eval(const struct settings *settings);
 int command_report(const struct settings *settings);
 int command_features(const struct settings *settings);
 int command_predict(const struct settings *settings);
+int command_serve(const struct settings *settings);
 int command_summary(const struct settings *settings);
 int command_graph(const struct settings *settings);
 int command_bench(const struct settings *settings);

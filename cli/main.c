@@ -186,6 +186,26 @@ static const struct option PREDICT[] = {
     COUNT("top", top, 1, 1e6, "N", "classes to print, likeliest first"), TTA_OPTION("the model's"),
     MACHINE_OPTIONS, JSON_OPTION, END};
 
+static const struct option SERVE[] = {
+    TEXT("host", server.host, "HOST",
+         "address or name of this machine that listens; 0.0.0.0: all addresses, for everybody "
+         "in the network"),
+    COUNT("port", server.port, 0, 65535, "N", "0: any that is free"),
+    COUNT("top", top, 1, 1e6, "N", "classes to answer with, likeliest first"),
+    COUNT("connections", server.connections, 1, 60000, "N",
+          "at a time; beyond, requests are answered 503"),
+    SIZE("max-body", server.body, "bytes of one request; beyond, it is answered 413",
+         .otherwise = "8M"),
+    LONG("max-pixels", server.pixels, 1, 178956970, "N",
+         "pixels of one image, before it is brought to the model's size"),
+    REAL("timeout", server.seconds, 0, 86400, "SECONDS",
+         "that a connection may take for a request, or for none", .low_open = true),
+    FLAG("quiet", quiet, "print errors and the address only", .letter = 'q'),
+    TTA_OPTION("the model's"),
+    MACHINE_OPTIONS,
+    JSON_OPTION,
+    END};
+
 static const struct option SUMMARY[] = {NET_OPTION, CLASSES_OPTION, JSON_OPTION, END};
 
 static const struct option GRAPH[] = {
@@ -300,6 +320,16 @@ const struct command COMMANDS[] = {
      "then.",
      "predict photos.safetensors cat.jpg holiday/ --top 1\n", 2, SIZE_MAX, PREDICT,
      command_predict},
+    {"serve", "MODEL", "Answers over HTTP what a model sees in images",
+     "At the address that it prints is a page on which one draws or drops an image, and sees the "
+     "classes, the pixels that decide, and the units that fire. Programs send PNG or JPEG files "
+     "by POST to /predict, one as the body or several as multipart/form-data, and get what "
+     "predict --json prints; /openapi.json describes all of it. Images that come at the same time "
+     "are computed together. SIGTERM and Ctrl-C end it when what was asked is answered; the exit "
+     "status is 0 then.",
+     "serve photos.safetensors\n"
+     "serve photos.safetensors --host 0.0.0.0 --port 80\n",
+     1, 1, SERVE, command_serve},
     {"summary", "NET|MODEL", "Lists layers, shapes and parameters",
      "Lines beside the names show what stands within residuals and branches.",
      "summary photos.safetensors\n"

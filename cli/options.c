@@ -26,6 +26,7 @@ struct settings settings_default(void) {
         .letters = dpr_letters_options_default(),
         .view = {.size = sizeof(dpr_graph_view)},
         .features = dpr_features_options_default(),
+        .server = dpr_server_options_default(),
         .init = "auto",
         .fit = "fit",
         .half = "test",

@@ -19,6 +19,7 @@ struct settings {
     dpr_letters_options letters;
     dpr_graph_view view;
     dpr_features_options features;
+    dpr_server_options server;
     const char *net, *init, *out, *log, *fit, *half, *tta, *image;
     unsigned classes, top, bench_batch, input_size; /* 0, but top: not given */
     const char *plan_net, *sort, *recipe, *results;

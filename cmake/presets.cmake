@@ -1,5 +1,5 @@
 # Texts that ship become a C file in the build directory, so that programs have them without reading files: presets/NAME.net in the
-# library, pages/NAME.css in the tools, recipes/NAME.options and recipes/results.txt in the command. Configuring again is enough when one changes, and make does that by itself.
+# library, pages/NAME.* in the tools, recipes/NAME.options and recipes/results.txt in the command. Configuring again is enough when one changes, and make does that by itself.
 # deeper_embed(files header array count output): `array`_names, sorted, `array`_texts and their number, which `header` declares.
 function(deeper_embed files header array count output)
     file(GLOB found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${files})
@@ -32,4 +32,4 @@ deeper_embed("presets/*.net" nn/presets.h dpr__preset dpr__n_presets
     ${CMAKE_BINARY_DIR}/presets_made.c)
 deeper_embed("recipes/*.options" recipes.h recipe n_recipes ${CMAKE_BINARY_DIR}/recipes_made.c)
 deeper_embed("recipes/results.txt" results.h result_file n_result_files ${CMAKE_BINARY_DIR}/results_made.c)
-deeper_embed("pages/*.css" view/page.h dpr__page_file dpr__n_page_files ${CMAKE_BINARY_DIR}/pages_made.c)
+deeper_embed("pages/*" view/page.h dpr__page_file dpr__n_page_files ${CMAKE_BINARY_DIR}/pages_made.c)

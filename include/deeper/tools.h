@@ -208,6 +208,35 @@ dpr_status dpr_report_write(const dpr_report *report, const char *run, const cha
 dpr_status dpr_report_write_progress(const dpr_model *model, const char *run, const char *name,
                                      const char *path);
 
+/* ---- the server --------------------------------------------------------------------------- */
+
+/* A model that answers over HTTP: a page on which one draws, and JSON (docs/serve.md). */
+typedef struct dpr_server dpr_server;
+
+typedef struct dpr_server_options {
+    size_t size;
+    const char *host;     /* "127.0.0.1": an address or name of this machine */
+    unsigned port;        /* 8080; 0: any that is free */
+    const char *name;     /* what the page calls the model: "model" */
+    unsigned top;         /* classes that an answer names where the request does not say: 5 */
+    unsigned connections; /* at a time: 512; requests on others are answered 503 */
+    size_t body;          /* bytes of one request: 8 MiB */
+    uint64_t pixels;      /* of one image, before it is brought to the model's size: 25,000,000 */
+    double seconds;       /* that a connection may take for a request, or for none: 30 */
+} dpr_server_options;
+
+dpr_server_options dpr_server_options_default(void);
+
+/* Compiles the model's programs, listens, and answers from then on, on threads of its own. The model is borrowed, and it and its context are the server's
+ * until dpr_server_destroy; memory is asked for by several threads at once. NULL options are the defaults.
+ * Errors: DPR_E_UNSUPPORTED (built without libmicrohttpd), DPR_E_SHAPE (a model of two or four channels), DPR_E_IO (host and port, and what to do), DPR_E_ARGUMENT. */
+dpr_status dpr_server_create(dpr_model *model, const dpr_server_options *options, dpr_server **out);
+unsigned dpr_server_port(const dpr_server *server);
+/* Returns once *stop is non-zero. Meanwhile it closes connections that take too long. */
+void dpr_server_run(dpr_server *server, const volatile int *stop);
+/* Takes no more connections, and answers what has been asked, before it frees. */
+void dpr_server_destroy(dpr_server *server);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *file_text(const char *name) {
+const char *dpr__page_file(const char *name) {
     for (size_t i = 0; i < dpr__n_page_files; i++)
         if (strcmp(dpr__page_file_names[i], name) == 0)
             return dpr__page_file_texts[i];
@@ -14,11 +14,16 @@ static const char *file_text(const char *name) {
 }
 
 void dpr__page_begin(dpr__text *page, const char *title) {
+    dpr__page_begin_styled(page, title, "");
+}
+
+void dpr__page_begin_styled(dpr__text *page, const char *title, const char *style) {
     dpr__text_add(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                         "<title>");
     dpr__page_text(page, title);
-    dpr__text_add(page, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", file_text("page"));
+    dpr__text_add(page, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n",
+                  dpr__page_file("page"), dpr__page_file(style));
 }
 
 void dpr__page_end(dpr__text *page) {

@@ -1,0 +1,68 @@
+/* deeper serve MODEL */
+#include "cli.h"
+#include "json.h"
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Set by a signal: what is in flight is answered, and the command ends well. A second one ends at once. */
+static volatile sig_atomic_t interrupted;
+static volatile int stop;
+
+static void on_signal(int number) {
+    if (interrupted)
+        _exit(EXIT_SIGNAL + number);
+    interrupted = number;
+    stop = 1;
+}
+
+static void set_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void print_address(const struct settings *settings, const dpr_server *server) {
+    const char *host = settings->server.host;
+    bool v6 = strchr(host, ':') != NULL; /* RFC 3986, section 3.2.2 */
+    char url[300];
+    snprintf(url, sizeof url, "http://%s%.255s%s:%u/", v6 ? "[" : "", host, v6 ? "]" : "",
+             dpr_server_port(server));
+    if (settings->json) {
+        out_value *line = out_object();
+        out_set(line, "url", out_text(url));
+        out_print(line, stdout);
+    } else {
+        printf("serving %s\n", url);
+        fflush(stdout);
+    }
+}
+
+static int serve(dpr_context *context, dpr_model *model, const struct settings *settings) {
+    dpr_server_options options = settings->server;
+    dpr_server *server;
+    options.name = report_title(settings->words[0]);
+    options.top = settings->top;
+    if (dpr_server_create(model, &options, &server) != DPR_OK)
+        return fail(context);
+    print_address(settings, server);
+    note(settings, "Ctrl-C ends it, when what was asked is answered");
+    dpr_server_run(server, &stop);
+    dpr_server_destroy(server);
+    return EXIT_DONE;
+}
+
+int command_serve(const struct settings *settings) {
+    dpr_context *context;
+    dpr_model *model = NULL;
+    set_signals();
+    int status = open_context(settings, NULL, &context);
+    if (status == EXIT_DONE)
+        status = load_model(context, settings, &model);
+    if (status == EXIT_DONE)
+        status = serve(context, model, settings);
+    dpr_model_destroy(model);
+    dpr_context_destroy(context);
+    return status;
+}

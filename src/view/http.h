@@ -1,0 +1,60 @@
+/* HTTP over libmicrohttpd, which http.c alone uses: requests with their bodies within limits, answers, connections that wait for another thread without holding
+ * one. What is asked and answered is the user's. Without the library absent/http_absent.c stands in. */
+#ifndef DPR_VIEW_HTTP_H
+#define DPR_VIEW_HTTP_H
+
+#include "base/text.h"
+
+typedef struct dpr__http dpr__http;
+
+/* A request, once its body is whole, and its answer. It belongs to a connection, as its context does, which serves one thread at a time: those of the server, or
+ * whom an exchange that waits was handed to. */
+typedef struct dpr__exchange {
+    dpr_context *context;
+    const char *method, *path, *type; /* type: the body's; "" where none is said. HEAD is GET */
+    const uint8_t *body;
+    size_t n_body;
+    /* The answer: 0 until there is one. */
+    unsigned status;
+    const char *answer_type, *allow; /* allow: the methods that a 405 names, else NULL */
+    dpr__text answer;
+    double seconds; /* from the request's head to its answer */
+    void *job;      /* the user's */
+} dpr__exchange;
+
+typedef struct dpr__http_options {
+    const char *host;
+    uint16_t port;        /* 0: any that is free */
+    unsigned threads;     /* that read requests and write answers */
+    unsigned connections; /* at a time; requests on others are answered 503 */
+    size_t body, bodies;  /* bytes of one body (413), and of all at a time (503) */
+    double seconds; /* that a connection may take for a whole request, its answer, or for nothing */
+    const char *content_policy; /* of pages: the header Content-Security-Policy */
+    /* Called on the server's threads. answer: sets the answer, or calls dpr__http_wait first and later, from another thread, dpr__http_resume; then `finish`
+     * sets it. done: the answer is sent, or lost; frees the job. An exchange that http.c refuses sees only done. */
+    void (*answer)(void *user, dpr__exchange *exchange);
+    void (*finish)(void *user, dpr__exchange *exchange);
+    void (*done)(void *user, dpr__exchange *exchange);
+    void *user;
+} dpr__http_options;
+
+/* Listens, and answers from then on. host is an address or a name of this machine.
+ * Errors: DPR_E_IO names host, port and remedy; DPR_E_UNSUPPORTED (built without libmicrohttpd). */
+dpr_status dpr__http_start(dpr_context *context, const dpr__http_options *options, dpr__http **out);
+unsigned dpr__http_port(const dpr__http *http);
+/* Connections that are open now. */
+unsigned dpr__http_connections(dpr__http *http);
+/* Closes connections that have taken too long; to be called about once a second. */
+void dpr__http_tick(dpr__http *http);
+/* Takes no more connections, lets every request that has begun end within the options' seconds, and frees. Those that wait must be resumed. */
+void dpr__http_stop(dpr__http *http);
+
+/* The value of ?name=… in the address; NULL where there is none. */
+const char *dpr__http_query(const dpr__exchange *exchange, const char *name);
+void dpr__http_wait(dpr__exchange *exchange);
+void dpr__http_resume(dpr__exchange *exchange);
+/* Makes {"error": …} of the message the answer. */
+void dpr__http_refuse(dpr__exchange *exchange, unsigned status, const char *format, ...)
+    DPR__PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,225 @@
+/* What the server answers (serve.h). JSON is written with as many digits as the commands print. */
+#include "base/context.h"
+#include "data/source.h"
+#include "train/model.h"
+#include "view/page.h"
+#include "view/serve.h"
+#include <stdio.h>
+#include <string.h>
+
+void dpr__answer_string(dpr__text *out, const char *text) {
+    dpr__text_bytes(out, "\"", 1);
+    for (const unsigned char *p = (const unsigned char *)text; *p != 0;) {
+        size_t n = dpr__utf8_length(p);
+        if (*p == '"' || *p == '\\')
+            dpr__text_add(out, "\\%c", *p);
+        else if (*p < 0x20 || *p == 0x7f)
+            dpr__text_add(out, "\\u%04x", *p);
+        else
+            dpr__text_bytes(out, n > 0 ? (const char *)p : "?", n > 0 ? n : 1);
+        p += n > 0 ? n : 1;
+    }
+    dpr__text_bytes(out, "\"", 1);
+}
+
+/* ---- predictions ---- */
+
+static void add_class(dpr__text *out, const dpr_data_info *info, uint32_t i) {
+    if (info->class_names != NULL)
+        dpr__answer_string(out, info->class_names[i]);
+    else
+        dpr__text_add(out, "\"%u\"", i);
+}
+
+static bool comes_before(const float *p, uint32_t a, uint32_t b) {
+    return p[a] > p[b] || (p[a] == p[b] && a < b);
+}
+
+/* The likeliest class of those that come behind `last`, the first of equals first; n: any. */
+static uint32_t next_class(const float *p, uint32_t n, uint32_t last) {
+    uint32_t best = n;
+    for (uint32_t i = 0; i < n; i++)
+        if ((last == n || comes_before(p, last, i)) && (best == n || comes_before(p, i, best)))
+            best = i;
+    return best;
+}
+
+static void add_class_and_probability(dpr__text *out, const dpr_data_info *info, const float *p,
+                                      uint32_t i) {
+    dpr__text_add(out, "\"class\":");
+    add_class(out, info, i);
+    dpr__text_add(out, ",\"probability\":%.15g", (double)p[i]);
+}
+
+/* Without the brace at its end. */
+static void add_prediction(dpr__text *out, const dpr_data_info *info, const dpr__job *job,
+                           size_t image) {
+    const float *p = job->probabilities + image * info->n_classes;
+    uint32_t n = info->n_classes, at = next_class(p, n, n);
+    dpr__text_add(out, "{\"image\":");
+    dpr__answer_string(out, job->images.file[image].name);
+    dpr__text_bytes(out, ",", 1);
+    add_class_and_probability(out, info, p, at);
+    for (uint32_t i = 0; i < job->top && at != n; i++, at = next_class(p, n, at)) {
+        dpr__text_add(out, i > 0 ? ",{" : ",\"top\":[{");
+        add_class_and_probability(out, info, p, at);
+        dpr__text_bytes(out, "}", 1);
+    }
+    dpr__text_bytes(out, "]", 1);
+}
+
+void dpr__answer_predictions(dpr__text *out, const dpr_data_info *info, const dpr__job *job) {
+    bool several = job->images.n > 1;
+    dpr__text_add(out, several ? "[" : "");
+    for (size_t i = 0; i < job->images.n; i++) {
+        dpr__text_add(out, i > 0 ? "," : "");
+        add_prediction(out, info, job, i);
+        dpr__text_bytes(out, "}", 1);
+    }
+    dpr__text_add(out, several ? "]" : "");
+}
+
+/* ---- explanations ---- */
+
+static dpr_status add_picture(dpr__text *out, const uint8_t *pixels, dpr_shape image) {
+    dpr__text png;
+    dpr__text_init(&png, out->context);
+    dpr_status status = dpr__png_encode(out->context, pixels, image, &png);
+    if (status == DPR_OK) {
+        dpr__text_add(out, "\"data:image/png;base64,");
+        dpr__page_base64(out, (const unsigned char *)png.data, png.length);
+        dpr__text_add(out, "\"");
+    }
+    dpr__text_release(&png);
+    return status;
+}
+
+/* The map as a picture, its largest value white, from black by red and yellow. */
+static dpr_status add_saliency(dpr__text *out, dpr_shape image, const float *map) {
+    size_t n = (size_t)(image.dim[0] * image.dim[1]);
+    float most = 0;
+    uint8_t *pixels;
+    for (size_t i = 0; i < n; i++)
+        most = map[i] > most ? map[i] : most;
+    DPR_TRY(dpr__allocate(out->context, n, 3, &pixels));
+    for (size_t i = 0; i < n && most > 0; i++)
+        for (int c = 0; c < 3; c++) {
+            float value = 765 * map[i] / most - (float)(255 * c);
+            pixels[3 * i + (size_t)c] = (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value);
+        }
+    dpr__text_add(out, ",\"saliency\":{\"most\":%.15g,\"picture\":", (double)most);
+    image.dim[2] = 3;
+    dpr_status status = add_picture(out, pixels, image);
+    dpr__free(out->context, pixels);
+    dpr__text_bytes(out, "}", 1);
+    return status;
+}
+
+static void add_units(dpr__text *out, const dpr_layer *layer, const dpr__shown_layer *shown,
+                      const float *value) {
+    size_t fired = 0;
+    for (size_t i = 0; i < shown->units; i++)
+        fired += value[i] > 0;
+    dpr__text_add(out, "{\"layer\":");
+    dpr__answer_string(out, layer->name);
+    dpr__text_add(out, ",\"op\":\"%s\",\"units\":%zu,\"fired\":%zu,\"values\":[", layer->op,
+                  shown->units, fired);
+    for (size_t i = 0; i < shown->units; i++)
+        dpr__text_add(out, "%s%.5g", i > 0 ? "," : "", (double)value[i]);
+    dpr__text_add(out, "]}");
+}
+
+dpr_status dpr__answer_explanation(dpr__text *out, const dpr_data_info *info,
+                                   const dpr_layer *layers, const dpr__queue *queue,
+                                   const dpr__job *job) {
+    size_t n;
+    const dpr__shown_layer *shown = dpr__queue_shown(queue, &n);
+    add_prediction(out, info, job, 0);
+    dpr__text_add(out, ",\"input\":");
+    DPR_TRY(add_picture(out, job->images.pixels, info->image));
+    DPR_TRY(add_saliency(out, info->image, job->saliency));
+    dpr__text_add(out, ",\"layers\":[");
+    for (size_t i = 0; i < n; i++) {
+        dpr__text_add(out, i > 0 ? "," : "");
+        add_units(out, &layers[shown[i].layer], &shown[i], job->units + shown[i].position);
+    }
+    dpr__text_add(out, "]}");
+    return DPR_OK;
+}
+
+/* ---- the model ---- */
+
+static void add_shape(dpr__text *out, const dpr_shape *shape) {
+    for (uint32_t i = 0; i < shape->rank; i++)
+        dpr__text_add(out, "%s%lld", i > 0 ? "," : "[", (long long)shape->dim[i]);
+    dpr__text_bytes(out, "]", 1);
+}
+
+static void add_layers(dpr__text *out, const dpr_model *model) {
+    const dpr_layer *layers;
+    size_t n = dpr_model_layers(model, &layers);
+    dpr__text_add(out, ",\"layers\":[");
+    for (size_t i = 0; i < n; i++) {
+        dpr__text_add(out, i > 0 ? ",{\"name\":" : "{\"name\":");
+        dpr__answer_string(out, layers[i].name);
+        dpr__text_add(out, ",\"op\":\"%s\",\"output\":", layers[i].op);
+        add_shape(out, &layers[i].output);
+        dpr__text_add(out, ",\"parameters\":%llu,\"flops\":%llu}",
+                      (unsigned long long)layers[i].parameters,
+                      (unsigned long long)layers[i].flops);
+    }
+    dpr__text_bytes(out, "]", 1);
+}
+
+static void add_numbers(dpr__text *out, const char *key, const double *value, int64_t n) {
+    dpr__text_add(out, ",\"%s\":", key);
+    for (int64_t i = 0; i < n; i++)
+        dpr__text_add(out, "%s%.15g", i > 0 ? "," : "[", value[i]);
+    dpr__text_bytes(out, "]", 1);
+}
+
+dpr_status dpr__answer_model(dpr__text *out, const dpr_model *model, const char *name) {
+    const dpr_data_info *info = dpr_model_describe(model);
+    static const char *const FITS[] = {
+        [DPR_FIT] = "fit", [DPR_CROP] = "crop", [DPR_STRETCH] = "stretch"};
+    char sha256[65];
+    DPR_TRY(dpr_model_weights_sha256(model, sha256));
+    dpr__text_add(out, "{\"model\":");
+    dpr__answer_string(out, name);
+    dpr__text_add(out, ",\"classes\":[");
+    for (uint32_t i = 0; i < info->n_classes; i++) {
+        dpr__text_add(out, i > 0 ? "," : "");
+        add_class(out, info, i);
+    }
+    dpr__text_add(out, "],\"shape\":");
+    add_shape(out, &info->image);
+    dpr__text_add(out, ",\"fit\":\"%s\",\"tta\":\"%s\"", FITS[info->fit], dpr_model_tta(model));
+    add_numbers(out, "mean", info->mean, info->image.dim[2]);
+    add_numbers(out, "deviation", info->deviation, info->image.dim[2]);
+    dpr__text_add(out, ",\"net\":");
+    dpr__answer_string(out, dpr_model_net(model));
+    dpr__text_add(out, ",\"parameters\":%llu,\"weights_sha256\":\"%s\"",
+                  (unsigned long long)dpr_model_parameters(model), sha256);
+    dpr__text_add(out, ",\"isa\":\"%s\",\"precision\":\"%s\"", dpr_context_isa(model->context),
+                  dpr_context_precision(model->context));
+    add_layers(out, model);
+    dpr__text_bytes(out, "}", 1);
+    return out->status;
+}
+
+/* ---- the page ---- */
+
+void dpr__answer_page(dpr__text *out, const dpr_model *model, const char *name) {
+    const dpr_data_info *info = dpr_model_describe(model);
+    dpr__page_begin_styled(out, name, "serve-style");
+    dpr__text_add(out, "<header><h1>");
+    dpr__page_text(out, name);
+    dpr__text_add(out,
+                  "</h1></header>\n<main id=\"serve\" data-height=\"%lld\" data-width=\"%lld\" "
+                  "data-channels=\"%lld\" data-mean=\"%.15g\">\n",
+                  (long long)info->image.dim[0], (long long)info->image.dim[1],
+                  (long long)info->image.dim[2], info->mean[0]);
+    dpr__text_add(out, "%s</main>\n<script>\n%s</script>\n", dpr__page_file("serve-body"),
+                  dpr__page_file("serve-script"));
+    dpr__page_end(out);
+}
