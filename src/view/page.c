@@ -6,24 +6,42 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *dpr__page_file(const char *name) {
-    for (size_t i = 0; i < dpr__n_page_files; i++)
-        if (strcmp(dpr__page_file_names[i], name) == 0)
-            return dpr__page_file_texts[i];
-    return "";
+void dpr__page_file(dpr__text *page, const char *name) {
+    enum { MOST = 1 << 17 };
+    size_t i = 0, n;
+    uint8_t *text;
+    while (strcmp(dpr__page_file_names[i], name) !=
+           0) /* one that is not there is a mistake of ours */
+        i++;
+    const unsigned char *bytes = dpr__page_file_bytes[i];
+    if (bytes[0] != 0x1f) {
+        dpr__text_bytes(page, (const char *)bytes, dpr__page_file_sizes[i]);
+        return;
+    }
+    if (page->status == DPR_OK)
+        page->status =
+            dpr__gunzip(page->context, name, bytes, dpr__page_file_sizes[i], MOST, &text, &n);
+    if (page->status != DPR_OK)
+        return;
+    dpr__text_bytes(page, (const char *)text, n);
+    dpr__free(page->context, text);
 }
 
 void dpr__page_begin(dpr__text *page, const char *title) {
-    dpr__page_begin_styled(page, title, "");
+    dpr__page_begin_styled(page, title, NULL);
 }
 
 void dpr__page_begin_styled(dpr__text *page, const char *title, const char *style) {
     dpr__text_add(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                        "<link rel=\"icon\" href=\"data:,\">\n"
                         "<title>");
     dpr__page_text(page, title);
-    dpr__text_add(page, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n",
-                  dpr__page_file("page"), dpr__page_file(style));
+    dpr__text_add(page, "</title>\n<style>\n");
+    dpr__page_file(page, "page");
+    if (style != NULL)
+        dpr__page_file(page, style);
+    dpr__text_add(page, "</style>\n</head>\n<body>\n");
 }
 
 void dpr__page_end(dpr__text *page) {

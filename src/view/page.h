@@ -8,14 +8,16 @@
 
 /* The files of pages/, which the build writes into a C file (cmake/presets.cmake), by their names without endings. */
 extern const char *const dpr__page_file_names[];
-extern const char *const dpr__page_file_texts[];
+extern const unsigned char *const dpr__page_file_bytes[]; /* gzip, where the build has zlib */
+extern const size_t dpr__page_file_sizes[];
 extern const size_t dpr__n_page_files;
-const char *dpr__page_file(const char *name); /* "": there is none */
+/* Adds the text of a file. */
+void dpr__page_file(dpr__text *page, const char *name);
 
 /* From the doctype to the begin of the body; the style sheet is within. dpr__page_end closes both. */
 void dpr__page_begin(dpr__text *page, const char *title);
-void dpr__page_begin_styled(dpr__text *page, const char *title,
-                            const char *style); /* with a second sheet */
+/* With a second style sheet; NULL: none. */
+void dpr__page_begin_styled(dpr__text *page, const char *title, const char *style);
 void dpr__page_end(dpr__text *page);
 /* As text, or as the value of an attribute in double quotes. What is no UTF-8 becomes '?'. */
 void dpr__page_text(dpr__text *page, const char *text);

@@ -131,8 +131,8 @@ static void answer(void *user, dpr__exchange *x) {
         static const char ok[] = "{\"status\":\"ok\"}";
         answer_text(x, "application/json", ok, sizeof ok - 1);
     } else if (endpoint == DPR__ENDPOINT_OPENAPI) {
-        const char *text = dpr__page_file("openapi");
-        answer_text(x, "application/json", text, strlen(text));
+        answer_text(x, "application/json", "", 0);
+        dpr__page_file(&x->answer, "openapi");
     } else {
         answer_text(x, "text/plain; version=0.0.4; charset=utf-8", "", 0);
         dpr__metrics_write(&server->metrics, dpr__http_connections(server->http), &x->answer);

@@ -219,7 +219,9 @@ void dpr__answer_page(dpr__text *out, const dpr_model *model, const char *name) 
                   "data-channels=\"%lld\" data-mean=\"%.15g\">\n",
                   (long long)info->image.dim[0], (long long)info->image.dim[1],
                   (long long)info->image.dim[2], info->mean[0]);
-    dpr__text_add(out, "%s</main>\n<script>\n%s</script>\n", dpr__page_file("serve-body"),
-                  dpr__page_file("serve-script"));
+    dpr__page_file(out, "serve-body");
+    dpr__text_add(out, "</main>\n<script>\n");
+    dpr__page_file(out, "serve-script");
+    dpr__text_add(out, "</script>\n");
     dpr__page_end(out);
 }
