@@ -121,7 +121,8 @@
         cells.setAttribute("role", "img");
         cells.setAttribute("aria-label", words);
         const picture = new ImageData(cells.width, cells.height);
-        layer.values.forEach((v, k) => picture.data.set([0, 130, 200, most > 0 && v > 0 ? 255 * v / most : 0], 4 * k));
+        const colour = getComputedStyle(document.documentElement).getPropertyValue("--hit").split(",");
+        layer.values.forEach((v, k) => picture.data.set([...colour, most > 0 && v > 0 ? 255 * v / most : 0], 4 * k));
         cells.getContext("2d").putImageData(picture, 0, 0);
         return figure;
     }
@@ -186,7 +187,10 @@
         send();
     });
     canvas.addEventListener("pointerup", send);
-    $("clear").addEventListener("click", clear);
+    $("clear").addEventListener("click", () => {
+        clear();
+        $("status").textContent = "Nothing is drawn.";
+    });
     $("light").addEventListener("change", colours);
     $("centre").addEventListener("change", send);
     $("file").addEventListener("change", event => take(event.target.files[0]));

@@ -459,6 +459,8 @@ void dpr__http_stop(dpr__http *http) {
     uint64_t began = dpr__now_ns();
     atomic_store(&http->closing, true);
     int socket = MHD_quiesce_daemon(http->daemon);
+    if (socket >= 0)
+        close(socket);
     /* A request whose bytes have arrived may not have been looked at: none may be seen for a while. */
     for (int quiet = 0; quiet < 4;) {
         bool late = (double)(dpr__now_ns() - began) > 1e9 * http->options.seconds;
@@ -466,8 +468,6 @@ void dpr__http_stop(dpr__http *http) {
         nanosleep(&pause, NULL);
     }
     MHD_stop_daemon(http->daemon);
-    if (socket >= 0)
-        close(socket);
     destroy_links(http->open);
     destroy_links(http->unused);
     pthread_mutex_destroy(&http->lock);

@@ -1,0 +1,394 @@
+"""deeper serve: every address, answers that are those of predict, and clients that are slow, many, greedy or lost."""
+
+import concurrent.futures
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+from serving import Server, has_server, multipart
+from support import DEEPER, SANITIZED, Case, environment, main, png, write_idx
+
+NET = "input 6 6 1, conv 3x3 4, relu, linear 12, relu, linear classes"
+NAMES = ["nought", "one", "two \u2264 \"2\"", "three"]
+CLIENTS = 12 if SANITIZED else 40
+
+
+class Serve(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.made = None
+
+    def setUp(self):
+        """One model for all tests, in the folder of the first; each test has pictures of its own."""
+        super().setUp()
+        write_idx(self.path("set"), train=200, test=60, side=6, names=NAMES)
+        if Serve.made is None:
+            self.ok("train", "set", "--net", NET, "--epochs", "3", "--no-report", "--out", "m.safetensors")
+            with open(self.path("m.safetensors"), "rb") as file:
+                Serve.made = file.read()
+        else:
+            with open(self.path("m.safetensors"), "wb") as file:
+                file.write(Serve.made)
+        if not has_server(self, "m.safetensors"):
+            print("skipped: the command was built without libmicrohttpd", flush=True)
+            sys.exit(77)
+        self.pictures = []
+        for i in range(5):
+            name = "p%d.png" % i
+            pixels = bytes((37 * i + 11 * k * (i + 1)) % 256 for k in range(9 * 7 * (3 if i % 2 else 1)))
+            png(self.path(name), 9, 7, 3 if i % 2 else 1, pixels)
+            with open(self.path(name), "rb") as file:
+                self.pictures.append((name, file.read()))
+
+    def predicted(self, *more):
+        return self.ok("predict", "m.safetensors", *[name for name, _ in self.pictures], "--json", *more).lines()
+
+    # ---- answers ----
+
+    def test_predict_answers_as_the_command(self):
+        server, told = Server(self, "m.safetensors"), self.predicted()
+        for (name, data), line in zip(self.pictures, told):
+            self.assertEqual(server.json("POST", "/predict", data), {**line, "image": "image"}, name)
+        head, body = multipart(self.pictures)
+        self.assertEqual(server.json("POST", "/predict", body, head), told)
+        head, body = multipart(self.pictures[:1])
+        self.assertEqual(server.json("POST", "/predict", body, head), told[0])
+        two = server.json("POST", "/predict?top=2", self.pictures[0][1])
+        self.assertEqual(two["top"], told[0]["top"][:2])
+        self.assertEqual(len(server.json("POST", "/predict?top=99999", self.pictures[0][1])["top"]), 4)
+        self.assertEqual(server.end(), 0, server.err)
+
+    def test_top_of_the_command_line(self):
+        server = Server(self, "m.safetensors", "--top", "1", "--tta", "flip")
+        self.assertEqual(server.json("POST", "/predict", self.pictures[1][1]),
+                         {**self.predicted("--top", "1", "--tta", "flip")[1], "image": "image"})
+
+    def test_names_and_bodies_of_all_kinds(self):
+        server = Server(self, "m.safetensors")
+        data = self.pictures[0][1]
+        head, body = multipart([('a "b\\c', data), ("\u00e9\u0142\u2264", data), ("x\x01y", data)])
+        self.assertEqual([one["image"] for one in server.json("POST", "/predict", body, head)],
+                         ["a ", "\u00e9\u0142\u2264", "x\x01y"])
+        body = b"--b\r\n\r\n" + data + b'\r\n--b \t\r\nX: y\r\ncontent-disposition: form-data; name="f"\r\n\r\n' + data + b"\r\n--b--"
+        self.assertEqual([one["image"] for one in server.json("POST", "/predict", b"before\r\n" + body,
+                                                              {"Content-Type": "Multipart/Form-Data; x=1; Boundary=b"})],
+                         ["image", "f"])
+        latin = body.replace(b'"f"', b'"\xff\xfe"')
+        self.assertEqual(server.json("POST", "/predict", latin, {"Content-Type": "multipart/form-data; boundary=b"})[1]["image"], "??")
+        connection = server.connect()
+        connection.request("POST", "/predict", iter([data[:20], data[20:]]), {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+        self.assertEqual(connection.getresponse().status, 200)
+
+    def grey(self, url):
+        """Height, width and the bytes of a picture that png.c wrote, any filter."""
+        from base64 import b64decode
+        data, at, body = b64decode(url.split(",", 1)[1]), 8, b""
+        width, height, _, kind = struct.unpack(">IIBB", data[16:26])
+        while at < len(data):
+            n = struct.unpack(">I", data[at:at + 4])[0]
+            body += data[at + 8:at + 8 + n] if data[at + 4:at + 8] == b"IDAT" else b""
+            at += 12 + n
+        n, row, before = {0: 1, 2: 3}[kind], [], [0] * 999
+        lines, raw = [], zlib.decompress(body)
+        for y in range(height):
+            line = raw[y * (width * n + 1):(y + 1) * (width * n + 1)]
+            row = []
+            for x, value in enumerate(line[1:]):
+                a, b, c = row[x - n] if x >= n else 0, before[x], before[x - n] if x >= n else 0
+                p = a + b - c
+                paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+                row.append((value + [0, a, b, (a + b) // 2, paeth][line[0]]) % 256)
+            lines.append(row)
+            before = row
+        return height, width, lines
+
+    def test_explain(self):
+        server = Server(self, "m.safetensors")
+        small = png(self.path("six.png"), 6, 6, 1, bytes(range(0, 252, 7)))
+        with open(self.path("six.png"), "rb") as file:
+            told = server.json("POST", "/explain", file.read())
+        line = self.ok("predict", "m.safetensors", "six.png", "--json").lines()[0]
+        self.assertEqual({key: told[key] for key in line}, {**line, "image": "image"}, small)
+        height, width, rows = self.grey(told["input"])
+        self.assertEqual((height, width), (6, 6))
+        self.assertEqual(bytes(sum(rows, [])), bytes(range(0, 252, 7)))
+        height, width, rows = self.grey(told["saliency"]["picture"])
+        self.assertEqual((height, width), (6, 6))
+        self.assertEqual(max(max(row) for row in rows), 255)
+        self.assertGreater(told["saliency"]["most"], 0)
+        layers = told["layers"]
+        self.assertEqual([(one["op"], one["units"]) for one in layers], [("relu", 4), ("relu", 12)])
+        for one in layers:
+            self.assertEqual(len(one["values"]), one["units"])
+            self.assertGreaterEqual(min(one["values"]), 0)
+            self.assertEqual(one["fired"], sum(value > 0 for value in one["values"]))
+        head, body = multipart(self.pictures)
+        self.assertIn("more than 1 images", server.json("POST", "/explain", body, head, status=400)["error"])
+
+    def test_other_addresses(self):
+        server = Server(self, "m.safetensors")
+        self.assertEqual(server.json("GET", "/healthz"), {"status": "ok"})
+        model, summary = server.json("GET", "/model"), json.loads(self.ok("summary", "m.safetensors", "--json").out)
+        self.assertEqual((model["classes"], model["shape"], model["model"]), (NAMES, [6, 6, 1], "m.safetensors"))
+        self.assertEqual(model["parameters"], summary["parameters"])
+        self.assertEqual([(one["name"], one["flops"]) for one in model["layers"]],
+                         [(one["name"], one["flops"]) for one in summary["layers"]])
+        description = server.json("GET", "/openapi.json")
+        self.assertEqual(set(description["paths"]), {"/", "/predict", "/explain", "/model", "/healthz", "/metrics", "/openapi.json"})
+        status, head, page = server.ask("GET", "/")
+        self.assertEqual((status, head["Content-Type"]), (200, "text/html; charset=utf-8"))
+        self.assertIn("default-src 'none'", head["Content-Security-Policy"])
+        self.assertIn("<title>m.safetensors</title>", page.decode())
+        self.assertNotIn(b"http:", page.replace(server.url.encode(), b""))
+        script = page.decode().split("<script>")[1].split("</script>")[0]
+        self.assertLess(script.count("\n"), 300)
+        for path in ("/", "/model", "/healthz", "/metrics", "/openapi.json"):
+            status, head, body = server.ask("HEAD", path)
+            self.assertEqual((status, body), (200, b""), path)
+            if path != "/metrics":
+                self.assertEqual(int(head["Content-Length"]), len(server.ask("GET", path)[2]))
+
+    def test_metrics(self):
+        server = Server(self, "m.safetensors")
+        head, body = multipart(self.pictures)
+        server.json("POST", "/predict", body, head)
+        server.json("POST", "/predict", b"junk", status=400)
+        server.ask("GET", "/nothing")
+        self.assertEqual(server.figure('deeper_requests_total{path="/predict",status="200"}'), 1)
+        self.assertEqual(server.figure('deeper_requests_total{path="/predict",status="400"}'), 1)
+        self.assertEqual(server.figure('deeper_requests_total{path="other",status="404"}'), 1)
+        self.assertEqual(server.figure("deeper_batch_images_sum"), 5)
+        self.assertEqual(server.figure("deeper_batch_images_count"), 1)
+        self.assertEqual(server.figure('deeper_batch_images_bucket{le="4"}'), 0)
+        self.assertEqual(server.figure('deeper_batch_images_bucket{le="8"}'), 1)
+        self.assertEqual(server.figure("deeper_request_seconds_count"), server.figure('deeper_request_seconds_bucket{le="+Inf"}') - 1)
+        self.assertEqual(server.figure("deeper_waiting_images"), 0)
+        head = server.ask("GET", "/metrics")[1]
+        self.assertEqual(head["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+
+    # ---- refusals ----
+
+    def test_junk(self):
+        server = Server(self, "m.safetensors")
+        data, kind = self.pictures[0][1], {"Content-Type": "multipart/form-data; boundary=b"}
+        cut = bytearray(data)
+        cut[40] ^= 0xff
+        for body, head, words in (
+                (b"", {}, "empty"), (b"GIF89a", {}, "neither a PNG nor a JPEG"), (data[:-20], {}, "no readable PNG"),
+                (bytes(cut), {}, "no readable PNG"), (b"\xff\xd8\xff\xe0junk", {}, "no readable JPEG"),
+                (data, {"Content-Type": "multipart/form-data"}, "names no boundary"),
+                (data, {"Content-Type": "multipart/form-data; boundary=" + 71 * "x"}, "names no boundary"),
+                (data, kind, "is not in it"), (b"", kind, "is not in it"), (b"--b--", kind, "has no parts"),
+                (b"--b\r\n", kind, "cut off"), (b"--b\r\n\r\n" + data, kind, "cut off"),
+                (b"--b\r\nX: y\r\n--b--", kind, "cut off"), (b"--bx\r\n\r\n" + data + b"\r\n--b--", kind, "is not in it"),
+                (b"--b\r\n\r\n\r\n--b--", kind, "image: is empty"),
+                (b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\nwords\r\n--b--', kind, "note: neither"),
+                (b"".join(b"--b\r\n\r\n" + data + b"\r\n" for _ in range(257)) + b"--b--", kind, "more than 256 images")):
+            self.assertIn(words, server.json("POST", "/predict", body, head, status=400)["error"], body[:40])
+        for top in ("0", "-1", "x", "", "1.5", "99999999999999999999"):
+            self.assertIn("top is", server.json("POST", "/predict?top=" + top, data, status=400)["error"])
+        self.assertEqual(server.json("POST", "/predict", data)["image"], "image")
+        self.assertEqual(server.end(), 0, server.err)
+
+    def test_a_picture_of_too_many_pixels(self):
+        server = Server(self, "m.safetensors", "--max-pixels", "63")
+        self.assertEqual(server.ask("POST", "/predict", self.pictures[0][1])[0], 200)
+        png(self.path("large.png"), 8, 8, 1, bytes(64))
+        with open(self.path("large.png"), "rb") as file:
+            self.assertIn("8 × 8 pixels; images of 1 to 63", server.json("POST", "/predict", file.read(), status=400)["error"])
+
+    def test_paths_and_methods(self):
+        server = Server(self, "m.safetensors")
+        for path in ("/nothing", "/predict/", "//", "/../etc/passwd", "/%2e%2e/m.safetensors", "/m.safetensors", "/index.html"):
+            self.assertIn("nothing at this path", server.json("GET", path, status=404)["error"])
+        for method, path, allowed in (("GET", "/predict", "POST"), ("DELETE", "/predict", "POST"), ("POST", "/", "GET, HEAD"),
+                                      ("PUT", "/model", "GET, HEAD"), ("POST", "/healthz", "GET, HEAD"), ("GET", "/explain", "POST")):
+            status, head, body = server.ask(method, path, b"x" if method in ("PUT", "POST") else None)
+            self.assertEqual((status, head["Allow"]), (405, allowed), (method, path))
+            self.assertIn(allowed, json.loads(body)["error"])
+        status, head, body = server.ask("HEAD", "/predict")
+        self.assertEqual((status, body), (405, b""))
+
+    def test_a_body_that_is_too_large_is_read_to_its_end(self):
+        server = Server(self, "m.safetensors", "--max-body", "10K")
+        connection = server.connect()
+        for size in (10 * 1024 + 1, 5_000_000):
+            answer = server.json("POST", "/predict", bytes(size), status=413, connection=connection)
+            self.assertIn("larger than the 10240 bytes", answer["error"])
+        chunks = (bytes(4000) for _ in range(500))
+        connection.request("POST", "/predict", chunks, {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 413)
+        answer.read()
+        self.assertEqual(server.json("POST", "/predict", self.pictures[0][1], connection=connection)["image"], "image")
+        with socket.create_connection((server.host, server.port), 20) as one: # who waits is told before it sends
+            one.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\nExpect: 100-continue\r\n\r\n")
+            self.assertTrue(one.recv(999).startswith(b"HTTP/1.1 413 "))
+
+    # ---- many, slow, lost ----
+
+    def test_many_at_a_time(self):
+        server, told = Server(self, "m.safetensors"), self.predicted()
+
+        def client(i):
+            connection = server.connect()
+            return [server.json("POST", "/predict", self.pictures[k % 5][1], connection=connection) for k in range(i, i + 20)]
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+            for i, answers in enumerate(pool.map(client, range(CLIENTS))):
+                for k, answer in enumerate(answers, i):
+                    self.assertEqual(answer["class"], told[k % 5]["class"])
+                    self.assertAlmostEqual(answer["probability"], told[k % 5]["probability"], delta=1e-5)
+        self.assertEqual(server.figure("deeper_batch_images_sum"), 20 * CLIENTS)
+        self.assertEqual(server.end(), 0, server.err)
+
+    def test_a_full_house(self):
+        server = Server(self, "m.safetensors", "--connections", "3")
+        inside = [server.connect() for _ in range(3)]
+        for connection in inside:
+            server.json("GET", "/healthz", connection=connection)
+        for _ in range(5):
+            status, head, body = server.ask("POST", "/predict", self.pictures[0][1])
+            self.assertEqual((status, head["Connection"]), (503, "close"))
+            self.assertIn("3 connections are served already; try again later", json.loads(body)["error"])
+        self.assertEqual(server.json("POST", "/predict", self.pictures[0][1], connection=inside[1])["image"], "image")
+        inside[0].close()
+        end, status = time.monotonic() + 20, 503
+        while status != 200 and time.monotonic() < end:
+            status = server.ask("GET", "/healthz")[0]
+        self.assertEqual(status, 200)
+
+    def test_more_connections_than_can_be_refused(self):
+        """Those beyond the reserve for refusals wait until that is free, two seconds at most each, and nobody hangs."""
+        server = Server(self, "m.safetensors", "--connections", "1")
+        silent = [socket.create_connection((server.host, server.port), 20) for _ in range(150)]
+        begin = time.monotonic()
+        status = server.ask("GET", "/healthz")[0]
+        self.assertIn(status, (200, 503))
+        self.assertLess(time.monotonic() - begin, 20)
+        for one in silent:
+            one.close()
+
+    def test_slow_clients(self):
+        server = Server(self, "m.safetensors", "--timeout", "2")
+        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(self.pictures[0][1])
+        slow = []
+        for beginning in (b"", b"GET /mod", head, head + self.pictures[0][1][:10]):
+            slow.append(socket.create_connection((server.host, server.port), 20))
+            slow[-1].sendall(beginning)
+        begin = time.monotonic()
+        while time.monotonic() < begin + 1: # a byte now and then does not help
+            self.assertEqual(server.ask("GET", "/healthz")[0], 200)
+            slow[3].sendall(self.pictures[0][1][10:11])
+            time.sleep(0.2)
+        for one in slow:
+            self.assertEqual(one.recv(100), b"", "the server closes")
+            one.close()
+        self.assertGreater(time.monotonic() - begin, 1)
+        self.assertLess(time.monotonic() - begin, 15)
+        with socket.create_connection((server.host, server.port), 20) as one: # slow, and in time
+            for part in (head, self.pictures[0][1][:30], self.pictures[0][1][30:]):
+                one.sendall(part)
+                time.sleep(0.2)
+            self.assertTrue(one.recv(999).startswith(b"HTTP/1.1 200 "))
+
+    def test_clients_that_leave(self):
+        server = Server(self, "m.safetensors")
+        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(self.pictures[0][1])
+        for part in (b"POST", head, head + b"x", head + self.pictures[0][1], b"\0\xff\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
+            for _ in range(10):
+                with socket.create_connection((server.host, server.port), 20) as one:
+                    one.sendall(part)
+        self.assertEqual(server.json("POST", "/predict", self.pictures[0][1])["image"], "image")
+        server.until("deeper_connections", 1)
+        self.assertEqual(server.end(), 0, server.err)
+
+    # ---- begin and end ----
+
+    def test_what_is_in_flight_is_answered(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = Server(self, "m.safetensors")
+            idle, half = server.connect(), socket.create_connection((server.host, server.port), 20)
+            server.json("GET", "/healthz", connection=idle)
+            data = self.pictures[0][1]
+            half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data[:30])
+            time.sleep(0.3)
+            server.run.send_signal(number)
+            time.sleep(0.3)
+            self.assertIsNone(server.run.poll(), "it waits for what has begun")
+            with self.assertRaises(OSError):
+                socket.create_connection((server.host, server.port), 5)
+            half.sendall(data[30:])
+            answer = half.makefile("rb").read()
+            half.close()
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+            self.assertIn(b"Connection: close", answer)
+            self.assertEqual(server.run.wait(20), 0)
+
+    def test_a_lost_client_does_not_keep_it(self):
+        server = Server(self, "m.safetensors", "--timeout", "1")
+        with socket.create_connection((server.host, server.port), 20) as half:
+            half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+            time.sleep(0.2)
+            begin = time.monotonic()
+            self.assertEqual(server.end(), 0, server.err)
+            self.assertLess(time.monotonic() - begin, 10)
+
+    def test_a_second_signal_ends_at_once(self):
+        server = Server(self, "m.safetensors")
+        with socket.create_connection((server.host, server.port), 20) as half:
+            half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+            time.sleep(0.3)
+            server.run.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            server.run.send_signal(signal.SIGINT)
+            self.assertEqual(server.run.wait(20), 128 + signal.SIGINT)
+
+    def test_where_it_listens(self):
+        server = Server(self, "m.safetensors")
+        self.assertTrue(server.url.startswith("http://127.0.0.1:"))
+        port = str(server.port)
+        self.says(self.fails("serve", "m.safetensors", "--port", port), "cannot listen on 127.0.0.1, port " + port,
+                  "in use", "choose another port")
+        self.says(self.fails("serve", "m.safetensors", "--host", "192.0.2.1"), "192.0.2.1", "an address of this machine")
+        self.says(self.fails("serve", "m.safetensors", "--host", "no.such.host.invalid"), "no.such.host.invalid", "127.0.0.1")
+        self.assertEqual(Server(self, "m.safetensors", "--host", "localhost").json("GET", "/healthz"), {"status": "ok"})
+        shown = subprocess.Popen([DEEPER, "serve", "m.safetensors", "--port", "0"], cwd=self.folder, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, env=environment())
+        self.assertRegex(shown.stdout.readline(), r"^serving http://127\.0\.0\.1:\d+/\n$")
+        shown.terminate()
+        self.assertEqual(shown.communicate(timeout=20)[0], "")
+        self.assertEqual(shown.returncode, 0)
+
+    def test_a_port_that_is_not_allowed(self):
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
+            if int(file.read()) <= 81:
+                self.skipTest("everybody may listen on port 81 here")
+
+        def nobody():
+            os.setgroups([])
+            os.setuid(65534)
+        os.chmod(self.folder, 0o755)
+        done = subprocess.run([DEEPER, "serve", "m.safetensors", "--port", "81"], cwd=self.folder, capture_output=True, text=True,
+                              preexec_fn=nobody if os.geteuid() == 0 else None, env=environment(), timeout=20)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("a port from 1024 on", done.stderr)
+
+    def test_usage(self):
+        self.says(self.usage("serve", "m.safetensors", "--prot", "1"), "did you mean '--port'?")
+        self.says(self.usage("serve", "m.safetensors", "--port", "65536"), "0 to 65535")
+        for option in ("--connections", "--max-body", "--max-pixels", "--timeout"):
+            self.says(self.usage("serve", "m.safetensors", option, "0"), option)
+        self.says(self.fails("serve", "m.safetensors", "--max-body", "9G"), "body at most")
+        self.usage("serve")
+        self.says(self.fails("serve", "nothing.safetensors"), "nothing.safetensors")
+
+
+if __name__ == "__main__":
+    main()
