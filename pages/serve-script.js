@@ -8,12 +8,14 @@
 
     /* ---- asking: one request at a time; of what comes meanwhile the newest goes next ---- */
     let running = false, next = null;
+    const busy = is => $("serve").setAttribute("aria-busy", is);
     async function ask(picture) {
         if (running) {
             next = picture;
             return;
         }
         running = true;
+        busy(true);
         try {
             const answer = await fetch("explain?top=10", { method: "POST", body: picture, headers: { "Content-Type": picture.type || "application/octet-stream" } });
             const told = await answer.json();
@@ -28,6 +30,8 @@
         next = null;
         if (waiting)
             ask(waiting);
+        else
+            busy(false);
     }
 
     /* ---- from the drawing to the model's picture ---- */
@@ -76,6 +80,7 @@
     function send() {
         if (!drawn)
             return;
+        busy(true);
         const ink = pen.getImageData(0, 0, side, side).data;
         const values = $("centre").checked ? centred(ink) : shrink(ink, 0, 0, side, side, width, height);
         const small = document.createElement("canvas"), picture = new ImageData(width, height);

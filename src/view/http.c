@@ -140,14 +140,22 @@ unsigned dpr__http_connections(dpr__http *http) {
     return n;
 }
 
+/* Whether the client has closed its end. The library does not notice where that came together with the last bytes. */
+static bool is_left(const struct link *link) {
+    char byte;
+    return recv(link->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void dpr__http_tick(dpr__http *http) {
+    const uint64_t second = 1000000000;
     uint64_t now = dpr__now_ns();
     pthread_mutex_lock(&http->lock);
     for (struct link *link = http->open; link != NULL; link = link->next) {
         uint64_t since = atomic_load(&link->since);
         double most = link->surplus ? SURPLUS_SECONDS : http->options.seconds;
-        bool later = since > now; /* it was set a moment ago */
-        if (since != 0 && !later && (double)(now - since) > 1e9 * most)
+        if (since == 0 || now < since + second)
+            continue;
+        if ((double)(now - since) > 1e9 * most || is_left(link))
             shutdown(link->socket, SHUT_RDWR);
     }
     pthread_mutex_unlock(&http->lock);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 enum {
+    MOST_TOP = 1000000,
     MOST_IMAGES = 256,   /* of one request */
     MOST_HELD = 1 << 28, /* bytes of bodies at a time, and of images that wait */
     MOST_THREADS = 8     /* of http.c */
@@ -61,9 +62,9 @@ static void release_job(dpr_server *server, dpr__exchange *x) {
 static dpr_status read_top(const dpr_server *server, const dpr__exchange *x, uint32_t *out) {
     const char *text = dpr__http_query(x, "top");
     uint64_t top = server->top;
-    if (text != NULL && (!dpr__parse_u64(text, &top) || top < 1))
+    if (text != NULL && (!dpr__parse_u64(text, &top) || top < 1 || top > MOST_TOP))
         return DPR_FAIL(x->context, DPR_E_ARGUMENT,
-                        "top is '%s'; it must be a whole number from 1 on", text);
+                        "top is '%s'; it must be a whole number from 1 to %d", text, MOST_TOP);
     *out = top < server->info->n_classes ? (uint32_t)top : server->info->n_classes;
     return DPR_OK;
 }
