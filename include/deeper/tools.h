@@ -210,7 +210,7 @@ dpr_status dpr_report_write_progress(const dpr_model *model, const char *run, co
 
 /* ---- the server --------------------------------------------------------------------------- */
 
-/* A model that answers over HTTP: a page on which one draws, and JSON (docs/serve.md). */
+/* A model that answers over HTTP: a page on which one draws, and JSON (docs/commands.md, "Serving"). */
 typedef struct dpr_server dpr_server;
 
 typedef struct dpr_server_options {

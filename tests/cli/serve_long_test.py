@@ -165,7 +165,7 @@ class Page(Case):
         self.assertNotEqual(told["dark ink"], told["light ink"])
         self.assertIn("neither a PNG nor a JPEG", told["junk"])
         self.assertEqual(len(told["rows"]), 10)
-        self.assertRegex(told["rows"][0], r"^4 \d+\.\d\d %$")
+        self.assertRegex(told["rows"][0], r"^4\s\d+\.\d\d %$")
         self.assertEqual(told["pictures"], [28, 28])
         self.assertRegex(told["layers"], r"relu_1: \d+ of 128 units fired; strongest \d+")
         self.assertEqual(told["wide"], 380)
