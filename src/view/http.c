@@ -430,6 +430,7 @@ dpr_status dpr__http_start(dpr_context *context, const dpr__http_options *option
     dpr_status status = open_socket(http, &socket);
     if (status == DPR_OK) {
         http->port = port_of(socket);
+        *out = http; /* requests may be answered before this function returns */
         http->daemon = start_daemon(http, socket);
         if (http->daemon == NULL) {
             status = DPR_FAIL(context, DPR_E_IO,
@@ -439,12 +440,11 @@ dpr_status dpr__http_start(dpr_context *context, const dpr__http_options *option
         }
     }
     if (status != DPR_OK) {
+        *out = NULL;
         pthread_mutex_destroy(&http->lock);
         dpr__free(context, http);
-        return status;
     }
-    *out = http;
-    return DPR_OK;
+    return status;
 }
 
 unsigned dpr__http_port(const dpr__http *http) {

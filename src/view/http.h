@@ -38,7 +38,7 @@ typedef struct dpr__http_options {
     void *user;
 } dpr__http_options;
 
-/* Listens, and answers from then on. host is an address or a name of this machine.
+/* Listens, and answers from then on; *out is set before the first request, and NULL after errors. host is an address or a name of this machine.
  * Errors: DPR_E_IO names host, port and remedy; DPR_E_UNSUPPORTED (built without libmicrohttpd). */
 dpr_status dpr__http_start(dpr_context *context, const dpr__http_options *options, dpr__http **out);
 unsigned dpr__http_port(const dpr__http *http);
