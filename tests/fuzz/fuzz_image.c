@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     options.threads = 1;
     options.allocate = allocate;
     if (n > 0 && dpr_context_create(&options, &context) == DPR_OK) {
-        if (dpr__image_decode(context, "fuzz", bytes + 1, n - 1, DPR__MOST_PIXELS, &image) == DPR_OK) {
+        if (dpr__image_decode(context, "fuzz", bytes + 1, n - 1, DPR__MOST_PIXELS, &image) ==
+            DPR_OK) {
             (void)dpr__image_bring(context, &image, SIDE, SIDE - 2, bytes[0] & 4 ? 1 : 3,
                                    (dpr_fit)(bytes[0] % 3), pixels);
             dpr__image_release(context, &image);
