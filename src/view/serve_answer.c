@@ -32,7 +32,7 @@ static void add_class(dpr__text *out, const dpr_data_info *info, uint32_t i) {
 }
 
 static bool comes_before(const float *p, uint32_t a, uint32_t b) {
-    return p[a] > p[b] || (p[a] == p[b] && a < b);
+    return p[a] > p[b] || (a < b && p[a] == p[b]);
 }
 
 /* The likeliest class of those that come behind `last`, the first of equals first; n: any. */
