@@ -107,6 +107,7 @@ int command_train(const struct settings *settings);
 int command_eval(const struct settings *settings);
 int command_report(const struct settings *settings);
 int command_features(const struct settings *settings);
+int command_sweep(const struct settings *settings);
 int command_predict(const struct settings *settings);
 int command_serve(const struct settings *settings);
 int command_summary(const struct settings *settings);

@@ -20,6 +20,7 @@ static const char *const INITS[] = {"auto", "he", "xavier", "zero", NULL};
 static const char *const SORTS[] = {"step", "time", NULL};
 static const char *const REDUCTIONS[] = {"mean", "sum", NULL};
 static const char *const VIEWS[] = {"none", "flip", "translate", "flip,translate", NULL};
+static const char *const BUDGETS[] = {"flops", "epochs", "seconds", NULL};
 static const char *const HALVES[] = {"train", "validation", "test", NULL};
 
 #define MACHINE_OPTIONS                                                                            \
@@ -56,13 +57,78 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
          "decoded again whenever it is needed",                                                    \
          .otherwise = "half of what is free")
 #define BY_PICTURES "; without --net by the pictures of a folder"
-#define AUGMENT_OPTION                                                                             \
+#define AUGMENT_OPTION(otherwise_)                                                                 \
     TEXT("augment", training.augment, "LIST",                                                      \
          "change training images at random, each time anew: crop=4, pad=reflect, flip=alternate, " \
          "rotate=15, scale=0.1, shear=10, translate=2, elastic=1, smooth=4, brightness=0.2, "      \
          "contrast=0.2, saturation=0.2, cutout=8, mixup=0.2, cutmix=1; any of them, with commas "  \
          "between",                                                                                \
-         .otherwise = "none" BY_PICTURES)
+         .otherwise = (otherwise_))
+
+#define PASS_OPTION                                                                                \
+    TEXT("disable-pass", machine.disabled_passes, "LIST",                                          \
+         "compiler passes to leave out: simplify, fold, keep, fuse, layout, schedule, memplan")
+/* Of how a network is trained, in train and sweep. */
+#define TRAINING_OPTIONS(by_pictures, lr_otherwise)                                                \
+    COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step",                               \
+          .otherwise = "128" by_pictures),                                                         \
+        COUNT("accumulate", training.accumulate, 1, 1e6, "N",                                      \
+              "batches whose gradients make one update"),                                          \
+        REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",           \
+             .low_open = true, .otherwise = (lr_otherwise)),                                       \
+        WORD("optimizer", training.optimizer, OPTIMIZERS, "NAME", "how weights follow gradients"), \
+        REAL("momentum", training.momentum, 0, 1, "M", "share of the last step that is kept",      \
+             .high_open = true),                                                                   \
+        REAL("weight-decay", training.weight_decay, 0, 1000, "D",                                  \
+             "pull of the weights, not of the biases, towards 0", .otherwise = "0" by_pictures),   \
+        WORD("schedule", training.schedule, SCHEDULES, "NAME", "course of the learning rate"),     \
+        REAL("warmup", training.warmup, 0, 1e6, "EPOCHS",                                          \
+             "epochs in which the rate rises from 0"),                                             \
+        REAL("step-epochs", training.step_epochs, 0, 1e6, "EPOCHS",                                \
+             "schedule step: epochs between decays", .low_open = true),                            \
+        REAL("decay", training.decay, 0, 1, "F",                                                   \
+             "schedules step and exponential: factor of a decay", .low_open = true),               \
+        REAL("label-smoothing", training.label_smoothing, 0, 1, "E",                               \
+             "share of the target that is spread over all classes", .high_open = true,             \
+             .otherwise = "0" by_pictures),                                                        \
+        REAL("clip-norm", training.clip_norm, 0, 1e9, "NORM",                                      \
+             "longest gradient, over all parameters; 0: any"),                                     \
+        WORD("rest-optimizer", training.rest_optimizer, REST_OPTIMIZERS, "NAME",                   \
+             "optimizer muon: how biases and other vectors follow"),                               \
+        REAL("rest-lr", training.rest_learning_rate, 0, 1000, "RATE",                              \
+             "optimizer muon: their highest learning rate", .low_open = true,                      \
+             .otherwise = "by rest-optimizer"),                                                    \
+        REAL("rest-momentum", training.rest_momentum, 0, 1, "M", "optimizer muon: their momentum", \
+             .high_open = true),                                                                   \
+        COUNT("muon-steps", training.muon_steps, 1, 20, "N",                                       \
+              "steps that make an update orthogonal"),                                             \
+        FLAG("muon-renormalise", training.muon_renormalise,                                        \
+             "bring weights to a fixed norm before each update"),                                  \
+        LIST("group", groups, "PATTERN:SETTING,...",                                               \
+             "other settings for the parameters of a name: lr=FACTOR, decay=D, momentum=M, "       \
+             "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "   \
+             "may be given again",                                                                 \
+             .otherwise = ""),                                                                     \
+        COUNT("lookahead", training.lookahead, 0, 1e6, "N",                                        \
+              "draw weights back to slow ones every N updates; 0: never"),                         \
+        REAL("lookahead-alpha", training.lookahead_alpha, 0, 1, "A",                               \
+             "share of the way that slow weights go", .low_open = true),                           \
+        REAL("lookahead-power", training.lookahead_power, 0, 100, "P",                             \
+             "above 0: this share falls from 1 to A as the P-th power of the run's course"),       \
+        REAL("ema", training.ema, 0, 1, "D",                                                       \
+             "result in an average of the weights that keeps D of itself at a step; 0: in the "    \
+             "last "                                                                               \
+             "ones",                                                                               \
+             .high_open = true),                                                                   \
+        COUNT(                                                                                     \
+            "swa", training.swa, 0, 1e6, "EPOCH",                                                  \
+            "result in the mean of the weights that end the epochs from this one on; 0: do not"),  \
+        TEXT("class-weights", training.class_weights, "LIST",                                      \
+             "weights of classes in the loss: balanced (1 / their share), or NAME=W,...",          \
+             .otherwise = "all alike"),                                                            \
+        WORD("loss-reduction", training.loss_reduction, REDUCTIONS, "NAME",                        \
+             "what gradients are of: a step's mean loss, or its sum"),                             \
+        WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer")
 
 static const struct option TRAIN[] = {
     TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",
@@ -72,67 +138,13 @@ static const struct option TRAIN[] = {
           .otherwise = "the images' size, or 32, 64 or 128"),
     COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half",
           .otherwise = "10" BY_PICTURES),
-    COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step",
-          .otherwise = "128" BY_PICTURES),
-    COUNT("accumulate", training.accumulate, 1, 1e6, "N",
-          "batches whose gradients make one update"),
-    REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",
-         .low_open = true, .otherwise = "by optimizer"),
-    WORD("optimizer", training.optimizer, OPTIMIZERS, "NAME", "how weights follow gradients"),
-    REAL("momentum", training.momentum, 0, 1, "M", "share of the last step that is kept",
-         .high_open = true),
-    REAL("weight-decay", training.weight_decay, 0, 1000, "D",
-         "pull of the weights, not of the biases, towards 0", .otherwise = "0" BY_PICTURES),
-    WORD("schedule", training.schedule, SCHEDULES, "NAME", "course of the learning rate"),
-    REAL("warmup", training.warmup, 0, 1e6, "EPOCHS", "epochs in which the rate rises from 0"),
-    REAL("step-epochs", training.step_epochs, 0, 1e6, "EPOCHS",
-         "schedule step: epochs between decays", .low_open = true),
-    REAL("decay", training.decay, 0, 1, "F", "schedules step and exponential: factor of a decay",
-         .low_open = true),
-    REAL("label-smoothing", training.label_smoothing, 0, 1, "E",
-         "share of the target that is spread over all classes", .high_open = true,
-         .otherwise = "0" BY_PICTURES),
-    REAL("clip-norm", training.clip_norm, 0, 1e9, "NORM",
-         "longest gradient, over all parameters; 0: any"),
-    WORD("rest-optimizer", training.rest_optimizer, REST_OPTIMIZERS, "NAME",
-         "optimizer muon: how biases and other vectors follow"),
-    REAL("rest-lr", training.rest_learning_rate, 0, 1000, "RATE",
-         "optimizer muon: their highest learning rate", .low_open = true,
-         .otherwise = "by rest-optimizer"),
-    REAL("rest-momentum", training.rest_momentum, 0, 1, "M", "optimizer muon: their momentum",
-         .high_open = true),
-    COUNT("muon-steps", training.muon_steps, 1, 20, "N", "steps that make an update orthogonal"),
-    FLAG("muon-renormalise", training.muon_renormalise,
-         "bring weights to a fixed norm before each update"),
-    LIST("group", groups, "PATTERN:SETTING,...",
-         "other settings for the parameters of a name: lr=FACTOR, decay=D, momentum=M, "
-         "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "
-         "may be given again",
-         .otherwise = ""),
-    COUNT("lookahead", training.lookahead, 0, 1e6, "N",
-          "draw weights back to slow ones every N updates; 0: never"),
-    REAL("lookahead-alpha", training.lookahead_alpha, 0, 1, "A",
-         "share of the way that slow weights go", .low_open = true),
-    REAL("lookahead-power", training.lookahead_power, 0, 100, "P",
-         "above 0: this share falls from 1 to A as the P-th power of the run's course"),
-    REAL("ema", training.ema, 0, 1, "D",
-         "result in an average of the weights that keeps D of itself at a step; 0: in the last "
-         "ones",
-         .high_open = true),
-    COUNT("swa", training.swa, 0, 1e6, "EPOCH",
-          "result in the mean of the weights that end the epochs from this one on; 0: do not"),
-    TEXT("class-weights", training.class_weights, "LIST",
-         "weights of classes in the loss: balanced (1 / their share), or NAME=W,...",
-         .otherwise = "all alike"),
-    WORD("loss-reduction", training.loss_reduction, REDUCTIONS, "NAME",
-         "what gradients are of: a step's mean loss, or its sum"),
-    WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer"),
+    TRAINING_OPTIONS(BY_PICTURES, "by optimizer"),
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N",
          "of first weights, order of images, dropout, --augment"),
     VAL_OPTION("0; 0.1 with --patience"),
     COUNT("patience", training.patience, 0, 1e6, "EPOCHS",
           "stop after so many epochs without a better validation accuracy; 0: never"),
-    AUGMENT_OPTION,
+    AUGMENT_OPTION("none" BY_PICTURES),
     FIT_OPTION,
     MEMORY_OPTION,
     TTA_OPTION("none"),
@@ -143,8 +155,53 @@ static const struct option TRAIN[] = {
     TEXT("log", log, "FILE", "write each epoch, and the result, there as JSON lines"),
     FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,
-    TEXT("disable-pass", machine.disabled_passes, "LIST",
-         "compiler passes to leave out: simplify, fold, keep, fuse, layout, schedule, memplan"),
+    PASS_OPTION,
+    JSON_OPTION,
+    END};
+
+static const struct option SWEEP[] = {
+    TEXT("params", parameters, "N,...",
+         "make networks of so many parameters, such as 100000 or 10k,30k,100k",
+         .otherwise = "100k; none with --net"),
+    TEXT("depths", depths, "N,...", "with so many hidden layers, equally wide to a few units",
+         .otherwise = "1,2,3,4,6,8; 1 with --grid"),
+    LIST("net", nets, "NET",
+         "train these instead, each compared with the first: hidden widths, as 1000 or 300-100, "
+         "several with commas between; linear, for none; or a file, preset:NAME, or a text; may be "
+         "given again",
+         .otherwise = ""),
+    LIST("grid", grid, "NAME=VALUE,...",
+         "train each network with each of these values of an option, as lr=0.01,0.1; may be given "
+         "again, for all combinations; ; divides values that hold commas",
+         .otherwise = ""),
+    COUNT("seeds", seeds, 1, 10000, "N", "runs of each network"),
+    LONG("seed", training.seed, 0, 18446744073709551615.0, "N",
+         "of the first of them; the others count on"),
+    WORD("budget", budget, BUDGETS, "NAME",
+         "what compared networks have in common: operations, epochs, or measured time; to whole "
+         "epochs"),
+    COUNT("epochs", training.epochs, 1, 1e6, "N",
+          "times through the training half, of the network that others are compared with"),
+    COUNT("tune-epochs", tune_epochs, 1, 1e6, "N",
+          "where the learning rate is tuned: epochs for each of five rates",
+          .otherwise = "a fifth of --epochs"),
+    REAL("dropout", dropout, 0, 1, "P",
+         "behind each hidden relu of networks that are made from widths", .high_open = true),
+    COUNT("jobs", jobs, 1, 64, "N",
+          "runs side by side, each on one thread; 1: one run on all threads",
+          .otherwise = "as many as threads, where networks are small"),
+    TRAINING_OPTIONS("", "tuned for each network"),
+    VAL_OPTION("0.1"),
+    COUNT("patience", training.patience, 0, 1e6, "EPOCHS",
+          "stop after so many epochs without a better validation accuracy; 0: never"),
+    AUGMENT_OPTION("none"),
+    FIT_OPTION,
+    MEMORY_OPTION,
+    TEXT("out", out, "DIR", "where runs and the page go; what is done there is not done again",
+         .letter = 'o', .otherwise = "DATA's name with .sweep, here"),
+    FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
+    MACHINE_OPTIONS,
+    PASS_OPTION,
     JSON_OPTION,
     END};
 
@@ -249,7 +306,7 @@ static const struct option BENCH[] = {
 static const struct option DATA_INFO[] = {JSON_OPTION, END};
 
 static const struct option DATA_PREVIEW[] = {
-    AUGMENT_OPTION,
+    AUGMENT_OPTION("none" BY_PICTURES),
     LONG("seed", training.seed, 0, 18446744073709551615.0, "N", "of the draws"),
     TEXT("net", net, "NET", "show images in the size that this network takes",
          .otherwise = "as train takes pictures of a folder; else as they are"),
@@ -314,6 +371,21 @@ const struct command COMMANDS[] = {
      "features photos.safetensors photos --image cat.jpg -o cat.html\n"
      "features mnist.safetensors mnist -o units.png --units 8\n",
      1, 2, FEATURES, command_features},
+    {"sweep", "DATA [NAME=VALUE,...]", "Compares networks: deeper against wider",
+     "Trains each network with several seeds, and tells what can be said of their differences: "
+     "means with 95 % intervals, paired t tests corrected for their number, and a verdict. Without "
+     "--net, networks of equal size and several depths are made; the linear one is a reference. "
+     "Compared networks have the same order of images and the same budget. The learning rate is "
+     "tuned for "
+     "each network on the validation part, in shorter runs of one seed, unless --lr or --grid "
+     "lr=... says it.\n"
+     "DIR gets runs.jsonl, runs.csv, sweep.json and the page sweep.html. After Ctrl-C, the same "
+     "command line goes on; with more seeds or networks it adds them. Words behind DATA are more "
+     "of --grid.",
+     "sweep mnist --params 100000 --depths 1,2,3 --seeds 5\n"
+     "sweep mnist --net 1000,300-100 --seeds 10\n"
+     "sweep mnist --net 300-100 --grid lr=0.01,0.03,0.1 dropout=0,0.5\n",
+     1, SIZE_MAX, SWEEP, command_sweep},
     {"predict", "MODEL IMAGE...", "Says what a model sees in images",
      "IMAGE is a PNG or JPEG file of any size, a folder of such files in all depths, or - for "
      "standard input. A file that cannot be read does not stop the others; the exit status is 1 "

@@ -32,6 +32,8 @@ struct settings settings_default(void) {
         .half = "test",
         .top = 5,
         .sort = "step",
+        .seeds = dpr_sweep_options_default().seeds,
+        .budget = dpr_sweep_options_default().budget,
         .bench_seconds = dpr_bench_options_default().seconds,
     };
 }
@@ -85,11 +87,12 @@ static int bad_value(const struct parser *p, const struct option *o, const char 
 static int bad_number(const struct parser *p, const struct option *o, const char *value) {
     char must[128];
     if (o->kind != OPTION_REAL)
-        snprintf(must, sizeof must, "a whole number from %.0f to %.0f", o->low, o->high);
+        snprintf(must, sizeof must, "a whole number from %.0f to %.0f", (double)o->low,
+                 (double)o->high);
     else
         snprintf(must, sizeof must, "a number, %s %.10g and %s %.10g",
-                 o->low_open ? "above" : "at least", o->low, o->high_open ? "below" : "at most",
-                 o->high);
+                 o->low_open ? "above" : "at least", (double)o->low,
+                 o->high_open ? "below" : "at most", (double)o->high);
     return bad_value(p, o, value, must);
 }
 
@@ -114,8 +117,8 @@ static int set_count(const struct parser *p, const struct option *o, const char 
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || (double)value < o->low ||
-        (double)value > o->high)
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 ||
+        (double)value < (double)o->low || (double)value > (double)o->high)
         return bad_number(p, o, text);
     if (o->kind == OPTION_COUNT)
         *(unsigned *)out = (unsigned)value;
@@ -127,9 +130,9 @@ static int set_count(const struct parser *p, const struct option *o, const char 
 static int set_real(const struct parser *p, const struct option *o, const char *text, double *out) {
     char *end = NULL;
     bool plain = strspn(text, "+-.0123456789eE") == strlen(text); /* no hex, inf, nan, blanks */
-    double value = plain ? strtod(text, &end) : 0;
-    if (!plain || end == text || *end != '\0' || !isfinite(value) || value < o->low ||
-        value > o->high || (o->low_open && value == o->low) || (o->high_open && value == o->high))
+    double value = plain ? strtod(text, &end) : 0, low = (double)o->low, high = (double)o->high;
+    if (!plain || end == text || *end != '\0' || !isfinite(value) || value < low || value > high ||
+        (o->low_open && value == low) || (o->high_open && value == high))
         return bad_number(p, o, text);
     *out = value;
     return EXIT_DONE;
@@ -488,10 +491,27 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     return status == EXIT_DONE ? check_words(command, settings) : status;
 }
 
+const struct option *option_named(const struct command *command, const char *name) {
+    for (const struct option *o = command->options; o->name != NULL; o++)
+        if (strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
 bool option_given(const struct settings *settings, const char *name) {
-    const struct option *rows = settings->command->options;
-    for (size_t i = 0; rows[i].name != NULL; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return settings->was_given[i];
-    return false;
+    const struct option *o = option_named(settings->command, name);
+    return o != NULL && settings->was_given[o - settings->command->options];
+}
+
+int option_set(const struct command *command, const struct option *option, const char *text,
+               struct settings *settings) {
+    const struct items items = {.n = 0};
+    struct parser parser = {.command = command, .settings = settings, .items = &items};
+    bool yes = strcmp(text, "yes") == 0;
+    if (option->kind != OPTION_FLAG)
+        return set_value(&parser, option, text);
+    if (!yes && strcmp(text, "no") != 0)
+        return bad_value(&parser, option, text, "yes or no");
+    *(bool *)((char *)settings + option->offset) = yes;
+    return EXIT_DONE;
 }

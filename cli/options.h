@@ -12,7 +12,7 @@ enum { LIST_ROOM = 65 }; /* of an option that may be given again, with the NULL 
 /* Every setting of every command; a row says which one it sets. */
 struct settings {
     const struct command *command; /* whose options they are */
-    bool was_given[64];            /* its rows */
+    bool was_given[80];            /* its rows */
     dpr_context_options machine;
     dpr_train_options training;
     dpr_open_options data;
@@ -26,7 +26,11 @@ struct settings {
     double bench_seconds;
     bool json, quiet, resume, no_report, plan, plan_predicts, step_only;
     const char *fonts[LIST_ROOM], *groups[LIST_ROOM]; /* NULL-terminated */
-    const char **words;                               /* what is no option */
+    const char *nets[LIST_ROOM], *grid[LIST_ROOM];
+    const char *parameters, *depths, *budget;
+    unsigned seeds, tune_epochs, jobs; /* tune_epochs, jobs 0: not given */
+    double dropout;
+    const char **words; /* what is no option */
     size_t n_words;
     char **given; /* the command line, NULL-terminated, to be shown again */
 };
@@ -44,17 +48,18 @@ enum option_kind {
     OPTION_LIST,  /* const char *[], may be given again */
 };
 
+/* There are hundreds, so they are small. */
 struct option {
-    const char *name; /* "epochs" */
-    char letter;      /* 'o' for -o; 0: none */
-    enum option_kind kind;
-    size_t offset;            /* in struct settings */
-    double low, high;         /* numbers lie between; an end may be open */
-    bool low_open, high_open; /* then it is not in the range itself */
+    const char *name;         /* "epochs" */
     const char *const *words; /* NULL-terminated */
     const char *value;        /* what --help calls the value: "N", "FILE" */
     const char *otherwise;    /* what --help calls the default, where the value says too little */
     const char *help;
+    float low, high; /* numbers lie between; an end may be open */
+    uint16_t offset; /* in struct settings */
+    enum option_kind kind : 8;
+    char letter;                      /* 'o' for -o; 0: none */
+    bool low_open : 1, high_open : 1; /* then it is not in the range itself */
 };
 
 /* Rows. FLAG("json", json, "print JSON"), COUNT("epochs", training.epochs, 1, 1e6, "N", "…"), …
@@ -96,6 +101,12 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
 
 /* Whether the option `name` of the command was given, in a file or beside it. */
 bool option_given(const struct settings *settings, const char *name);
+
+/* The row of the command's option `name`; NULL: there is none. */
+const struct option *option_named(const struct command *command, const char *name);
+/* Sets one option as the command line would, a flag by yes or no. Returns EXIT_DONE, or EXIT_USAGE after a message. */
+int option_set(const struct command *command, const struct option *option, const char *text,
+               struct settings *settings);
 
 /* A row's default as text; "" where there is none. */
 const char *option_default(const struct option *option, const struct settings *defaults,

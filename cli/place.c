@@ -21,7 +21,7 @@ static char *joined(const char *a, size_t n, const char *b) {
 }
 
 /* DATA's last name, here. */
-static char *default_out(const char *data) {
+static char *default_out(const char *data, const char *end) {
     size_t n = strlen(data);
     while (n > 1 && data[n - 1] == '/')
         n--;
@@ -29,7 +29,7 @@ static char *default_out(const char *data) {
     while (start > 0 && data[start - 1] != '/')
         start--;
     bool dots = strncmp(data + start, "..", n - start) == 0;
-    return dots ? strdup("model.safetensors") : joined(data + start, n - start, END);
+    return dots ? joined("model", 5, end) : joined(data + start, n - start, end);
 }
 
 char *name_beside(const char *model, const char *ending) {
@@ -40,7 +40,7 @@ char *name_beside(const char *model, const char *ending) {
 
 /* The checkpoint is OUT with ".checkpoint" before its ending. */
 static int set_names(struct place *place, const char *data, const char *out) {
-    place->out = out != NULL ? strdup(out) : default_out(data);
+    place->out = out != NULL ? strdup(out) : default_out(data, END);
     if (place->out == NULL)
         return fail(NULL);
     size_t n = strlen(place->out), m = strlen(END);
@@ -121,6 +121,16 @@ int place_take(struct place *place, const char *data, const char *out, bool repo
     if (status == EXIT_DONE && report)
         status = take_report(place);
     return status == EXIT_DONE ? take_lock(place) : status;
+}
+
+int place_take_folder(struct place *place, const char *data, const char *out, const char *end) {
+    *place = (struct place){.held = -1};
+    place->out = out != NULL ? strdup(out) : default_out(data, end);
+    size_t n = place->out != NULL ? strlen(place->out) : 0;
+    for (; n > 1 && place->out[n - 1] == '/'; n--)
+        place->out[n - 1] = '\0';
+    place->lock = place->out != NULL ? joined(place->out, n, ".lock") : NULL;
+    return place->lock != NULL ? take_lock(place) : fail(NULL);
 }
 
 void place_leave(struct place *place) {

@@ -14,6 +14,8 @@ struct place {
 int place_take(struct place *place, const char *data, const char *out, bool report);
 /* What belongs to a model file NAME.safetensors, beside it: NAME and the ending, such as ".report.html". Freed by the caller; NULL: memory is out. */
 char *name_beside(const char *model, const char *ending);
+/* A folder, of which only `out` and `lock` are set: --out, or DATA's name with `end`. It need not be there yet. */
+int place_take_folder(struct place *place, const char *data, const char *out, const char *end);
 void place_leave(struct place *place);
 
 #endif

@@ -6,26 +6,15 @@
 #include "json.h"
 #include "place.h"
 #include "progress.h"
+#include "signals.h"
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* The page comes with a checkpoint, so with every one of an epoch that is longer. */
 static const double CHECKPOINT_SECONDS = 30, PAGE_SECONDS = 29;
-
-/* Set by a signal; the trainer looks at it between steps. A second signal ends at once. */
-static volatile sig_atomic_t interrupted;
-static volatile int stop;
-
-static void on_signal(int number) {
-    if (interrupted)
-        _exit(EXIT_SIGNAL + number);
-    interrupted = number;
-    stop = 1;
-}
 
 struct run {
     const struct settings *settings;
@@ -173,7 +162,7 @@ static int check_options(struct run *run) {
 static int make_trainer(struct run *run) {
     dpr_train_options options = train_options(run);
     options.validation = run->validation;
-    options.stop = &stop;
+    options.stop = &signals_stop;
     options.progress = on_progress;
     options.progress_user = run;
     options.data_name = run->data;
@@ -367,22 +356,13 @@ static int stop_early(const struct run *run) {
             fputs(" --resume", stderr);
     }
     fputc('\n', stderr);
-    return EXIT_SIGNAL + interrupted;
+    return EXIT_SIGNAL + signals_number();
 }
 
 static int failed_run(const struct run *run) {
     progress_clear(&run->progress);
     fail(run->context);
     return complain(EXIT_FAILED, "the last good checkpoint, '%s', stays", run->place.checkpoint);
-}
-
-static void set_signals(void (*handler)(int)) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = handler}, old;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup */
-            sigaction(numbers[i], &action, NULL);
 }
 
 /* Whether the other precision would be much faster here goes by measured rates (some 20 ms), not by what the CPU says it has: there are
@@ -458,7 +438,7 @@ static int train(struct run *run) {
             progress_epoch(&run->progress, &report);
         if (save_checkpoint(run) != EXIT_DONE)
             return EXIT_FAILED;
-        if (interrupted && !dpr_trainer_finished(run->trainer))
+        if (signals_stop && !dpr_trainer_finished(run->trainer))
             return stop_early(run);
     }
     say_patience_ended(run);
@@ -560,9 +540,9 @@ int run_training(const struct settings *settings, struct train_result *result) {
     if (status == EXIT_DONE)
         status = prepare(&run);
     if (status == EXIT_DONE) {
-        set_signals(on_signal);
+        signals_watch(true);
         status = train(&run);
-        set_signals(SIG_DFL);
+        signals_watch(false);
     }
     if (status == EXIT_DONE)
         status = finish(&run, result);

@@ -1,4 +1,4 @@
-/* deeper/tools.h: readers, the letters data set, drawings. Conventions as in deeper.h.
+/* deeper/tools.h: readers, the letters data set, drawings, reports, sweeps. Conventions as in deeper.h.
  *
  * These need libraries that the engine does not: zlib (.gz), libpng, libjpeg-turbo, FreeType. What a
  * build lacks is DPR_E_UNSUPPORTED with a message that names the package. */
@@ -236,6 +236,110 @@ unsigned dpr_server_port(const dpr_server *server);
 void dpr_server_run(dpr_server *server, const volatile int *stop);
 /* Takes no more connections, and answers what has been asked, before it frees. */
 void dpr_server_destroy(dpr_server *server);
+/* ---- sweeps ------------------------------------------------------------------------------- */
+
+enum { DPR_SWEEP_DEEPEST = 64 };
+
+/* Hidden widths of fully connected networks of equal size over these images, in widths[i][0 … depths[i] − 1]: `depths` (n) numbers of hidden
+ * layers, 1 to DPR_SWEEP_DEEPEST. Of the shallowest all layers are equally wide, and of such networks it is the one whose parameters, biases
+ * included, are nearest to `parameters`; it is the reference. The others are within 1 % of its count, and their layers differ by a few units.
+ * Errors: DPR_E_ARGUMENT (a depth out of range or twice; fewer parameters than such networks have, or too few for 1 %). */
+dpr_status dpr_sweep_widths(dpr_context *context, const dpr_data_info *info, uint64_t parameters,
+                            const unsigned *depths, size_t n,
+                            unsigned (*widths)[DPR_SWEEP_DEEPEST]);
+
+/* One row of a sweep: a network and its options, to be trained with several seeds. */
+typedef struct dpr_sweep_case {
+    const char *name, *settings; /* what tables call it: "depth 3"; "dropout=0.5", or "" */
+    const char *net, *init;      /* as for dpr_model_from_net */
+    /* seed, validation, stop and progress are the sweep's. learning_rate 0: it is tuned. */
+    dpr_train_options training;
+    /* The case that it is compared with and whose budget it shares; itself: none. */
+    size_t against;
+} dpr_sweep_case;
+
+/* One training run. */
+typedef struct dpr_sweep_run {
+    size_t case_index;
+    uint64_t seed;
+    bool done;
+    bool
+        diverged; /* the loss was no longer finite: the accuracies are of the weights before that */
+    double val_accuracy, val_loss, test_accuracy; /* NaN: there is no such half */
+    double seconds;                               /* of training */
+    char weights_sha256[65];
+    const char *json; /* one object; empty until the run is done */
+} dpr_sweep_run;
+
+/* What the runs of a case came to. Intervals are of 95 %, by Student's t over the seeds; NaN where there is but one. */
+typedef struct dpr_sweep_row {
+    const char *name, *settings;
+    unsigned depth;         /* layers with weights, but for the last */
+    const unsigned *widths; /* (depth) */
+    uint64_t parameters;
+    uint64_t flops; /* of training with one seed: 3 × forward pass × images × epochs */
+    unsigned epochs;
+    double learning_rate; /* 0: it is not tuned yet */
+    bool tuned, at_edge;  /* at_edge: no greater rate was tried, or no smaller one */
+    size_t n, n_diverged; /* runs that are done */
+    double mean, low,
+        high;   /* of the test accuracy; without a test half of the validation accuracy */
+    bool front; /* no other row is as good with fewer parameters */
+    size_t against, n_pairs; /* the row that it is compared with (itself: none); seeds of both */
+    double difference, difference_low, difference_high;
+    double p,
+        p_corrected; /* of a paired t test; corrected for all comparisons of the sweep (Holm 1979) */
+} dpr_sweep_row;
+
+typedef struct dpr_sweep_progress {
+    size_t done, runs;   /* runs, without those that tune */
+    double share;        /* of all work, tuning included, that is done */
+    double seconds_left; /* negative: not known yet */
+} dpr_sweep_progress;
+
+typedef struct dpr_sweep_options {
+    size_t size;
+    const dpr_sweep_case *cases; /* all borrowed until dpr_sweep_destroy, as all texts are */
+    size_t n_cases;
+    uint64_t seed;  /* of the first of `seeds` runs of each case, the others count on: 1 */
+    unsigned seeds; /* 5 */
+    /* What a case's epochs are chosen for, to whole ones: to cost what the epochs of the case that it is compared with cost, in "flops" or
+     * "seconds" (measured once); "epochs": they are its own. */
+    const char *budget; /* "flops" */
+    unsigned
+        tune_epochs; /* of each of the rates that are tried, before the budget's choice; 0: a fifth of the case's */
+    /* Runs side by side, each on one thread; 1: one after the other, on all of them; 0: side by side where a step is small. The results are
+     * the same bits. */
+    unsigned jobs;
+    const char *directory;           /* is made where it is missing */
+    const char *data_name, *command; /* for the page; may be NULL */
+    const volatile int *stop; /* non-zero ends the sweep with DPR_E_INTERRUPTED; may be NULL */
+    /* Both may be NULL. Called by any thread, one at a time: some times a second; and when a run is done and all before it are. */
+    void (*progress)(void *user, const dpr_sweep_progress *progress);
+    void (*finished)(void *user, const dpr_sweep_run *run, const dpr_sweep_row *row);
+    void *user;
+} dpr_sweep_options;
+
+typedef struct dpr_sweep dpr_sweep;
+
+dpr_sweep_options dpr_sweep_options_default(void);
+
+/* Plans a sweep, and takes up what an earlier one left in the directory, in runs.jsonl: runs of the same network, options, seed, data and
+ * kernels are not made again. One process at a time may use a directory. The sets are borrowed; validation, which is needed to tune, and
+ * test may be NULL. Errors: DPR_E_ARGUMENT (names the case), DPR_E_FORMAT (runs.jsonl, with the line), DPR_E_IO; those of models. */
+dpr_status dpr_sweep_create(dpr_context *context, const dpr_data *train, const dpr_data *validation,
+                            const dpr_data *test, const dpr_sweep_options *options,
+                            dpr_sweep **out);
+void dpr_sweep_destroy(dpr_sweep *sweep);
+/* Tunes and trains what is missing, keeps each run when it is done, and writes runs.csv, sweep.json and sweep.html, after an interruption, too.
+ * Errors: DPR_E_INTERRUPTED; DPR_E_IO; those of training but DPR_E_NON_FINITE. */
+dpr_status dpr_sweep_train(dpr_sweep *sweep);
+/* Seed by seed, and in the order of cases. */
+size_t dpr_sweep_runs(const dpr_sweep *sweep, const dpr_sweep_run **runs);
+size_t dpr_sweep_rows(const dpr_sweep *sweep, const dpr_sweep_row **rows);
+/* In one sentence, of the runs that are done; and with all rows as a JSON object. "" before dpr_sweep_train. */
+const char *dpr_sweep_verdict(const dpr_sweep *sweep);
+const char *dpr_sweep_json(const dpr_sweep *sweep);
 
 #ifdef __cplusplus
 }

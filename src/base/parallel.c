@@ -39,6 +39,14 @@ static void note_failure(struct shared *shared, size_t i, dpr_status status, con
     atomic_store(&shared->failed, true);
 }
 
+/* Device, kernels, precision and passes: what decides bits. */
+static void compute_as(dpr_context *own, const dpr_context *other) {
+    own->device = other->device;
+    own->isa = other->isa;
+    own->precision = other->precision;
+    memcpy(own->pass_disabled, other->pass_disabled, sizeof own->pass_disabled);
+}
+
 static void *live(void *user) {
     struct shared *shared = user;
     dpr_context_options options = dpr_context_options_default();
@@ -50,6 +58,7 @@ static void *live(void *user) {
     if (status != DPR_OK) {
         note_failure(shared, 0, status, "out of memory");
     } else {
+        compute_as(own, shared->context);
         while (!atomic_load(&shared->failed)) {
             size_t i = atomic_fetch_add(&shared->next, 1);
             if (i >= shared->n)
@@ -65,10 +74,16 @@ static void *live(void *user) {
 
 dpr_status dpr__parallel(dpr_context *context, size_t n,
                          dpr_status (*work)(dpr_context *own, void *user, size_t i), void *user) {
+    return dpr__parallel_on(context, dpr_context_threads(context), n, work, user);
+}
+
+dpr_status dpr__parallel_on(dpr_context *context, unsigned wanted, size_t n,
+                            dpr_status (*work)(dpr_context *own, void *user, size_t i),
+                            void *user) {
     enum { MOST = 64 };
     struct shared shared = {.context = context, .n = n, .work = work, .user = user};
     pthread_t threads[MOST];
-    unsigned wanted = dpr_context_threads(context), started = 0;
+    unsigned started = 0;
     if (wanted > n)
         wanted = (unsigned)n;
     pthread_mutex_init(&shared.lock, NULL);

@@ -17,9 +17,12 @@ enum {
 struct axis {
     double low, high, step;
     double from, to;
+    bool log; /* of base 10: low, high and step are logarithms */
 };
 
 static double place(const struct axis *axis, double value) {
+    if (axis->log)
+        value = log10(value);
     double share = axis->high > axis->low ? (value - axis->low) / (axis->high - axis->low) : 0.5;
     return axis->from + share * (axis->to - axis->from);
 }
@@ -39,6 +42,15 @@ static void round_axis(struct axis *axis, bool whole) {
     axis->high = ceil(axis->high / axis->step) * axis->step;
     if (axis->high <= axis->low)
         axis->high = axis->low + axis->step;
+}
+
+void dpr__chart_count(dpr__text *page, double count) {
+    if (count >= 1e6)
+        dpr__text_add(page, "%.3gM", count / 1e6);
+    else if (count >= 1e3)
+        dpr__text_add(page, "%.3gk", count / 1e3);
+    else
+        dpr__text_add(page, "%.3g", count);
 }
 
 static void add_number(dpr__text *page, const struct axis *axis, double value, bool percent) {
@@ -61,6 +73,22 @@ static int ticks_of(const struct axis *axis) {
     return n < 0 ? -1 : n < MOST ? (int)n : MOST;
 }
 
+/* 1, 2, 3 and 5 times powers of ten within the axis, fewer of them where it is long. */
+static void draw_log_ticks(dpr__text *page, const struct axis *x) {
+    static const int steps[] = {1, 3, 2, 5};
+    double decades = x->high - x->low;
+    int n = decades > 3 ? 1 : decades > 1.2 ? 2 : 4;
+    for (double power = floor(x->low); power <= x->high; power++)
+        for (int i = 0; i < n; i++) {
+            double v = steps[i] * pow(10, power), at = place(x, v);
+            if (at < LEFT - 0.5 || at > RIGHT + 0.5)
+                continue;
+            dpr__text_add(page, "<text x=\"%.1f\" y=\"%d\" class=\"middle\">", at, BOTTOM + 14);
+            dpr__chart_count(page, v);
+            dpr__text_add(page, "</text>\n");
+        }
+}
+
 static void draw_grid(dpr__text *page, const struct axis *x, bool x_percent, const struct axis *y,
                       bool percent) {
     for (int i = 0; i <= ticks_of(y); i++) {
@@ -72,7 +100,9 @@ static void draw_grid(dpr__text *page, const struct axis *x, bool x_percent, con
         add_number(page, y, v, percent);
         dpr__text_add(page, "</text>\n");
     }
-    for (int i = 0; i <= ticks_of(x); i++) {
+    if (x->log)
+        draw_log_ticks(page, x);
+    for (int i = 0; !x->log && i <= ticks_of(x); i++) {
         double v = first_tick(x) + i * x->step;
         dpr__text_add(page, "<text x=\"%.1f\" y=\"%d\" class=\"middle\">", place(x, v),
                       BOTTOM + 14);
@@ -102,9 +132,30 @@ static void draw_x_title(dpr__text *page, const char *title) {
 
 /* ---- lines ---- */
 
+/* A dot with a whisker from end to end of its interval. */
+static void draw_dots(dpr__text *page, const dpr__series *s, size_t number, const struct axis *x,
+                      const struct axis *y) {
+    for (size_t i = 0; i < s->n; i++) {
+        if (!isfinite(s->y[i]))
+            continue;
+        double at = place(x, s->x[i]);
+        if (isfinite(s->low[i]))
+            dpr__text_add(page, "<path class=\"whisker s%zu\" d=\"M%.1f %.1fV%.1f\"/>\n",
+                          number + 1, at, place(y, s->low[i]), place(y, s->high[i]));
+        dpr__text_add(page, "<circle class=\"dot s%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>",
+                      number + 1, at, place(y, s->y[i]));
+        dpr__page_text(page, s->labels[i]);
+        dpr__text_add(page, "</title></circle>\n");
+    }
+}
+
 static void draw_line(dpr__text *page, const dpr__series *s, size_t number, const struct axis *x,
                       const struct axis *y) {
     bool drawing = false;
+    if (s->labels != NULL)
+        draw_dots(page, s, number, x, y);
+    if (s->apart)
+        return;
     dpr__text_add(page, "<path class=\"line s%zu\" d=\"", number + 1);
     for (size_t i = 0; i < s->n; i++) {
         bool there = isfinite(s->x[i]) && isfinite(s->y[i]);
@@ -114,7 +165,8 @@ static void draw_line(dpr__text *page, const dpr__series *s, size_t number, cons
         drawing = there;
     }
     dpr__text_add(page, "\"/>\n");
-    if (s->n == 1 && isfinite(s->y[0])) /* a line of one point would not be seen */
+    if (s->labels == NULL && s->n == 1 &&
+        isfinite(s->y[0])) /* a line of one point would not be seen */
         dpr__text_add(page, "<circle class=\"dot s%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n",
                       number + 1, place(x, s->x[0]), place(y, s->y[0]));
 }
@@ -132,6 +184,8 @@ static void draw_legend(dpr__text *page, const dpr__chart *chart) {
 }
 
 static void widen(struct axis *axis, double value) {
+    if (axis->log)
+        value = log10(value);
     if (!isfinite(value))
         return;
     axis->low = fmin(axis->low, value);
@@ -139,12 +193,17 @@ static void widen(struct axis *axis, double value) {
 }
 
 void dpr__chart_lines(dpr__text *page, const dpr__chart *chart) {
-    struct axis x = {.low = HUGE_VAL, .high = -HUGE_VAL, .from = LEFT, .to = RIGHT};
+    struct axis x = {
+        .low = HUGE_VAL, .high = -HUGE_VAL, .from = LEFT, .to = RIGHT, .log = chart->log_x};
     struct axis y = {.low = HUGE_VAL, .high = -HUGE_VAL, .from = BOTTOM, .to = TOP};
     for (size_t k = 0; k < chart->n_series; k++)
         for (size_t i = 0; i < chart->series[k].n; i++) {
             widen(&x, chart->series[k].x[i]);
             widen(&y, chart->series[k].y[i]);
+            if (chart->series[k].labels != NULL) {
+                widen(&y, chart->series[k].low[i]);
+                widen(&y, chart->series[k].high[i]);
+            }
         }
     if (chart->from_zero)
         widen(&y, 0);

@@ -9,6 +9,10 @@ typedef struct dpr__series {
     const char *name;
     const double *x, *y;
     size_t n;
+    /* Dots, each with what it is called and the interval around it (not finite: none), on a line or, `apart`, without; NULL: a line alone. */
+    const char *const *labels;
+    const double *low, *high;
+    bool apart;
 } dpr__series;
 
 typedef struct dpr__chart {
@@ -16,6 +20,7 @@ typedef struct dpr__chart {
     const char *words;         /* what is to be seen, for those who do not see it */
     bool percent;              /* y is a share */
     bool from_zero;            /* the axis begins at 0, whatever the data */
+    bool log_x;                /* x is above 0, and the axis logarithmic */
     const dpr__series *series; /* at most DPR__MOST_SERIES, in the style sheet's colours 1, 2, … */
     size_t n_series;
 } dpr__chart;
@@ -23,6 +28,9 @@ enum { DPR__MOST_SERIES = 4 };
 
 /* Lines over an axis of numbers, with a legend where there are several. */
 void dpr__chart_lines(dpr__text *page, const dpr__chart *chart);
+
+/* "7.85k", "1.2M". */
+void dpr__chart_count(dpr__text *page, double count);
 
 /* A reliability diagram (DeGroot & Fienberg 1983; Guo et al. 2017, section 2): n bins of equal width of the probability that a model gives what it
  * says, and the share of each that is right, a bar; between them the diagonal. Bins without images (count 0) stay empty. */

@@ -1,0 +1,119 @@
+/* A sweep: networks and options, each trained with the same seeds, and compared. Its parts: widths of equal size (sweep_widths.c), the plan and its
+ * runs (sweep_plan.c, sweep.c), what is kept of them (sweep_store.c), statistics (sweep_statistics.c) and the page (sweep_page.c). */
+#ifndef DPR_VIEW_SWEEP_H
+#define DPR_VIEW_SWEEP_H
+
+#include "base/memory.h"
+#include "base/text.h"
+#include <deeper/tools.h>
+
+/* Rates that are tried: the optimiser's usual one times 1/9, 1/3, 1, 3, 9. */
+enum { DPR__SWEEP_RATES = 5, DPR__SWEEP_KEY = 17 };
+
+/* What is kept of a run, or of one that tunes. */
+typedef struct dpr__sweep_result {
+    bool done, diverged;
+    double val_accuracy, val_loss, test_accuracy, seconds;
+    char weights_sha256[65];
+} dpr__sweep_result;
+
+/* A line of runs.jsonl. */
+typedef struct dpr__sweep_entry {
+    char key[DPR__SWEEP_KEY];
+    char *line; /* without its end */
+    dpr__sweep_result result;
+} dpr__sweep_entry;
+
+/* What a case is, beside what its row tells. */
+typedef struct dpr__sweep_plan {
+    dpr_train_options
+        training; /* settled, with the validation set; seed, epochs and a tuned rate are a run's */
+    bool tuned;
+    double flops; /* of one image forward */
+    unsigned tune_epochs;
+    double rates[DPR__SWEEP_RATES];
+    dpr__sweep_result tries[DPR__SWEEP_RATES];
+} dpr__sweep_plan;
+
+struct dpr_sweep {
+    dpr_context *context;
+    const dpr_data *train, *validation, *test;
+    dpr_sweep_options options;
+    dpr__arena arena;           /* names, widths, lines */
+    char identity[3 * 65 + 64]; /* of sets and kernels: part of each run's key */
+    dpr__sweep_plan *plans;     /* (cases) */
+    dpr_sweep_row *rows;        /* (cases) */
+    dpr_sweep_run *runs;        /* (seeds × cases) */
+    size_t n_runs;
+    dpr__sweep_entry *entries;
+    size_t n_entries, entries_capacity;
+    char *verdict, *json; /* NULL: not yet */
+};
+
+/* ---- sweep_plan.c ---- */
+
+/* Checks the options and fills plans, rows and runs. */
+dpr_status dpr__sweep_plan_all(dpr_sweep *sweep);
+/* Chooses epochs by the budget; by seconds it measures what no earlier sweep has. */
+dpr_status dpr__sweep_budget(dpr_sweep *sweep);
+/* Takes the rate that was best on the validation set, once all are tried. */
+void dpr__sweep_choose_rate(dpr_sweep *sweep, size_t i);
+/* Whether runs of the case go side by side, each on one thread. */
+bool dpr__sweep_is_small(const dpr_sweep *sweep, size_t i);
+/* The options of one run. */
+dpr_train_options dpr__sweep_training(const dpr_sweep *sweep, size_t i, uint64_t seed, double rate,
+                                      unsigned epochs);
+dpr_status dpr__sweep_model(const dpr_sweep *sweep, size_t i, dpr_context *own, uint64_t seed,
+                            dpr_model **out);
+/* The set over the same memory, for a context of another thread; *out is NULL where `data` is (sweep.c). */
+dpr_status dpr__sweep_view(dpr_context *own, const dpr_data *data, dpr_data **out);
+/* Operations of a training: forward, and twice as much backward. */
+double dpr__sweep_flops(const dpr_sweep *sweep, size_t i, unsigned epochs);
+
+/* ---- sweep_store.c: `own` is the context of the thread that calls ---- */
+
+/* Makes the directory, and reads runs.jsonl where there is one. */
+dpr_status dpr__sweep_open(dpr_sweep *sweep);
+/* Writes DIRECTORY/NAME, where making the text ended with `status` DPR_OK, and releases the text. */
+dpr_status dpr__sweep_write(const dpr_sweep *sweep, const char *name, dpr__text *text,
+                            dpr_status status);
+/* What is kept in runs.jsonl. */
+typedef enum dpr__sweep_kind {
+    DPR__SWEEP_RUN,
+    DPR__SWEEP_TUNING,
+    DPR__SWEEP_TIMING
+} dpr__sweep_kind;
+/* A name for a run by all that decides its result. */
+dpr_status dpr__sweep_key(const dpr_sweep *sweep, dpr_context *own, size_t i,
+                          const dpr_train_options *training, dpr__sweep_kind kind,
+                          char key[DPR__SWEEP_KEY]);
+const dpr__sweep_result *dpr__sweep_find(const dpr_sweep *sweep, const char *key);
+/* A run as a JSON object, freed with dpr__free. */
+dpr_status dpr__sweep_line(const dpr_sweep *sweep, dpr_context *own, size_t i, const char *key,
+                           dpr__sweep_kind kind, const dpr_train_options *training,
+                           const dpr__sweep_result *result, char **out);
+/* Takes the line, and writes runs.jsonl. */
+dpr_status dpr__sweep_keep(dpr_sweep *sweep, dpr_context *own, const char *key, char *line,
+                           const dpr__sweep_result *result);
+dpr_status dpr__sweep_write_csv(const dpr_sweep *sweep);
+
+/* ---- sweep_statistics.c ---- */
+
+/* P(|T| ≤ t) of Student's distribution with nu ≥ 1 degrees of freedom, t ≥ 0; and the t of which it is `share`. */
+double dpr__student_inside(double t, unsigned nu);
+double dpr__student_quantile(double share, unsigned nu);
+/* Mean of n ≥ 1 numbers, and half the width of its 95 % interval (NaN where n is 1). */
+void dpr__mean_interval(const double *values, size_t n, double *mean, double *half);
+/* The p of the hypothesis that the mean is 0. n ≥ 2. */
+double dpr__t_test(const double *values, size_t n);
+/* What p[0 … n − 1] are, corrected for n comparisons: one false alarm among them is as rare as they say. NaNs do not count. */
+void dpr__holm(const double *p, size_t n, double *corrected);
+
+/* Fills what rows tell of their runs; then the verdict and the JSON object. */
+dpr_status dpr__sweep_judge(dpr_sweep *sweep);
+
+/* ---- sweep_page.c ---- */
+
+dpr_status dpr__sweep_write_page(const dpr_sweep *sweep);
+
+#endif
