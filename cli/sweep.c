@@ -504,6 +504,10 @@ static dpr_status open_sets(struct sweep *sweep) {
         dpr_data_open(sweep->context, s->words[0], DPR_VALIDATION, &options, &sweep->validation);
     if (status == DPR_OK)
         status = dpr_data_open(sweep->context, s->words[0], DPR_TEST, &options, &sweep->test);
+    if (sweep->test != NULL && dpr_data_count(sweep->test) == 0) {
+        dpr_data_destroy(sweep->test);
+        sweep->test = NULL;
+    }
     if (status == DPR_E_DATA && sweep->train != NULL) {
         note(s, "networks are compared on the validation part: %s", dpr_error(sweep->context));
         status = DPR_OK;

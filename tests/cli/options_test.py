@@ -8,7 +8,7 @@ import unittest
 
 from support import Case, DEEPER, environment, has_json, main, write_idx
 
-COMMANDS = ["train", "eval", "predict", "serve", "summary", "graph", "data info", "data preview",
+COMMANDS = ["train", "eval", "predict", "serve", "summary", "graph", "data info", "data preview", "sweep",
             "data letters"]
 NET = "input 3 3 1, linear classes"
 

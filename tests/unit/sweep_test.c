@@ -305,6 +305,24 @@ static void one_sweep(void **state) {
     clean(&m);
 }
 
+static void without_a_test_set(void **state) {
+    (void)state;
+    struct made m;
+    const dpr_sweep_run *runs;
+    const dpr_sweep_row *rows;
+    dpr_context_options options = dpr_context_options_default();
+    assert_int_equal(begin(&m, &options), DPR_OK);
+    OK(m.context, dpr_sweep_create(m.context, m.train, m.test, NULL, &m.options, &m.sweep));
+    OK(m.context, dpr_sweep_train(m.sweep));
+    dpr_sweep_runs(m.sweep, &runs);
+    dpr_sweep_rows(m.sweep, &rows);
+    assert_true(isnan(runs[1].test_accuracy));
+    near(rows[1].mean, (runs[1].val_accuracy + runs[4].val_accuracy) / 2, 1e-15);
+    assert_non_null(strstr(dpr_sweep_verdict(m.sweep), "validation accuracy"));
+    assert_non_null(strstr(read_file("sweep.html"), "Of the validation half"));
+    clean(&m);
+}
+
 /* What somebody put in the place of runs.jsonl. */
 static void damaged_runs(void **state) {
     (void)state;
@@ -373,6 +391,7 @@ int main(void) {
                                        cmocka_unit_test(holms_correction),
                                        cmocka_unit_test(bad_plans),
                                        cmocka_unit_test(one_sweep),
+                                       cmocka_unit_test(without_a_test_set),
                                        cmocka_unit_test(damaged_runs),
                                        cmocka_unit_test(any_allocation_may_fail)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
