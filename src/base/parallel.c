@@ -77,22 +77,19 @@ dpr_status dpr__parallel(dpr_context *context, size_t n,
     return dpr__parallel_on(context, dpr_context_threads(context), n, work, user);
 }
 
-dpr_status dpr__parallel_on(dpr_context *context, unsigned wanted, size_t n,
+dpr_status dpr__parallel_on(dpr_context *context, unsigned threads, size_t n,
                             dpr_status (*work)(dpr_context *own, void *user, size_t i),
                             void *user) {
     enum { MOST = 64 };
     struct shared shared = {.context = context, .n = n, .work = work, .user = user};
-    pthread_t threads[MOST];
-    unsigned started = 0;
-    if (wanted > n)
-        wanted = (unsigned)n;
+    pthread_t started[MOST];
+    unsigned wanted = threads < n ? threads : (unsigned)n, k = 0;
     pthread_mutex_init(&shared.lock, NULL);
-    while (started + 1 < wanted && started < MOST &&
-           pthread_create(&threads[started], NULL, live, &shared) == 0)
-        started++;
+    while (k + 1 < wanted && k < MOST && pthread_create(&started[k], NULL, live, &shared) == 0)
+        k++;
     live(&shared); /* the caller works too, and alone where no thread can be had */
-    for (unsigned i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < k; i++)
+        pthread_join(started[i], NULL);
     pthread_mutex_destroy(&shared.lock);
     if (shared.status == DPR_OK)
         return DPR_OK;

@@ -78,7 +78,7 @@ static void draw_log_ticks(dpr__text *page, const struct axis *x) {
     static const int steps[] = {1, 3, 2, 5};
     double decades = x->high - x->low;
     int n = decades > 3 ? 1 : decades > 1.2 ? 2 : 4;
-    for (double power = floor(x->low); power <= x->high; power++)
+    for (int power = (int)floor(x->low); power <= x->high; power++)
         for (int i = 0; i < n; i++) {
             double v = steps[i] * pow(10, power), at = place(x, v);
             if (at < LEFT - 0.5 || at > RIGHT + 0.5)

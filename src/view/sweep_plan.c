@@ -98,8 +98,9 @@ static dpr_status plan_rates(const dpr_sweep *sweep, size_t i) {
         return DPR_FAIL(sweep->context, DPR_E_ARGUMENT,
                         "the learning rate is to be tuned, but there is no validation set to tune "
                         "it on; state a rate, or hold some images back");
+    const int middle = DPR__SWEEP_RATES / 2;
     for (int k = 0; k < DPR__SWEEP_RATES; k++)
-        plan->rates[k] = plan->training.learning_rate * pow(3, k - DPR__SWEEP_RATES / 2);
+        plan->rates[k] = plan->training.learning_rate * pow(3, k - middle);
     return DPR_OK;
 }
 
