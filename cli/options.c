@@ -87,12 +87,11 @@ static int bad_value(const struct parser *p, const struct option *o, const char 
 static int bad_number(const struct parser *p, const struct option *o, const char *value) {
     char must[128];
     if (o->kind != OPTION_REAL)
-        snprintf(must, sizeof must, "a whole number from %.0f to %.0f", (double)o->low,
-                 (double)o->high);
+        snprintf(must, sizeof must, "a whole number from %.0f to %.0f", o->low, o->high);
     else
         snprintf(must, sizeof must, "a number, %s %.10g and %s %.10g",
-                 o->low_open ? "above" : "at least", (double)o->low,
-                 o->high_open ? "below" : "at most", (double)o->high);
+                 o->low_open ? "above" : "at least", o->low, o->high_open ? "below" : "at most",
+                 o->high);
     return bad_value(p, o, value, must);
 }
 
@@ -117,8 +116,8 @@ static int set_count(const struct parser *p, const struct option *o, const char 
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 ||
-        (double)value < (double)o->low || (double)value > (double)o->high)
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || (double)value < o->low ||
+        (double)value > o->high)
         return bad_number(p, o, text);
     if (o->kind == OPTION_COUNT)
         *(unsigned *)out = (unsigned)value;
@@ -130,9 +129,9 @@ static int set_count(const struct parser *p, const struct option *o, const char 
 static int set_real(const struct parser *p, const struct option *o, const char *text, double *out) {
     char *end = NULL;
     bool plain = strspn(text, "+-.0123456789eE") == strlen(text); /* no hex, inf, nan, blanks */
-    double value = plain ? strtod(text, &end) : 0, low = (double)o->low, high = (double)o->high;
-    if (!plain || end == text || *end != '\0' || !isfinite(value) || value < low || value > high ||
-        (o->low_open && value == low) || (o->high_open && value == high))
+    double value = plain ? strtod(text, &end) : 0;
+    if (!plain || end == text || *end != '\0' || !isfinite(value) || value < o->low ||
+        value > o->high || (o->low_open && value == o->low) || (o->high_open && value == o->high))
         return bad_number(p, o, text);
     *out = value;
     return EXIT_DONE;

@@ -55,8 +55,8 @@ struct option {
     const char *value;        /* what --help calls the value: "N", "FILE" */
     const char *otherwise;    /* what --help calls the default, where the value says too little */
     const char *help;
-    float low, high; /* numbers lie between; an end may be open */
-    uint16_t offset; /* in struct settings */
+    double low, high; /* numbers lie between; an end may be open */
+    uint16_t offset;  /* in struct settings */
     enum option_kind kind : 8;
     char letter;                      /* 'o' for -o; 0: none */
     bool low_open : 1, high_open : 1; /* then it is not in the range itself */

@@ -236,6 +236,7 @@ unsigned dpr_server_port(const dpr_server *server);
 void dpr_server_run(dpr_server *server, const volatile int *stop);
 /* Takes no more connections, and answers what has been asked, before it frees. */
 void dpr_server_destroy(dpr_server *server);
+
 /* ---- sweeps ------------------------------------------------------------------------------- */
 
 enum { DPR_SWEEP_DEEPEST = 64 };
