@@ -113,6 +113,7 @@ int command_serve(const struct settings *settings);
 int command_summary(const struct settings *settings);
 int command_graph(const struct settings *settings);
 int command_bench(const struct settings *settings);
+int command_data_check(const struct settings *settings);
 int command_data_info(const struct settings *settings);
 int command_data_letters(const struct settings *settings);
 int command_data_preview(const struct settings *settings);

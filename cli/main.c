@@ -303,6 +303,20 @@ static const struct option BENCH[] = {
     JSON_OPTION,
     END};
 
+static const struct option DATA_CHECK[] = {
+    TEXT("out", out, "FILE.png", "draw the suspects there, with their numbers", .letter = 'o',
+         .otherwise = "none"),
+    COUNT("most", most, 1, 100, "N", "suspects of each finding that are listed and drawn"),
+    COUNT("folds", check.folds, 0, 20, "N",
+          "parts of the set, each judged by a small network that was trained on the others; 0: do "
+          "not look at labels"),
+    LONG("seed", training.seed, 0, 18446744073709551615.0, "N", "of these networks"),
+    FLAG("strict", strict, "exit with status 1 where anything was found"),
+    FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
+    MACHINE_OPTIONS,
+    JSON_OPTION,
+    END};
+
 static const struct option DATA_INFO[] = {JSON_OPTION, END};
 
 static const struct option DATA_PREVIEW[] = {
@@ -433,6 +447,14 @@ const struct command COMMANDS[] = {
      "Prints sizes, classes, balance, duplicates and unreadable files. The exit status is 1 when a "
      "file cannot be read or a class is empty in a half.",
      "data info photos\n", 1, 1, DATA_INFO, command_data_info},
+    {"data check", "DATA", "Looks for what spoils a training: copies, wrong labels",
+     "Names unreadable files, copies and almost-copies within and across the halves, labels that a "
+     "model doubts which was trained on the other images, classes that are rare or empty, and "
+     "images that are blank, grey among coloured ones, or of odd sizes, each with what to do. The "
+     "exit status is 0 whatever was found; with --strict it is 1 then.",
+     "data check photos -o suspects.png\n"
+     "data check photos --folds 0 --strict\n",
+     1, 1, DATA_CHECK, command_data_check},
     {"data preview", "DATA OUT.png", "Draws a sheet of training images, also augmented",
      "Each row begins with an image as it is; behind it stands what a training with this --augment "
      "and --seed shows the network in the epochs 1 to 8. Without --net and --augment pictures of a "

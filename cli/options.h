@@ -17,14 +17,16 @@ struct settings {
     dpr_train_options training;
     dpr_open_options data;
     dpr_letters_options letters;
+    dpr_check_options check;
     dpr_graph_view view;
     dpr_features_options features;
     dpr_server_options server;
     const char *net, *init, *out, *log, *fit, *half, *tta, *image;
     unsigned classes, top, bench_batch, input_size; /* 0, but top: not given */
+    unsigned most;                                  /* suspects of each finding */
     const char *plan_net, *sort, *recipe, *results;
     double bench_seconds;
-    bool json, quiet, resume, no_report, plan, plan_predicts, step_only;
+    bool json, quiet, resume, no_report, plan, plan_predicts, step_only, strict;
     const char *fonts[LIST_ROOM], *groups[LIST_ROOM]; /* NULL-terminated */
     const char *nets[LIST_ROOM], *grid[LIST_ROOM];
     const char *parameters, *depths, *budget;

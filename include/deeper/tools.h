@@ -72,6 +72,96 @@ typedef struct dpr_survey {
 dpr_status dpr_survey_create(dpr_context *context, const char *path, dpr_survey **out);
 void dpr_survey_destroy(dpr_survey *survey);
 
+/* ---- what may be wrong with a set --------------------------------------------------------- */
+
+/* X(NAME, "name"): what a check can find. A finding is not an error: a set may be right as it is. */
+#define DPR_FINDING_MAP(X)                                                                         \
+    X(UNREADABLE, "unreadable")             /* files */                                            \
+    X(ONE_CLASS, "one-class")               /* nothing to tell apart */                            \
+    X(EMPTY_CLASS, "empty-class")           /* in a half that has images */                        \
+    X(IMBALANCE, "imbalance")               /* classes below a fifth of the largest in training */ \
+    X(TWO_LABELS, "two-labels")             /* the same pixels in two classes */                   \
+    X(ACROSS, "duplicate-across")           /* test images that are training images, too */        \
+    X(DUPLICATE, "duplicate")               /* again in the same half */                           \
+    X(NEAR_TWO_LABELS, "near-two-labels")   /* almost the same picture in two classes */           \
+    X(NEAR_ACROSS, "near-duplicate-across") /* almost the same picture in both halves */           \
+    X(NEAR, "near-duplicate")               /* almost the same picture in one half */              \
+    X(LABEL, "label")                       /* that models which have not seen it doubt */         \
+    X(BLANK, "blank")                       /* one colour, but for noise */                        \
+    X(GREY, "grey")                         /* where most images have colours */                   \
+    X(COLOUR, "colour")                     /* where most images have none */                      \
+    X(SIZE, "size")                         /* far from the median, or from its proportions */
+
+typedef enum dpr_finding_kind {
+#define X(name, text) DPR_FINDING_##name,
+    DPR_FINDING_MAP(X)
+#undef X
+} dpr_finding_kind;
+
+/* An image of a set, as dpr_data_open has it. */
+typedef struct dpr_check_image {
+    const char *path; /* NULL: the set is packed */
+    dpr_half half;
+    size_t index; /* in its half, from 0 */
+    uint32_t label;
+    size_t item; /* in the whole set */
+} dpr_check_image;
+
+typedef struct dpr_suspect {
+    dpr_check_image image;
+    bool has_twin; /* what it is a copy of; the rest of what follows is for other findings */
+    dpr_check_image twin;
+    uint32_t
+        guess; /* LABEL: the class that the model is sure of, and the probabilities that it gives to it and to the label */
+    double guess_probability, label_probability;
+    uint32_t height, width;
+} dpr_suspect;
+
+/* Strings and arrays belong to the check. */
+typedef struct dpr_finding {
+    dpr_finding_kind kind;
+    const char *name;          /* of the list above */
+    const char *what, *remedy; /* "images of one colour"; what to do */
+    size_t count;              /* of files, classes or images */
+    size_t n_suspects;
+    const dpr_suspect
+        *suspects; /* the worst first where that can be said, else in the order of the set */
+    size_t n_lines;
+    const char *const *lines; /* UNREADABLE: "path: reason"; of classes: their names */
+} dpr_finding;
+
+typedef struct dpr_check {
+    size_t n[3]; /* images that can be read, by dpr_half */
+    uint32_t n_classes;
+    const char *const *class_names;
+    size_t n_findings;
+    const dpr_finding
+        *findings;           /* in the order of the list above; without those that found nothing */
+    const char *not_checked; /* why labels were not looked at; NULL: they were */
+} dpr_check;
+
+typedef struct dpr_check_options {
+    size_t size;
+    unsigned folds; /* of the cross-validation that looks at labels, 2 to 20; 0: none: 4 */
+    uint64_t seed;  /* of its models: 1 */
+    /* Called now and then with what is being done ("looking at images"); non-zero stops: DPR_E_INTERRUPTED. */
+    int (*progress)(void *user, const char *what, size_t done, size_t of);
+    void *progress_user;
+} dpr_check_options;
+dpr_check_options dpr_check_options_default(void);
+
+/* Looks for what spoils a training or flatters a test. Labels are held against small networks that are trained on the other folds, by the thresholds
+ * of confident learning (docs/commands.md). Files that cannot be read are a finding. The set's files must stay as they are until
+ * dpr_check_destroy. NULL options are the defaults.
+ * Errors: DPR_E_IO, DPR_E_DATA (no set), DPR_E_ARGUMENT (options), DPR_E_INTERRUPTED. */
+dpr_status dpr_check_create(dpr_context *context, const char *path,
+                            const dpr_check_options *options, dpr_check **out);
+void dpr_check_destroy(dpr_check *check);
+/* Draws the first `most` suspects (1 to 100) of each finding as PNG, atomically, each with its number: they are counted from 1, through all
+ * findings. A twin stands at the right of its suspect.
+ * Errors: those of reading images and of dpr_png_write; DPR_E_DATA: there is no suspect. */
+dpr_status dpr_check_draw(const dpr_check *check, size_t most, const char *path);
+
 /* ---- single images ------------------------------------------------------------------------ */
 
 /* Reads a PNG or JPEG file (path "-": standard input), upright by its EXIF orientation, and brings it

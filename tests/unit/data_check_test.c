@@ -1,0 +1,139 @@
+/* Checks: what the calls refuse, that no allocation that fails is fatal, and that they can be stopped. What they find: tests/cli/check_test.py. */
+#include "data_support.h"
+#include "support/failing_allocator.h"
+
+struct fixture {
+    dpr_context *context;
+    struct failing_allocator allocator;
+    struct tree tree;
+};
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    dpr_context_options options = dpr_context_options_default();
+    options.threads = 1;
+    failing_allocator_use(&f->allocator, &options);
+    assert_int_equal(dpr_context_create(&options, &f->context), DPR_OK);
+    tree_make(&f->tree);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    tree_remove(&f->tree);
+    dpr_context_destroy(f->context);
+    assert_int_equal(f->allocator.blocks, 0);
+    free(f);
+    return 0;
+}
+
+/* Two classes with a copy, an almost-copy across the halves, a torn file and a blank image. */
+static void make_set(struct fixture *f) {
+    write_png(&f->tree, "train/a/1.png", 16, 20, 3, 0);
+    write_png(&f->tree, "train/a/2.png", 16, 20, 3, 0);
+    write_png(&f->tree, "train/b/1.png", 17, 20, 1, 3);
+    write_png(&f->tree, "test/a/1.png", 16, 20, 3, 3);
+    write_png(&f->tree, "test/b/1.png", 18, 20, 3, 9);
+    write_png(&f->tree, "test/b/2.png", 1, 1, 1, 9);
+    tree_write(&f->tree, "test/b/3.png", "torn", 4);
+}
+
+static dpr_status check_once(struct fixture *f, unsigned folds) {
+    dpr_check_options options = dpr_check_options_default();
+    dpr_check *check;
+    options.folds = folds;
+    dpr_status status = dpr_check_create(f->context, f->tree.root, &options, &check);
+    if (status != DPR_OK)
+        return status;
+    status = dpr_check_draw(check, 5, tree_path(&f->tree, "sheet.png"));
+    dpr_check_destroy(check);
+    return status;
+}
+
+static void memory_runs_out(void **state) {
+    struct fixture *f = *state;
+    dpr_status status = DPR_E_MEMORY;
+    long n = 0, before = f->allocator.blocks;
+    make_set(f);
+    for (; status != DPR_OK && n < 5000; n++) {
+        f->allocator.calls = 0;
+        f->allocator.fail_at = n;
+        status = check_once(f, 0);
+        f->allocator.fail_at = -1;
+        if (status != DPR_OK && status != DPR_E_MEMORY)
+            fail_msg("allocation %ld: %s", n, dpr_error(f->context));
+        assert_int_equal(f->allocator.blocks, before);
+    }
+    assert_int_equal(status, DPR_OK);
+    assert_true(n > 60);
+}
+
+static const dpr_finding *find(const dpr_check *check, dpr_finding_kind kind) {
+    for (size_t i = 0; i < check->n_findings; i++)
+        if (check->findings[i].kind == kind)
+            return &check->findings[i];
+    return NULL;
+}
+
+static void findings(void **state) {
+    struct fixture *f = *state;
+    dpr_check *check;
+    make_set(f);
+    OK(f->context, dpr_check_create(f->context, f->tree.root, NULL, &check));
+    assert_int_equal(check->n[DPR_TRAIN], 3);
+    assert_int_equal(check->n[DPR_TEST], 3);
+    const dpr_finding *again = find(check, DPR_FINDING_DUPLICATE);
+    assert_non_null(again);
+    assert_string_equal(again->name, "duplicate");
+    assert_int_equal(again->n_suspects, 1);
+    assert_non_null(strstr(again->suspects[0].image.path, "/train/a/2.png"));
+    assert_non_null(strstr(again->suspects[0].twin.path, "/train/a/1.png"));
+    assert_int_equal(find(check, DPR_FINDING_UNREADABLE)->n_lines, 1);
+    assert_int_equal(find(check, DPR_FINDING_BLANK)->suspects[0].height, 1);
+    assert_null(find(check, DPR_FINDING_ACROSS));
+    assert_non_null(strstr(check->not_checked, "fewer than ten images"));
+    for (size_t i = 1; i < check->n_findings; i++)
+        assert_true(check->findings[i - 1].kind < check->findings[i].kind);
+    dpr_check_destroy(check);
+}
+
+static int stop_at_once(void *user, const char *what, size_t done, size_t of) {
+    (void)what, (void)done, (void)of;
+    return ++*(int *)user;
+}
+
+static void refusals(void **state) {
+    struct fixture *f = *state;
+    dpr_check_options options = dpr_check_options_default();
+    dpr_check *check;
+    int calls = 0;
+    FAILS(f->context, dpr_check_create(f->context, f->tree.root, NULL, &check), DPR_E_DATA,
+          "holds no images");
+    write_png(&f->tree, "a/1.png", 16, 20, 3, 0);
+    options.folds = 1;
+    FAILS(f->context, dpr_check_create(f->context, f->tree.root, &options, &check), DPR_E_ARGUMENT,
+          "folds is 1");
+    options.folds = 21;
+    FAILS(f->context, dpr_check_create(f->context, f->tree.root, &options, &check), DPR_E_ARGUMENT,
+          "2 to 20");
+    options = dpr_check_options_default();
+    options.progress = stop_at_once;
+    options.progress_user = &calls;
+    assert_int_equal(dpr_check_create(f->context, f->tree.root, &options, &check),
+                     DPR_E_INTERRUPTED);
+    assert_int_equal(calls, 1);
+    OK(f->context, dpr_check_create(f->context, f->tree.root, NULL, &check));
+    FAILS(f->context, dpr_check_draw(check, 0, tree_path(&f->tree, "s.png")), DPR_E_ARGUMENT,
+          "1 to 100");
+    FAILS(f->context, dpr_check_draw(check, 5, tree_path(&f->tree, "s.png")), DPR_E_DATA,
+          "no suspect");
+    dpr_check_destroy(check);
+    dpr_check_destroy(NULL);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {TEST(memory_runs_out), TEST(findings), TEST(refusals)};
+    return has_libraries() ? cmocka_run_group_tests(tests, NULL, NULL) : SKIPPED;
+}
