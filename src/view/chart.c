@@ -1,11 +1,11 @@
-/* Charts (chart.h). Coordinates are those of a box of 360 × 220; the browser scales it. */
+/* Charts (chart.h). Coordinates are those of a box of 360 × 230; the browser scales it. */
 #include "view/chart.h"
 #include "view/page.h"
 #include <math.h>
 
 enum {
     WIDTH = 360,
-    HEIGHT = 220,
+    HEIGHT = 230,
     LEFT = 46,
     RIGHT = 348,
     TOP = 12,
@@ -177,7 +177,7 @@ static void draw_legend(dpr__text *page, const dpr__chart *chart) {
          i++, at += 300.0 / DPR__MOST_SERIES) {
         dpr__text_add(page,
                       "<path class=\"line s%zu\" d=\"M%.1f %dh14\"/><text x=\"%.1f\" y=\"%d\">",
-                      i + 1, at, HEIGHT - 5, at + 18, HEIGHT - 2);
+                      i + 1, at, HEIGHT - 9, at + 18, HEIGHT - 6);
         dpr__page_text(page, chart->series[i].name);
         dpr__text_add(page, "</text>\n");
     }

@@ -8,8 +8,8 @@ import unittest
 
 from support import Case, DEEPER, environment, has_json, main, write_idx
 
-COMMANDS = ["train", "eval", "predict", "serve", "summary", "graph", "data info", "data preview", "sweep",
-            "data letters"]
+COMMANDS = ["train", "eval", "report", "features", "predict", "serve", "sweep", "summary", "graph", "bench", "data info",
+            "data check", "data preview", "data letters"]
 NET = "input 3 3 1, linear classes"
 
 
@@ -76,7 +76,7 @@ class Help(Case):
                     self.assertNotRegex(line, r"(?<!\\)--", line)
         self.assertIn("\\-\\-epochs", self.ok("help", "--man", "train").out)
         self.assertIn(".SH EXAMPLES\n.nf\ndeeper eval ", self.ok("help", "--man", "eval").out)
-        self.assertEqual(self.ok("help", "--man", "data").out.count(".TH "), 3)
+        self.assertEqual(self.ok("help", "--man", "data").out.count(".TH "), 4)
 
     def test_completion(self):
         script = self.ok("help", "--completion", "bash").out

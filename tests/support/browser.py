@@ -25,11 +25,12 @@ def chromium():
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def need_browser():
-    """Begins the program anew in a Python that has what Browser needs; skips it, with the reason, where that or Chromium is not to be had."""
+def need_browser(*more):
+    """Begins the program anew in a Python that has what Browser needs, and `more` packages (environment.py); skips it, with the reason, where these
+    or Chromium are not to be had."""
     if chromium() is None:
         skip("no Chromium (Debian: apt-get install chromium)")
-    python = python_with("playwright", "axe_core_python")
+    python = python_with("playwright", "axe_core_python", *more)
     if python != sys.executable:
         sys.stdout.flush()
         os.execv(python, [python, *sys.argv])
