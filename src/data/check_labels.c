@@ -176,7 +176,7 @@ static int tell_progress(void *user, const dpr_progress *now) {
 }
 
 static unsigned epochs_for(size_t n) {
-    size_t epochs = SHOWN / n;
+    size_t epochs = SHOWN / (n > 0 ? n : 1);
     return (unsigned)(epochs < LEAST_EPOCHS  ? LEAST_EPOCHS
                       : epochs > MOST_EPOCHS ? MOST_EPOCHS
                                              : epochs);
@@ -241,7 +241,7 @@ static dpr_status judge(struct crossing *x) {
     for (unsigned fold = 0; fold < folds; fold++) {
         size_t first = x->begin[fold], end = x->begin[fold + 1];
         dpr_model *model;
-        if (first == end)
+        if (first == end || end - first == x->n) /* of equals: nothing to ask, or to train on */
             continue;
         DPR_TRY(make_model(x, end, x->n - (end - first), &model));
         dpr_status status = ask(x, model, first, end - first);

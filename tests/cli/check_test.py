@@ -205,6 +205,14 @@ class Check(Case):
         self.write("set/torn/1.png", "\x89PNG\r\n\x1a\n")
         self.assertIn("unreadable", self.found())
 
+    def test_all_the_same(self):
+        """No fold is left to train on."""
+        for name in ("a", "b"):
+            os.makedirs(self.path("set", "train", name))
+            for i in range(12):
+                png(self.path("set", "train", name, "%d.png" % i), SIDE, SIDE, 3, photo(0, Noise(1)))
+        self.assertEqual(set(self.found()), {"two-labels", "duplicate"})
+
     def test_many_classes(self):
         """As many as names may be: nothing is trained, and it ends."""
         for i in range(3000):
