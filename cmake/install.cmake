@@ -12,15 +12,21 @@ install(EXPORT deeper-targets NAMESPACE deeper:: DESTINATION ${package_dir})
 
 # What the archive of libdeeper-tools needs: for static linking only.
 set(static_modules)
+set(static_libraries)
 set(find_modules)
 foreach(name ${deeper_optional_names})
     if("PkgConfig::${name}" IN_LIST tools_libraries)
-        list(APPEND static_modules ${deeper_${name}_module})
+        if(name STREQUAL MICROHTTPD) # its module asks for archives below GnuTLS that its package does not bring
+            list(APPEND static_libraries ${MICROHTTPD_LDFLAGS})
+        else()
+            list(APPEND static_modules ${deeper_${name}_module})
+        endif()
         string(APPEND find_modules
             "pkg_check_modules(${name} QUIET IMPORTED_TARGET ${deeper_${name}_module})\n")
     endif()
 endforeach()
 list(JOIN static_modules " " static_modules)
+list(JOIN static_libraries " " static_libraries)
 file(RELATIVE_PATH to_prefix /${pkgconfig_dir} /)
 
 foreach(name deeper deeper-tools)
