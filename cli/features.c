@@ -56,8 +56,10 @@ static out_value *layer_json(const dpr_feature_layer *l) {
     out_set(layer, "images", out_count(l->n_images));
     if (l->n_images > 0 && l->gate)
         out_set(layer, "dead", out_count(l->dead));
-    if (l->n_images > 0)
+    if (l->n_images > 0) {
+        out_set(layer, "compared", out_count(l->compared));
         out_set(layer, "alike", out_count(l->alike));
+    }
     out_set(layer, "active", active);
     out_set(layer, "likeness_to", like);
     out_set(layer, "likeness", likeness);

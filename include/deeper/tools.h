@@ -233,7 +233,7 @@ typedef struct dpr_features dpr_features;
 typedef struct dpr_features_options {
     size_t size;
     uint64_t seed;   /* of the noise and the shifts that made inputs begin with: 1 */
-    unsigned units;  /* that are shown of a layer, at most, spread over it: 12 */
+    unsigned units;  /* that are shown of a layer, at most, spread over it, 1 to 4,096: 12 */
     unsigned steps;  /* of gradient ascent: 160 */
     size_t images;   /* of the set that are looked at, at most, spread over it: 10,000 */
     unsigned layers; /* whose units are shown, at most, spread over the network; 0: all */
@@ -259,7 +259,8 @@ typedef struct dpr_feature_layer {
     const uint32_t *likeness_to; /* (units) the unit that is active most alike; */
     const float *
         likeness; /* (units) and the correlation of both over images (Pearson); 0 where one does not vary */
-    uint32_t alike; /* units whose likeness is above 0.95 */
+    uint32_t compared; /* units that were, spread over the layer: at most 2,048 */
+    uint32_t alike;    /* units whose likeness is above 0.95 */
 } dpr_feature_layer;
 
 /* Looks at the units of a model: which images of `data` (NULL: none) excite each most, and which input would, found by gradient ascent (Erhan et al. 2009)

@@ -117,6 +117,8 @@ static dpr_status at_item(const dpr__net *net, const dpr__net_item *item, const 
 /* The least field that holds both: their places lie alike. */
 static dpr_field join_fields(const dpr_field *a, const dpr_field *b) {
     dpr_field both = *a;
+    if (a->step[0] == 0 || b->step[0] == 0) /* one sees the whole image */
+        return a->step[0] == 0 ? *a : *b;
     for (int axis = 0; axis < 2; axis++) {
         int64_t end_a = a->first[axis] + a->size[axis], end_b = b->first[axis] + b->size[axis];
         both.first[axis] = a->first[axis] < b->first[axis] ? a->first[axis] : b->first[axis];
@@ -174,8 +176,8 @@ static dpr_status append_layer(const dpr__net *net, const dpr__net_item *item,
                                                  .output = output,
                                                  .field = layering->field,
                                                  .from = layering->from,
-                    .activation = item->word->activation,
-                    .gate = item->word->activation && item->word->relu_like,
+                                                 .activation = item->word->activation,
+                                                 .gate = item->word->gate,
                                                  .parameters = layering->parameters,
                                                  .flops = layering->flops,
                                                  .line = item->line,

@@ -25,8 +25,8 @@ typedef struct dpr__net_build {
     uint32_t n_classes; /* what `classes` stands for; 0: unknown, then the word is an error */
     const char *init;   /* "auto", "he", "xavier", "zero" */
     /* results */
-    dpr_value logits;  /* (batch, classes) */
-    dpr_layer *layers; /* one per line that makes nodes; strings live in the net */
+    dpr_value logits;   /* (batch, classes) */
+    dpr_layer *layers;  /* one per line that makes nodes; strings live in the net */
     dpr_value *outputs; /* of the layers */
     size_t n_layers;
     dpr_value *updates; /* assigns of the running statistics: roots of a training step */

@@ -77,6 +77,7 @@ typedef struct dpr__word {
     const char *word;
     dpr__argument argument[DPR__MOST_ARGUMENTS];
     bool activation;    /* a function of each number by itself */
+    bool gate;          /* and one that lets hardly anything through below 0 */
     bool relu_like;     /* He initialisation suits the layer before */
     bool transparent;   /* initialisation looks through it: dropout, pooling, normalisation */
     bool normalises;    /* takes the mean of each channel over the batch away */

@@ -184,6 +184,9 @@ dpr_status dpr_model_time_layers(const dpr_model *model, unsigned batch, double 
                                  dpr_layer_time *times, double *step_us) {
     dpr__step_graph step;
     DPR_TRY(check_batch(model, batch));
+    if (!(seconds > 0 && seconds < 3600))
+        return DPR_FAIL(model->context, DPR_E_ARGUMENT,
+                        "times are taken for more than 0 and less than 3600 seconds");
     DPR_TRY(make_training(model, batch, &step));
     struct planning planning = {.model = model,
                                 .train = true,

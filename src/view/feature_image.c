@@ -33,24 +33,49 @@ static void occlude(const dpr_model *model, const uint8_t *image, uint32_t patch
                 out[(i * width + j) * channels + c] = (uint8_t)(255 * model->info.mean[c] + 0.5);
 }
 
-/* By how much the class's probability falls with a patch around each pixel. */
+/* Places at which images are occluded: at most MOST_PLACES down and across, each for a square of `step` pixels of the map. */
+struct places {
+    size_t step, down, across;
+};
+enum { MOST_PLACES = 32, AT_ONCE = 32 };
+
+static struct places places_of(const dpr_shape *image) {
+    size_t height = (size_t)image->dim[0], width = (size_t)image->dim[1];
+    size_t side = height > width ? height : width, step = (side + MOST_PLACES - 1) / MOST_PLACES;
+    return (struct places){step, (height + step - 1) / step, (width + step - 1) / step};
+}
+
+static void fill_square(const struct places *p, const dpr_shape *image, size_t place, float value,
+                        float *map) {
+    size_t height = (size_t)image->dim[0], width = (size_t)image->dim[1];
+    size_t top = place / p->across * p->step, left = place % p->across * p->step;
+    for (size_t y = top; y < top + p->step && y < height; y++)
+        for (size_t x = left; x < left + p->step && x < width; x++)
+            map[y * width + x] = value;
+}
+
+/* By how much the class's probability falls with a patch around each place. */
 static dpr_status find_occlusion(const dpr_features *f, dpr__explained *e) {
     dpr_model *model = f->model;
-    const int64_t *dim = model->info.image.dim;
-    size_t height = (size_t)dim[0], width = (size_t)dim[1], classes = model->info.n_classes;
-    size_t bytes = height * width * (size_t)dim[2];
+    const dpr_shape *image = &model->info.image;
+    struct places p = places_of(image);
+    size_t bytes = (size_t)dpr__shape_count(image), classes = model->info.n_classes;
+    size_t all = p.down * p.across;
     float *probabilities;
-    DPR_TRY(
-        dpr__allocate(f->context, width * (classes * sizeof(float) + bytes), 1, &probabilities));
-    uint8_t *row = (uint8_t *)(probabilities + width * classes);
+    DPR_TRY(dpr__allocate(f->context, AT_ONCE, classes * sizeof(float) + bytes, &probabilities));
+    uint8_t *images = (uint8_t *)(probabilities + AT_ONCE * classes);
     dpr_status status = DPR_OK;
-    for (size_t y = 0; y < height && status == DPR_OK; y++) {
-        for (size_t x = 0; x < width; x++)
-            occlude(model, e->image, e->patch, y, x, row + x * bytes);
-        status = dpr_predict(model, row, width, probabilities);
-        for (size_t x = 0; x < width; x++)
-            e->occlusion[y * width + x] =
-                e->probabilities[e->class_index] - probabilities[x * classes + e->class_index];
+    for (size_t first = 0; first < all && status == DPR_OK; first += AT_ONCE) {
+        size_t n = all - first < AT_ONCE ? all - first : AT_ONCE;
+        for (size_t i = 0; i < n; i++)
+            occlude(model, e->image, e->patch, (first + i) / p.across * p.step + p.step / 2,
+                    (first + i) % p.across * p.step + p.step / 2, images + i * bytes);
+        status = dpr_predict(model, images, n, probabilities);
+        for (size_t i = 0; i < n && status == DPR_OK; i++)
+            fill_square(&p, image, first + i,
+                        e->probabilities[e->class_index] -
+                            probabilities[i * classes + e->class_index],
+                        e->occlusion);
     }
     dpr__free(f->context, probabilities);
     return status;

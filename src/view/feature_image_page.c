@@ -7,7 +7,8 @@
 struct section {
     dpr__text *page;
     const dpr_features *features;
-    uint8_t *rgb; /* (height × width × 3) of the model's images */
+    uint8_t
+        *rgb; /* (height × width × 3) of the model's images, or of Grad-CAM, whichever is larger */
 };
 
 enum { MOST_SIDE = 384 };
@@ -23,28 +24,34 @@ static void add_figure(const struct section *s, const uint8_t *pixels, size_t he
     dpr__text_add(s->page, "</figcaption></figure>\n");
 }
 
-/* The likeliest classes, until nine tenths or five are told. */
+/* The class that comes after `before` by probability, equal ones in their order; `before` is n_classes: the first. */
+static uint32_t next_class(const dpr__explained *e, uint32_t n_classes, uint32_t before) {
+    uint32_t best = n_classes;
+    for (uint32_t c = 0; c < n_classes; c++) {
+        float p = e->probabilities[c];
+        bool comes = before == n_classes || p < e->probabilities[before] ||
+                     (p == e->probabilities[before] && c > before);
+        if (comes && (best == n_classes || p > e->probabilities[best]))
+            best = c;
+    }
+    return best;
+}
+
+/* The likeliest classes, at most five, until next to nothing is left. */
 static void add_prediction(const struct section *s) {
     const dpr__explained *e = &s->features->explained;
-    uint32_t classes = s->features->model->info.n_classes, told = 0;
-    float sum = 0, below = 2;
+    uint32_t classes = s->features->model->info.n_classes;
+    uint32_t best = next_class(e, classes, classes);
+    float sum = 0;
     char scratch[16];
     dpr__text_add(s->page, "<p class=\"lead\" id=\"prediction\">");
-    while (sum < 0.999F && told < 5 && told < classes) {
-        uint32_t best = classes;
-        for (uint32_t c = 0; c < classes; c++)
-            if (e->probabilities[c] < below &&
-                (best == classes || e->probabilities[c] > e->probabilities[best]))
-                best = c;
-        if (best == classes)
-            break;
+    for (int told = 0; told < 5 && sum < 0.999F && best < classes; told++) {
         dpr__text_add(s->page, "%s<strong>", told > 0 ? ", " : "");
         dpr__page_text(s->page, dpr__class_name(&s->features->model->info, best, scratch));
         dpr__text_add(s->page, "</strong> ");
         dpr__page_share(s->page, (double)e->probabilities[best]);
-        below = e->probabilities[best];
-        sum += below;
-        told++;
+        sum += e->probabilities[best];
+        best = next_class(e, classes, best);
     }
     dpr__text_add(s->page, "</p>\n");
 }
@@ -65,7 +72,7 @@ static void add_maps(const struct section *s) {
              "class, at most %.2f %%; blue where it adds",
              e->patch, e->patch, 100 * (double)most);
     add_figure(s, s->rgb, height, width, 3, words);
-    if (e->cam != NULL && e->cam_height * e->cam_width <= n) {
+    if (e->cam != NULL) {
         size_t places = e->cam_height * e->cam_width;
         dpr__paint_heat(e->cam, places, dpr__largest(e->cam, places), s->rgb);
         snprintf(words, sizeof words, "Grad-CAM: where %.100s, %zu × %zu places, finds the class",
@@ -128,7 +135,9 @@ dpr_status dpr__features_image_section(dpr__text *page, const dpr_features *f) {
     const int64_t *dim = f->model->info.image.dim;
     if (f->explained.name == NULL)
         return DPR_OK;
-    DPR_TRY(dpr__allocate(f->context, (size_t)(dim[0] * dim[1]), 3, &s.rgb));
+    size_t pixels = (size_t)(dim[0] * dim[1]);
+    size_t places = f->explained.cam_height * f->explained.cam_width;
+    DPR_TRY(dpr__allocate(f->context, places > pixels ? places : pixels, 3, &s.rgb));
     dpr__text_add(page, "<section id=\"image\"><h2>");
     dpr__page_text(page, f->explained.name);
     dpr__text_add(page, "</h2>\n");

@@ -130,14 +130,15 @@ static dpr_status add_unit(const struct section *s, const dpr__unit_layer *l, ui
     dpr__made_crop(f, l, i, s->pixels, &height, &width);
     dpr__page_image(s->page, s->pixels, image_shape(f, height, width), s->side, alt);
     dpr__text_add(s->page, "</span>");
-    if (f->data != NULL)
+    if (l->facts.n_images > 0)
         DPR_TRY(add_peaks(s, l, l->shown[i]));
     dpr__text_add(s->page, "</div></figure>\n");
     return s->page->status;
 }
 
 static dpr_status add_layer(const struct section *s, const dpr__unit_layer *l) {
-    bool whole = l->facts.field[0] >= s->features->model->info.image.dim[0];
+    const int64_t *image = s->features->model->info.image.dim, *field = l->facts.field;
+    bool whole = field[0] >= image[0] && field[1] >= image[1];
     dpr__text_add(s->page, "<h3>%s</h3>\n<p>", l->facts.name);
     if (l->facts.shown < l->facts.units)
         dpr__text_add(s->page, "%u of %u units. ", l->facts.shown, l->facts.units);

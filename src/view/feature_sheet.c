@@ -73,6 +73,11 @@ static dpr_status begin(struct sheet *s, const dpr__canvas *weights) {
         height += dpr__features_shows(l) ? layer_height(s, l) : 0;
         width = own > width ? own : width;
     }
+    if (height > DPR__MOST_SIDE || width + 2 * LAYER_GAP > DPR__MOST_SIDE)
+        return DPR_FAIL(f->context, DPR_E_SHAPE,
+                        "the sheet would have %zu × %zu pixels, more than %d: show fewer units or "
+                        "layers, or write a page (.html)",
+                        height, width + 2 * LAYER_GAP, DPR__MOST_SIDE);
     DPR_TRY(dpr__canvas_init(f->context, height, width + 2 * LAYER_GAP, 3, GROUND, &s->canvas));
     s->y = LAYER_GAP;
     if (weights->pixels != NULL) {

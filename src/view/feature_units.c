@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    SAMPLED = 500
-}; /* images whose activity is kept, to correlate it: enough for ±0.05 at 0.9 */
+    SAMPLED = 500,  /* images whose activity is kept, to correlate it: enough for ±0.05 at 0.9 */
+    COMPARED = 2048 /* units of a layer: a product for each pair */
+};
 
 struct look {
     dpr_features *features;
@@ -50,7 +51,7 @@ static void count_image(dpr__unit_layer *l, const float *values, int32_t image, 
         for (uint32_t y = 0; y < l->height; y++)
             for (uint32_t x = 0; x < l->width; x++) {
                 float v = values[((size_t)y * l->width + x) * l->units + u];
-                sum += v > 0 ? (double)v : 0;
+                sum += v > 0 || !l->facts.gate ? (double)v : 0;
                 if (v > peak.value)
                     peak = (dpr__peak){v, image, y, x};
             }
@@ -63,8 +64,8 @@ static void count_image(dpr__unit_layer *l, const float *values, int32_t image, 
 
 /* Where the activity of the i-th image is kept: that of some, spread over all. */
 static float *activity_of(const struct look *look, const dpr__unit_layer *l, size_t i) {
-    size_t step = look->n / look->sampled;
-    return i % step == 0 && i / step < look->sampled ? l->activity + i / step * l->units : NULL;
+    size_t slot = spread(i, look->n, look->sampled), next = spread(i + 1, look->n, look->sampled);
+    return slot != next ? l->activity + slot * l->units : NULL;
 }
 
 /* Images first … first + rows − 1 of those that are looked at. */
@@ -114,38 +115,45 @@ static float product(const float *a, const float *b, size_t n) {
     return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 
-/* The unit that each is most like; turned: (units × n). */
+/* The unit that each is most like, of those that are compared; turned: (compared × n), of units that are spread over the layer. */
 static void compare(dpr__unit_layer *l, const float *turned, size_t n) {
-    for (uint32_t a = 0; a < l->units; a++)
-        l->likeness[a] = -INFINITY;
-    for (uint32_t a = 0; a < l->units; a++)
-        for (uint32_t b = a + 1; b < l->units; b++) {
+    uint32_t compared = l->facts.compared;
+    for (uint32_t a = 0; a < compared; a++)
+        l->likeness[spread(a, compared, l->units)] = compared > 1 ? -INFINITY : 0;
+    for (uint32_t a = 0; a < compared; a++)
+        for (uint32_t b = a + 1; b < compared; b++) {
+            uint32_t u = (uint32_t)spread(a, compared, l->units);
+            uint32_t v = (uint32_t)spread(b, compared, l->units);
             float r = product(turned + a * n, turned + b * n, n);
-            if (r > l->likeness[a])
-                l->likeness[a] = r, l->likeness_to[a] = b;
-            if (r > l->likeness[b])
-                l->likeness[b] = r, l->likeness_to[b] = a;
+            if (r > l->likeness[u])
+                l->likeness[u] = r, l->likeness_to[u] = v;
+            if (r > l->likeness[v])
+                l->likeness[v] = r, l->likeness_to[v] = u;
         }
-    for (uint32_t a = 0; a < l->units; a++) {
-        l->likeness[a] = l->units > 1 ? l->likeness[a] : 0;
-        l->facts.alike += l->likeness[a] > 0.95F;
-        l->facts.dead += l->active[a] == 0;
-    }
 }
 
 static dpr_status find_likeness(struct look *look, dpr__unit_layer *l) {
-    size_t n = look->sampled;
+    size_t n = look->sampled, compared = l->units < COMPARED ? l->units : COMPARED;
     float *turned;
-    DPR_TRY(dpr__allocate(look->features->context, n * l->units, sizeof *turned, &turned));
+    l->facts.compared = (uint32_t)compared;
+    DPR_TRY(dpr__allocate(look->features->context, n * compared, sizeof *turned, &turned));
     for (size_t i = 0; i < n; i++)
-        for (uint32_t u = 0; u < l->units; u++)
-            turned[u * n + i] = l->activity[i * l->units + u];
-    standardise(turned, l->units, n);
+        for (size_t a = 0; a < compared; a++)
+            turned[a * n + i] = l->activity[i * l->units + spread(a, compared, l->units)];
+    standardise(turned, compared, n);
     compare(l, turned, n);
     dpr__free(look->features->context, turned);
     dpr__free(look->features->context, l->activity);
     l->activity = NULL;
     return DPR_OK;
+}
+
+static void count_units(dpr__unit_layer *l, size_t images) {
+    l->facts.n_images = images;
+    for (uint32_t u = 0; u < l->units; u++) {
+        l->facts.alike += l->likeness[u] > 0.95F;
+        l->facts.dead += l->active[u] == 0;
+    }
 }
 
 /* ---- the whole ---- */
@@ -180,7 +188,7 @@ static dpr_status look_at_all(struct look *look) {
     }
     for (size_t k = 0; k < f->n_layers; k++) {
         DPR_TRY(find_likeness(look, &f->layers[k]));
-        f->layers[k].facts.n_images = look->n;
+        count_units(&f->layers[k], look->n);
     }
     return DPR_OK;
 }

@@ -100,7 +100,16 @@ static size_t count_steps(const dpr_features *f) {
     return n;
 }
 
+static dpr_status check_options(const dpr_features *f) {
+    enum { MOST_UNITS = 4096 };
+    if (f->options.units < 1 || f->options.units > MOST_UNITS)
+        return DPR_FAIL(f->context, DPR_E_ARGUMENT, "features: units is %u; it can be 1 to %d",
+                        f->options.units, MOST_UNITS);
+    return DPR_OK;
+}
+
 static dpr_status make(dpr_features *f) {
+    DPR_TRY(check_options(f));
     int64_t channels = f->model->info.image.dim[2];
     if (channels != 1 && channels != 3)
         return DPR_FAIL(f->context, DPR_E_SHAPE,
@@ -133,7 +142,10 @@ dpr_status dpr_features_create(dpr_model *model, const dpr_data *data,
     f->context = model->context;
     f->model = model;
     f->data = data;
-    f->options = options != NULL ? *options : dpr_features_options_default();
+    f->options = dpr_features_options_default();
+    if (options != NULL) /* an older caller's struct is shorter */
+        memcpy(&f->options, options,
+               options->size < sizeof f->options ? options->size : sizeof f->options);
     dpr_status status = make(f);
     if (status != DPR_OK)
         dpr_features_destroy(f);

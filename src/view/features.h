@@ -23,7 +23,7 @@ typedef struct dpr__unit_layer {
     dpr__peak *peaks;              /* (units × DPR__PEAKS) the largest first; of the source */
     uint32_t *active;              /* (units) images where the source is above 0 at some place */
     float *
-        activity; /* (sampled images × units) the mean of what is above 0, until likenesses are known */
+        activity; /* (sampled images × units) the mean over places, of gates of what is above 0, until likenesses are known */
     uint32_t *likeness_to, *shown; /* (units), (facts.shown) */
     float *likeness;               /* (units) */
     uint8_t *made;                 /* (facts.shown) images of the model's shape, found by ascent */

@@ -88,7 +88,8 @@ static void add_layers(dpr__text *page, const dpr_model *model, const struct tim
     if (t->times != NULL)
         dpr__text_add(
             page,
-            "<p>Times are of training steps of %u made-up images on %s with %u thread%s, %s, "
+            "<p>Times are of training steps (SGD with Nesterov momentum) of %u made-up images on "
+            "%s with %u thread%s, %s, "
             "taken when this page was written; what is computed together counts for the first of "
             "its layers.</p>\n",
             t->batch, dpr_context_isa(model->context), dpr_context_threads(model->context),
