@@ -256,6 +256,19 @@ dpr_status dpr_context_create(const dpr_context_options *options, dpr_context **
     return set_options(context);
 }
 
+dpr_status dpr__context_beside(const dpr_context *context, dpr_context **out) {
+    dpr_context_options options = dpr_context_options_default();
+    options.threads = 1;
+    options.allocate = context->options.allocate;
+    options.allocate_user = context->options.allocate_user;
+    dpr_status status = dpr_context_create(&options, out);
+    if (status != DPR_OK) {
+        dpr_context_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 void dpr_context_destroy(dpr_context *context) {
     if (context == NULL)
         return;

@@ -67,4 +67,7 @@ dpr_status dpr__precision_of(dpr_context *context, const char *word, dpr__precis
 void dpr__log(dpr_context *context, dpr_log_level level, dpr__topic topic, const char *format, ...)
     DPR__PRINTF(4, 5);
 
+/* A context for another thread, of one thread itself, with the same memory. Errors: *out NULL and no message, since `context` may be in use. */
+dpr_status dpr__context_beside(const dpr_context *context, dpr_context **out);
+
 #endif

@@ -21,11 +21,17 @@
 enum { SURPLUS = 128, SURPLUS_SECONDS = 2 };
 enum { KEPT_BODY = 1 << 16 }; /* a connection keeps this much room for its next request */
 
+/* Pages hold their style and script, and ask this server alone for more. */
+static const char PAGE_POLICY[] =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: "
+    "blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 enum state { IDLE, READING, WAITING, ANSWERED };
 
 /* A connection. Links are used again for later ones, since making a context takes a while. */
 struct link {
     struct link *next, *before; /* among the open ones; next: also among the unused */
+    struct link *woken;         /* the next of those that are being woken */
     dpr__http *http;
     dpr__exchange exchange; /* first of all its context */
     struct MHD_Connection *connection;
@@ -34,8 +40,10 @@ struct link {
     enum state state;
     uint8_t *body;
     size_t capacity;
+    size_t sent;        /* bytes of an answer that goes on */
+    atomic_bool parked; /* it has no more to say for now */
     _Atomic uint64_t
-        since; /* when it was opened, or its last request done; 0: it waits for another thread */
+        since; /* when it was opened, or its last request done; 0: it waits for another thread, or for more to say */
     uint64_t begun; /* the request */
 };
 
@@ -55,16 +63,10 @@ struct dpr__http {
 /* ---- connections ---- */
 
 static struct link *make_link(dpr__http *http) {
-    dpr_context_options options = dpr_context_options_default();
     struct link *link;
-    options.threads = 1;
-    options.allocate = http->context->options.allocate;
-    options.allocate_user = http->context->options.allocate_user;
     dpr_context *own;
-    if (dpr_context_create(&options, &own) != DPR_OK) {
-        dpr_context_destroy(own);
+    if (dpr__context_beside(http->context, &own) != DPR_OK)
         return NULL;
-    }
     if (dpr__allocate(own, 1, sizeof *link, &link) != DPR_OK) {
         dpr_context_destroy(own);
         return NULL;
@@ -161,6 +163,65 @@ void dpr__http_tick(dpr__http *http) {
     pthread_mutex_unlock(&http->lock);
 }
 
+/* ---- answers that go on ---- */
+
+/* Fills `out` with what is not yet sent. A connection that is parked stays open until it is woken (MHD_suspend_connection). */
+static ssize_t read_stream(void *user, uint64_t position, char *out, size_t most) {
+    struct link *link = user;
+    dpr__exchange *x = &link->exchange;
+    const dpr__http_options *options = &link->http->options;
+    (void)position;
+    atomic_store(&link->since, dpr__now_ns());
+    if (link->sent == x->answer.length) {
+        if (!x->streams)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        x->answer.length = link->sent = 0;
+        x->streams = !atomic_load(&link->http->closing);
+        options->more(options->user, x);
+    }
+    if (x->answer.status != DPR_OK)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    size_t n = x->answer.length - link->sent;
+    if (n == 0 && !x->streams)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n == 0) {
+        MHD_suspend_connection(link->connection);
+        atomic_store(&link->since, 0);
+        atomic_store(&link->parked, true);
+        return 0;
+    }
+    n = n < most ? n : most;
+    memcpy(out, x->answer.data + link->sent, n);
+    link->sent += n;
+    return (ssize_t)n;
+}
+
+/* Links are gathered first: the library is not called under the lock. None of them is closed before it is resumed. */
+void dpr__http_wake(dpr__http *http) {
+    struct link *woken = NULL;
+    pthread_mutex_lock(&http->lock);
+    for (struct link *link = http->open; link != NULL; link = link->next)
+        if (atomic_exchange(&link->parked, false)) {
+            link->woken = woken;
+            woken = link;
+        }
+    pthread_mutex_unlock(&http->lock);
+    while (woken != NULL) {
+        struct link *link = woken;
+        woken = link->woken;
+        atomic_store(&link->since, dpr__now_ns());
+        MHD_resume_connection(link->connection);
+    }
+}
+
+/* What waits in the socket stays small: a slow reader is told what is new when it comes to read. */
+static struct MHD_Response *make_stream(struct link *link) {
+    int bytes = 1 << 14;
+    (void)setsockopt(link->socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    link->sent = 0;
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1 << 14, read_stream, link, NULL);
+}
+
 /* ---- answers ---- */
 
 static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
@@ -192,13 +253,15 @@ static enum MHD_Result send_answer(struct link *link) {
         return out_of_memory(link->connection);
     }
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(x->answer.length, x->answer.data, MHD_RESPMEM_PERSISTENT);
+        x->streams ? make_stream(link)
+                   : MHD_create_response_from_buffer(x->answer.length, x->answer.data,
+                                                     MHD_RESPMEM_PERSISTENT);
     if (response == NULL)
         return MHD_NO;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, x->answer_type);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (strncmp(x->answer_type, "text/html", 9) == 0)
-        MHD_add_response_header(response, "Content-Security-Policy", http->options.content_policy);
+        MHD_add_response_header(response, "Content-Security-Policy", PAGE_POLICY);
     if (x->allow != NULL)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->allow);
     if (link->surplus || atomic_load(&http->closing))
@@ -213,10 +276,18 @@ static const char *header(struct MHD_Connection *connection, const char *name) {
     return value != NULL ? value : "";
 }
 
-const char *dpr__http_query(const dpr__exchange *exchange, const char *name) {
+static struct MHD_Connection *connection_of(const dpr__exchange *exchange) {
     const struct link *link = (const struct link *)(const void *)((const char *)exchange -
                                                                   offsetof(struct link, exchange));
-    return MHD_lookup_connection_value(link->connection, MHD_GET_ARGUMENT_KIND, name);
+    return link->connection;
+}
+
+const char *dpr__http_query(const dpr__exchange *exchange, const char *name) {
+    return MHD_lookup_connection_value(connection_of(exchange), MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *dpr__http_header(const dpr__exchange *exchange, const char *name) {
+    return header(connection_of(exchange), name);
 }
 
 static struct link *link_of(dpr__exchange *exchange) {
@@ -460,10 +531,8 @@ static bool any_waits(dpr__http *http) {
     return found;
 }
 
-void dpr__http_stop(dpr__http *http) {
+void dpr__http_stop(dpr__http *http, double seconds) {
     const struct timespec pause = {.tv_nsec = 5000000};
-    if (http == NULL)
-        return;
     uint64_t began = dpr__now_ns();
     atomic_store(&http->closing, true);
     int socket = MHD_quiesce_daemon(http->daemon);
@@ -471,7 +540,8 @@ void dpr__http_stop(dpr__http *http) {
         close(socket);
     /* A request whose bytes have arrived may not have been looked at: none may be seen for a while. */
     for (int quiet = 0; quiet < 4;) {
-        bool late = (double)(dpr__now_ns() - began) > 1e9 * http->options.seconds;
+        bool late = (double)(dpr__now_ns() - began) > 1e9 * seconds;
+        dpr__http_wake(http);
         quiet = atomic_load(&http->requests) == 0 || (late && !any_waits(http)) ? quiet + 1 : 0;
         nanosleep(&pause, NULL);
     }

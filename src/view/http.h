@@ -1,5 +1,5 @@
 /* HTTP over libmicrohttpd, which http.c alone uses: requests with their bodies within limits, answers, connections that wait for another thread without holding
- * one. What is asked and answered is the user's. Without the library absent/http_absent.c stands in. */
+ * one, and answers that go on while there is more to tell. What is asked and answered is the user's. Without the library absent/http_absent.c stands in. */
 #ifndef DPR_VIEW_HTTP_H
 #define DPR_VIEW_HTTP_H
 
@@ -18,6 +18,7 @@ typedef struct dpr__exchange {
     unsigned status;
     const char *answer_type, *allow; /* allow: the methods that a 405 names, else NULL */
     dpr__text answer;
+    bool streams;   /* the answer goes on: `more` adds to it */
     double seconds; /* from the request's head to its answer */
     void *job;      /* the user's */
 } dpr__exchange;
@@ -29,12 +30,14 @@ typedef struct dpr__http_options {
     unsigned connections; /* at a time; requests on others are answered 503 */
     size_t body, bodies;  /* bytes of one body (413), and of all at a time (503) */
     double seconds; /* that a connection may take for a whole request, its answer, or for nothing */
-    const char *content_policy; /* of pages: the header Content-Security-Policy */
     /* Called on the server's threads. answer: sets the answer, or calls dpr__http_wait first and later, from another thread, dpr__http_resume; then `finish`
      * sets it. done: the answer is sent, or lost; frees the job. An exchange that http.c refuses sees only done. */
     void (*answer)(void *user, dpr__exchange *exchange);
     void (*finish)(void *user, dpr__exchange *exchange);
     void (*done)(void *user, dpr__exchange *exchange);
+    /* Of an answer that goes on: its text has been sent, and is empty again. Adds what there is by now; if that is nothing, dpr__http_wake asks again. Ends
+     * the answer by clearing `streams`. May be NULL where no answer goes on. */
+    void (*more)(void *user, dpr__exchange *exchange);
     void *user;
 } dpr__http_options;
 
@@ -46,13 +49,22 @@ unsigned dpr__http_port(const dpr__http *http);
 unsigned dpr__http_connections(dpr__http *http);
 /* Closes connections that have taken too long; to be called about once a second. */
 void dpr__http_tick(dpr__http *http);
-/* Takes no more connections, lets every request that has begun end within the options' seconds, and frees. Those that wait must be resumed. */
-void dpr__http_stop(dpr__http *http);
+/* Asks answers that go on for more. To be called a few times a second: an answer that is just about to wait misses it. */
+void dpr__http_wake(dpr__http *http);
+/* Takes no more connections, lets every request that has begun end within so many seconds, and frees. Those that wait must be resumed. Answers that go on are asked for more, for
+ * the last time: they end. */
+void dpr__http_stop(dpr__http *http, double seconds);
 
 /* The value of ?name=… in the address; NULL where there is none. */
 const char *dpr__http_query(const dpr__exchange *exchange, const char *name);
+/* The value of a header; "" where there is none. */
+const char *dpr__http_header(const dpr__exchange *exchange, const char *name);
 void dpr__http_wait(dpr__exchange *exchange);
 void dpr__http_resume(dpr__exchange *exchange);
+/* 200 with this text. */
+void dpr__http_answer(dpr__exchange *exchange, const char *type, const char *text, size_t n);
+/* Whether the request has the method, "GET" or "POST", that its path takes; else it is refused. */
+bool dpr__http_takes(dpr__exchange *exchange, const char *method);
 /* Makes {"error": …} of the message the answer. */
 void dpr__http_refuse(dpr__exchange *exchange, unsigned status, const char *format, ...)
     DPR__PRINTF(3, 4);

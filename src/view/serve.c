@@ -26,6 +26,7 @@ struct dpr_server {
     dpr__metrics metrics;
     dpr__wanted wanted;
     unsigned top;
+    double seconds;
     dpr__text page, described; /* what / and /model answer */
     atomic_size_t held;        /* bytes of the jobs */
 };
@@ -38,12 +39,6 @@ static void refuse_failed(dpr__exchange *x, dpr_status status, const char *messa
                     : status == DPR_E_UNSUPPORTED                      ? 501
                                                                        : 500;
     dpr__http_refuse(x, code, "%s", message);
-}
-
-static void answer_text(dpr__exchange *x, const char *type, const char *text, size_t n) {
-    x->status = 200;
-    x->answer_type = type;
-    dpr__text_bytes(&x->answer, text, n);
 }
 
 static void release_job(dpr_server *server, dpr__exchange *x) {
@@ -118,24 +113,24 @@ static void answer(void *user, dpr__exchange *x) {
     if (endpoint == DPR__N_ENDPOINTS) {
         dpr__http_refuse(x, 404,
                          "there is nothing at this path; /openapi.json tells what there is");
-    } else if (strcmp(x->method, dpr__endpoint_method(endpoint)) != 0) {
-        bool post = strcmp(dpr__endpoint_method(endpoint), "POST") == 0;
-        x->allow = post ? "POST" : "GET, HEAD";
-        dpr__http_refuse(x, 405, "this path takes %s", x->allow);
-    } else if (endpoint == DPR__ENDPOINT_PREDICT || endpoint == DPR__ENDPOINT_EXPLAIN) {
+        return;
+    }
+    if (!dpr__http_takes(x, dpr__endpoint_method(endpoint)))
+        return;
+    if (endpoint == DPR__ENDPOINT_PREDICT || endpoint == DPR__ENDPOINT_EXPLAIN) {
         answer_images(server, x, endpoint);
     } else if (endpoint == DPR__ENDPOINT_PAGE) {
-        answer_text(x, "text/html; charset=utf-8", server->page.data, server->page.length);
+        dpr__http_answer(x, "text/html; charset=utf-8", server->page.data, server->page.length);
     } else if (endpoint == DPR__ENDPOINT_MODEL) {
-        answer_text(x, "application/json", server->described.data, server->described.length);
+        dpr__http_answer(x, "application/json", server->described.data, server->described.length);
     } else if (endpoint == DPR__ENDPOINT_HEALTH) {
         static const char ok[] = "{\"status\":\"ok\"}";
-        answer_text(x, "application/json", ok, sizeof ok - 1);
+        dpr__http_answer(x, "application/json", ok, sizeof ok - 1);
     } else if (endpoint == DPR__ENDPOINT_OPENAPI) {
-        answer_text(x, "application/json", "", 0);
+        dpr__http_answer(x, "application/json", "", 0);
         dpr__page_file(&x->answer, "openapi");
     } else {
-        answer_text(x, "text/plain; version=0.0.4; charset=utf-8", "", 0);
+        dpr__http_answer(x, "text/plain; version=0.0.4; charset=utf-8", "", 0);
         dpr__metrics_write(&server->metrics, dpr__http_connections(server->http), &x->answer);
     }
 }
@@ -193,21 +188,17 @@ static dpr_status check(dpr_context *context, const dpr_server_options *o) {
 
 static dpr_status start(dpr_server *server, const dpr_server_options *o) {
     unsigned cores = dpr__usable_cores();
-    const dpr__http_options options = {
-        .host = o->host,
-        .port = (uint16_t)o->port,
-        .threads = cores < MOST_THREADS ? cores : MOST_THREADS,
-        .connections = o->connections,
-        .body = o->body,
-        .bodies = MOST_HELD,
-        .seconds = o->seconds,
-        .content_policy = "default-src 'none'; style-src 'unsafe-inline'; script-src "
-                          "'unsafe-inline'; img-src data: blob:; connect-src 'self'; base-uri "
-                          "'none'; form-action 'none'; frame-ancestors 'none'",
-        .answer = answer,
-        .finish = finish,
-        .done = done,
-        .user = server};
+    const dpr__http_options options = {.host = o->host,
+                                       .port = (uint16_t)o->port,
+                                       .threads = cores < MOST_THREADS ? cores : MOST_THREADS,
+                                       .connections = o->connections,
+                                       .body = o->body,
+                                       .bodies = MOST_HELD,
+                                       .seconds = o->seconds,
+                                       .answer = answer,
+                                       .finish = finish,
+                                       .done = done,
+                                       .user = server};
     DPR_TRY(dpr__answer_model(&server->described, server->model, o->name));
     dpr__answer_page(&server->page, server->model, o->name);
     DPR_TRY(server->page.status);
@@ -228,6 +219,7 @@ dpr_status dpr_server_create(dpr_model *model, const dpr_server_options *options
     server->info = dpr_model_describe(model);
     dpr_model_layers(model, &server->layers);
     server->top = o.top;
+    server->seconds = o.seconds;
     server->wanted = (dpr__wanted){model->info.image, model->info.fit, o.pixels};
     dpr__text_init(&server->page, context);
     dpr__text_init(&server->described, context);
@@ -256,7 +248,8 @@ void dpr_server_run(dpr_server *server, const volatile int *stop) {
 void dpr_server_destroy(dpr_server *server) {
     if (server == NULL)
         return;
-    dpr__http_stop(server->http);
+    if (server->http != NULL)
+        dpr__http_stop(server->http, server->seconds);
     dpr__queue_destroy(server->queue);
     dpr__text_release(&server->page);
     dpr__text_release(&server->described);

@@ -22,13 +22,22 @@ void dpr__http_tick(dpr__http *http) {
     (void)http;
 }
 
-void dpr__http_stop(dpr__http *http) {
+void dpr__http_wake(dpr__http *http) {
     (void)http;
+}
+
+void dpr__http_stop(dpr__http *http, double seconds) {
+    (void)http, (void)seconds;
 }
 
 const char *dpr__http_query(const dpr__exchange *exchange, const char *name) {
     (void)exchange, (void)name;
     return NULL;
+}
+
+const char *dpr__http_header(const dpr__exchange *exchange, const char *name) {
+    (void)exchange, (void)name;
+    return "";
 }
 
 void dpr__http_wait(dpr__exchange *exchange) {
