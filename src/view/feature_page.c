@@ -24,24 +24,24 @@ static const char *class_of(const dpr_features *f, uint32_t class, char scratch[
 
 /* ---- first weights ---- */
 
-static dpr_status add_weights(const struct section *s) {
+dpr_status dpr__features_first(dpr__text *page, const dpr_model *model) {
     dpr__canvas weights;
-    DPR_TRY(dpr__first_weights(s->features->model, 128, &weights));
+    DPR_TRY(dpr__first_weights(model, 128, &weights));
     if (weights.pixels != NULL) {
-        bool colours = s->features->model->info.image.dim[2] == 3;
+        bool colours = model->info.image.dim[2] == 3;
         dpr__text_add(
-            s->page,
+            page,
             "<h3>The first weights</h3>\n<p>One tile for each unit, all on one scale: %s.</p>\n"
             "<div class=\"pixels\">",
             colours ? "grey is zero, a bright colour adds to the unit and a dark one takes away"
                     : "red adds to the unit, blue takes away, white is zero");
-        dpr__page_image(s->page, weights.pixels,
+        dpr__page_image(page, weights.pixels,
                         dpr_shape_of((int64_t)weights.height, (int64_t)weights.width, 3), 1200,
                         "weights of the first layer as pictures");
-        dpr__text_add(s->page, "</div>\n");
+        dpr__text_add(page, "</div>\n");
     }
-    dpr__free(s->features->context, weights.pixels);
-    return s->page->status;
+    dpr__free(model->context, weights.pixels);
+    return page->status;
 }
 
 /* ---- layers ---- */
@@ -157,7 +157,7 @@ static dpr_status add_layer(const struct section *s, const dpr__unit_layer *l) {
 static dpr_status add_layers(const struct section *s) {
     const dpr_features *f = s->features;
     size_t looked = f->n_layers > 0 ? f->layers[0].facts.n_images : 0;
-    DPR_TRY(add_weights(s));
+    DPR_TRY(dpr__features_first(s->page, f->model));
     dpr__text_add(s->page, "<h3>Units</h3>\n<p>Of each unit first the input that was made to "
                            "excite it, by gradient ascent through the network");
     if (looked > 0) {

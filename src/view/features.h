@@ -93,6 +93,8 @@ void dpr__made_crop(const dpr_features *features, const dpr__unit_layer *layer, 
 
 /* ---- the page and the sheet ---- */
 
+/* The first weights, under a heading; nothing where no layer takes the images. */
+dpr_status dpr__features_first(dpr__text *page, const dpr_model *model);
 /* A section of a page: first weights, then each layer that is shown. Pictures have sides of at most `side` pixels, and there are no more of them where the page
  * has most_bytes. */
 dpr_status dpr__features_section(dpr__text *page, const dpr_features *features, uint32_t side,

@@ -1,9 +1,30 @@
 /* Outcomes (outcome.h). */
 #include "view/outcome.h"
 #include "base/context.h"
+#include "view/page.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+void dpr__verdict_figure(dpr__text *page, const dpr_data_info *info, const uint8_t *pixels,
+                         const char *set, size_t index, uint32_t label,
+                         const dpr__verdict *verdict) {
+    enum { SIDE = 64 };
+    char a[16], b[16], alt[320];
+    const char *own = dpr__class_name(info, label, a),
+               *other = dpr__class_name(info, verdict->predicted, b);
+    snprintf(alt, sizeof alt, "%s image %zu: %.120s, taken for %.120s", set, index, own, other);
+    dpr__text_add(page, "<figure>");
+    dpr__page_image(page, pixels, info->image, SIDE, alt);
+    dpr__text_add(page, "<figcaption><b>");
+    dpr__page_text(page, own);
+    dpr__text_add(page, "</b> %s <b>", label == verdict->predicted ? "is" : "≠");
+    dpr__page_text(page, other);
+    dpr__text_add(page, "</b> ");
+    dpr__page_share(page, (double)verdict->probability);
+    dpr__text_add(page, "</figcaption></figure>\n");
+}
 
 static void note_verdict(void *user, size_t i, uint32_t predicted, const float *probabilities) {
     dpr__outcome *outcome = user;

@@ -2,6 +2,7 @@
 #ifndef DPR_VIEW_OUTCOME_H
 #define DPR_VIEW_OUTCOME_H
 
+#include "base/text.h"
 #include "train/data.h"
 #include <deeper/tools.h>
 
@@ -15,6 +16,12 @@ typedef struct dpr__verdict {
     float probability; /* of the predicted class */
     float margin;      /* and how far the next lies below it */
 } dpr__verdict;
+
+/* A figure for a gallery: the image u8, its class, and what it was taken for. set: "test", or another name of the set whose image number `index` it is. Larger
+ * images are shown with sides of 64 pixels: so many fit into a page of 2 MB. */
+void dpr__verdict_figure(dpr__text *page, const dpr_data_info *info, const uint8_t *pixels,
+                         const char *set, size_t index, uint32_t label,
+                         const dpr__verdict *verdict);
 
 typedef struct dpr__outcome {
     dpr_context *context;

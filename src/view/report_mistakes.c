@@ -1,13 +1,11 @@
 /* The report's images: mistakes that the model was surest of, images that it doubted most, and the pairs of classes that it mixes up most. */
 #include "base/context.h"
 #include "view/report.h"
-#include <stdio.h>
 
 enum {
     MISTAKES = 24,
     DOUBTFUL = 12,
     OF_PAIR = 6, /* of each pair of classes */
-    SIDE = 64,   /* larger images are shown in this size: so many fit into a page of 2 MB */
 };
 
 struct gallery {
@@ -28,22 +26,10 @@ static bool is_full(const struct gallery *g) {
 
 static dpr_status add_image(const struct gallery *g, uint32_t image) {
     const dpr__outcome *o = &g->report->outcome;
-    const dpr__verdict *v = &o->verdicts[image];
-    uint32_t label = (uint32_t)o->data->labels[image];
-    char a[16], b[16], alt[320];
     int32_t index = (int32_t)image;
     DPR_TRY(dpr_data_augment(o->data, NULL, 1, 1, &index, 1, g->pixels));
-    snprintf(alt, sizeof alt, "test image %u: %.120s, taken for %.120s", image,
-             class_of(g, label, a), class_of(g, v->predicted, b));
-    dpr__text_add(g->page, "<figure>");
-    dpr__page_image(g->page, g->pixels, o->data->info.image, SIDE, alt);
-    dpr__text_add(g->page, "<figcaption><b>");
-    dpr__page_text(g->page, class_of(g, label, a));
-    dpr__text_add(g->page, "</b> %s <b>", label == v->predicted ? "is" : "≠");
-    dpr__page_text(g->page, class_of(g, v->predicted, b));
-    dpr__text_add(g->page, "</b> ");
-    dpr__page_share(g->page, (double)v->probability);
-    dpr__text_add(g->page, "</figcaption></figure>\n");
+    dpr__verdict_figure(g->page, dpr_model_describe(g->report->model), g->pixels, "test", image,
+                        (uint32_t)o->data->labels[image], &o->verdicts[image]);
     return g->page->status;
 }
 
