@@ -328,6 +328,46 @@ void dpr_server_run(dpr_server *server, const volatile int *stop);
 /* Takes no more connections, and answers what has been asked, before it frees. */
 void dpr_server_destroy(dpr_server *server);
 
+/* ---- watching a training ------------------------------------------------------------------ */
+
+/* A page of a training that lasts, over HTTP, with buttons that pause and stop it (docs/commands.md, "Watching"). It reads, never writes: a run that is watched has the
+ * weights of one that is not. The trainer's thread never waits for readers, and threads of this one's own send what they see. */
+typedef struct dpr_live dpr_live;
+
+typedef struct dpr_live_options {
+    size_t size;
+    const char *host; /* "127.0.0.1": an address or name of this machine */
+    unsigned port;    /* 8080; 0: any that is free */
+    const char *name; /* what the page calls the model: "model" */
+} dpr_live_options;
+
+dpr_live_options dpr_live_options_default(void);
+
+/* Listens, and answers from then on. The context is borrowed, and memory is asked for by several threads at once. NULL options are the defaults.
+ * Errors: DPR_E_UNSUPPORTED (built without libmicrohttpd), DPR_E_IO (host and port, and what to do), DPR_E_ARGUMENT. */
+dpr_status dpr_live_create(dpr_context *context, const dpr_live_options *options, dpr_live **out);
+unsigned dpr_live_port(const dpr_live *live);
+/* What requests to pause, go on and stop must carry: 32 hex digits, others at each start. */
+const char *dpr_live_token(const dpr_live *live);
+
+/* All below are for the trainer's thread. Shows the run of this trainer from now on; all borrowed until dpr_live_destroy. validation: NULL, or the set whose images the page
+ * shows mistakes of. */
+void dpr_live_watch(dpr_live *live, const dpr_trainer *trainer, dpr_model *model,
+                    const dpr_data *validation);
+/* To be called with each progress of the trainer. left: seconds until the end of the run; NaN: not known. Where a reader wants a pause, it lasts until one wants the run
+ * to go on or to stop, or until *stop (may be NULL). Returns how many seconds that took. */
+double dpr_live_progress(dpr_live *live, const dpr_progress *now, double left,
+                         const volatile int *stop);
+/* Whether a reader wants the run to stop. */
+bool dpr_live_stops(const dpr_live *live);
+/* To be called between epochs: takes a look at what the first layer learned and at some images of the validation set; where that has taken
+ * a 200th of the run, or less than a second has passed, it does not. */
+void dpr_live_look(dpr_live *live);
+/* Readers learn how the run ended: a word, such as "done", of at most 15 bytes, and a sentence. */
+void dpr_live_end(dpr_live *live, const char *outcome, const char *message);
+/* Slow readers have a second to hear of the end. */
+void dpr_live_destroy(dpr_live *live);
+
 /* ---- sweeps ------------------------------------------------------------------------------- */
 
 enum { DPR_SWEEP_DEEPEST = 64 };
