@@ -97,6 +97,11 @@ const char *report_title(const char *model);
 int open_shown_half(dpr_context *context, const struct settings *settings, const char *data,
                     const dpr_model *model, const char *missing, dpr_data **out);
 
+/* ---- serve.c ---- */
+
+/* "http://127.0.0.1:8080/". */
+void server_url(const char *host, unsigned port, char out[300]);
+
 /* ---- bench_recipe.c ---- */
 
 /* deeper bench --recipe. */

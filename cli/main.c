@@ -152,6 +152,10 @@ static const struct option TRAIN[] = {
          .otherwise = "DATA's name with .safetensors, here"),
     FLAG("resume", resume, "go on with the run of --out where there is one"),
     FLAG("no-report", no_report, "write no NAME.report.html beside the model"),
+    TEXT("serve", serve, "[HOST:]PORT",
+         "show the run on a page while it lasts, with buttons to pause and stop it; HOST is "
+         "127.0.0.1 where nothing is said, PORT 0 any that is free",
+         .otherwise = ""),
     TEXT("log", log, "FILE", "write each epoch, and the result, there as JSON lines"),
     FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,

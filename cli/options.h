@@ -21,7 +21,7 @@ struct settings {
     dpr_graph_view view;
     dpr_features_options features;
     dpr_server_options server;
-    const char *net, *init, *out, *log, *fit, *half, *tta, *image;
+    const char *net, *init, *out, *log, *fit, *half, *tta, *image, *serve;
     unsigned classes, top, bench_batch, input_size; /* 0, but top: not given */
     unsigned most;                                  /* suspects of each finding */
     const char *plan_net, *sort, *recipe, *results;

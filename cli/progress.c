@@ -1,6 +1,7 @@
 /* The display of train (progress.h). */
 #include "progress.h"
 #include "json.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -25,6 +26,12 @@ static const char *loss_text(double loss, char out[32]) {
     return out;
 }
 
+double progress_left(const dpr_progress *now) {
+    double share = now->steps > 0 ? (double)now->step / (double)now->steps : 0;
+    double epochs_left = (double)(now->epochs - now->epoch) + 1 - share;
+    return share > 0.01 ? now->seconds / share * epochs_left : (double)NAN;
+}
+
 /* "epoch 3/10 [#####.....] loss 0.1234  …": the bar takes what columns are left. */
 void progress_bar(const struct progress *progress, const dpr_progress *now) {
     enum { WIDEST = 40, NARROWEST = 4 };
@@ -32,15 +39,13 @@ void progress_bar(const struct progress *progress, const dpr_progress *now) {
     if (!progress->bar)
         return;
     double share = now->steps > 0 ? (double)now->step / (double)now->steps : 0;
-    double epochs_left = (double)(now->epochs - now->epoch) + 1 - share;
-    bool known = share > 0.01;
-    double left = known ? now->seconds / share * epochs_left : 0;
+    double left = progress_left(now);
     int columns = terminal_columns() - 1;
     int n = snprintf(before, sizeof before, "epoch %u/%u ", now->epoch, now->epochs);
     n += snprintf(after, sizeof after, "loss %s  train %.2f %%  %s images/s  ETA %s",
                   loss_text(now->loss, loss), 100 * now->accuracy,
                   grouped((uint64_t)now->images_per_second, rate),
-                  known ? duration(left, eta) : "-");
+                  isfinite(left) ? duration(left, eta) : "-");
     int width = columns - n - 3 < WIDEST ? columns - n - 3 : WIDEST;
     if (width >= NARROWEST) {
         memset(bar, '.', sizeof bar);

@@ -14,6 +14,8 @@ struct progress {
 
 /* Whether stderr is a terminal on which a line can be redrawn. */
 bool progress_has_terminal(void);
+/* Seconds until the end of the run; NaN: not known yet. */
+double progress_left(const dpr_progress *now);
 /* Redraws the bar. */
 void progress_bar(const struct progress *progress, const dpr_progress *now);
 void progress_clear(const struct progress *progress);

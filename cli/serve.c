@@ -23,12 +23,14 @@ static void set_signals(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
-static void print_address(const struct settings *settings, const dpr_server *server) {
-    const char *host = settings->server.host;
+void server_url(const char *host, unsigned port, char out[300]) {
     bool v6 = strchr(host, ':') != NULL; /* RFC 3986, section 3.2.2 */
+    snprintf(out, 300, "http://%s%.255s%s:%u/", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
+static void print_address(const struct settings *settings, const dpr_server *server) {
     char url[300];
-    snprintf(url, sizeof url, "http://%s%.255s%s:%u/", v6 ? "[" : "", host, v6 ? "]" : "",
-             dpr_server_port(server));
+    server_url(settings->server.host, dpr_server_port(server), url);
     if (settings->json) {
         out_value *line = out_object();
         out_set(line, "url", out_text(url));

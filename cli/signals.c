@@ -18,6 +18,12 @@ int signals_number(void) {
     return number_taken;
 }
 
+void signals_pretend(void) {
+    if (!number_taken)
+        number_taken = SIGINT;
+    signals_stop = 1;
+}
+
 void signals_watch(bool on) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on ? on_signal : SIG_DFL}, old;

@@ -8,6 +8,8 @@
 extern volatile int signals_stop;
 /* Which one. */
 int signals_number(void);
+/* As if Ctrl-C had come, for the first time. */
+void signals_pretend(void);
 /* Begins, or ends, to take signals so; what was ignored (nohup) stays ignored. */
 void signals_watch(bool on);
 

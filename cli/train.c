@@ -4,6 +4,7 @@
  * Invariant: from the first step on, a file holds the run: the checkpoint until OUT is written. */
 #include "choose.h"
 #include "json.h"
+#include "live.h"
 #include "place.h"
 #include "progress.h"
 #include "signals.h"
@@ -28,6 +29,7 @@ struct run {
     dpr_trainer *trainer;
     dpr_report *report;
     struct progress progress;
+    struct live live;       /* of --serve */
     struct net_input input; /* of --net */
     struct choice choice;   /* training points to its texts */
     dpr_shape image;        /* that was chosen; rank 0: the network's or the data's */
@@ -141,7 +143,11 @@ static int make_model(struct run *run) {
 /* Called by the trainer some times a second; non-zero makes it stop after this step. */
 static int on_progress(void *user, const dpr_progress *now) {
     struct run *run = user;
-    progress_bar(&run->progress, now);
+    dpr_progress seen = *now;
+    run->progress.began += live_progress(&run->live, &seen, &signals_stop);
+    if (run->live.page != NULL && dpr_live_stops(run->live.page))
+        signals_pretend();
+    progress_bar(&run->progress, &seen);
     return now_seconds() - run->saved >= CHECKPOINT_SECONDS;
 }
 
@@ -292,6 +298,8 @@ static int prepare(struct run *run) {
     if (status == EXIT_DONE)
         status = read_own_net(run);
     if (status == EXIT_DONE)
+        status = live_begin(&run->live, run->context, run->settings, run->place.out);
+    if (status == EXIT_DONE)
         status = take_input_size(run);
     if (status == EXIT_DONE)
         status = try_log(run);
@@ -428,6 +436,8 @@ static int train(struct run *run) {
         print_header(run);
         if (save_checkpoint(run) != EXIT_DONE) /* from now on --resume finds this run */
             return EXIT_FAILED;
+        if (run->live.page != NULL)
+            dpr_live_watch(run->live.page, run->trainer, run->model, run->validation);
     }
     while (!dpr_trainer_finished(run->trainer)) {
         dpr_epoch_report report;
@@ -436,6 +446,8 @@ static int train(struct run *run) {
             return failed_run(run);
         if (status == DPR_OK)
             progress_epoch(&run->progress, &report);
+        if (run->live.page != NULL)
+            dpr_live_look(run->live.page);
         if (save_checkpoint(run) != EXIT_DONE)
             return EXIT_FAILED;
         if (signals_stop && !dpr_trainer_finished(run->trainer))
@@ -547,6 +559,7 @@ int run_training(const struct settings *settings, struct train_result *result) {
     if (status == EXIT_DONE)
         status = finish(&run, result);
     status = close_log(&run, status);
+    live_end(&run.live, run.context, status, result);
     dpr_report_destroy(run.report);
     dpr_trainer_destroy(run.trainer);
     dpr_model_destroy(run.model);
