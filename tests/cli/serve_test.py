@@ -1,55 +1,17 @@
-"""deeper serve: every address, answers that are those of predict, and clients that are slow, many, greedy or lost."""
+"""deeper serve: every address, answers that are those of predict, and what is refused."""
 
-import concurrent.futures
 import json
 import os
-import signal
 import socket
 import struct
 import subprocess
-import sys
-import time
 import zlib
 
-from serving import Server, has_server, multipart
-from support import DEEPER, SANITIZED, Case, environment, main, png, write_idx
-
-NET = "input 6 6 1, conv 3x3 4, relu, linear 12, relu, linear classes"
-NAMES = ["nought", "one", "two \u2264 \"2\"", "three"]
-CLIENTS = 12 if SANITIZED else 40
+from serving import NAMES, ServeCase, Server, multipart
+from support import DEEPER, environment, main, png
 
 
-class Serve(Case):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.made = None
-
-    def setUp(self):
-        """One model for all tests, in the folder of the first; each test has pictures of its own."""
-        super().setUp()
-        write_idx(self.path("set"), train=200, test=60, side=6, names=NAMES)
-        if Serve.made is None:
-            self.ok("train", "set", "--net", NET, "--epochs", "3", "--no-report", "--out", "m.safetensors")
-            with open(self.path("m.safetensors"), "rb") as file:
-                Serve.made = file.read()
-        else:
-            with open(self.path("m.safetensors"), "wb") as file:
-                file.write(Serve.made)
-        if not has_server(self, "m.safetensors"):
-            print("skipped: the command was built without libmicrohttpd", flush=True)
-            sys.exit(77)
-        self.pictures = []
-        for i in range(5):
-            name = "p%d.png" % i
-            pixels = bytes((37 * i + 11 * k * (i + 1)) % 256 for k in range(9 * 7 * (3 if i % 2 else 1)))
-            png(self.path(name), 9, 7, 3 if i % 2 else 1, pixels)
-            with open(self.path(name), "rb") as file:
-                self.pictures.append((name, file.read()))
-
-    def predicted(self, *more):
-        return self.ok("predict", "m.safetensors", *[name for name, _ in self.pictures], "--json", *more).lines()
-
+class Serve(ServeCase):
     # ---- answers ----
 
     def test_predict_answers_as_the_command(self):
@@ -232,123 +194,7 @@ class Serve(Case):
             one.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\nExpect: 100-continue\r\n\r\n")
             self.assertTrue(one.recv(999).startswith(b"HTTP/1.1 413 "))
 
-    # ---- many, slow, lost ----
-
-    def test_many_at_a_time(self):
-        server, told = Server(self, "m.safetensors"), self.predicted()
-
-        def client(i):
-            connection = server.connect()
-            return [server.json("POST", "/predict", self.pictures[k % 5][1], connection=connection) for k in range(i, i + 20)]
-        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
-            for i, answers in enumerate(pool.map(client, range(CLIENTS))):
-                for k, answer in enumerate(answers, i):
-                    self.assertEqual(answer["class"], told[k % 5]["class"])
-                    self.assertAlmostEqual(answer["probability"], told[k % 5]["probability"], delta=1e-5)
-        self.assertEqual(server.figure("deeper_batch_images_sum"), 20 * CLIENTS)
-        self.assertEqual(server.end(), 0, server.err)
-
-    def test_a_full_house(self):
-        server = Server(self, "m.safetensors", "--connections", "3")
-        inside = [server.connect() for _ in range(3)]
-        for connection in inside:
-            server.json("GET", "/healthz", connection=connection)
-        for _ in range(5):
-            status, head, body = server.ask("POST", "/predict", self.pictures[0][1])
-            self.assertEqual((status, head["Connection"]), (503, "close"))
-            self.assertIn("3 connections are served already; try again later", json.loads(body)["error"])
-        self.assertEqual(server.json("POST", "/predict", self.pictures[0][1], connection=inside[1])["image"], "image")
-        inside[0].close()
-        end, status = time.monotonic() + 20, 503
-        while status != 200 and time.monotonic() < end:
-            status = server.ask("GET", "/healthz")[0]
-        self.assertEqual(status, 200)
-
-    def test_more_connections_than_can_be_refused(self):
-        """Those beyond the reserve for refusals wait until that is free, two seconds at most each, and nobody hangs."""
-        server = Server(self, "m.safetensors", "--connections", "1")
-        silent = [socket.create_connection((server.host, server.port), 20) for _ in range(150)]
-        begin = time.monotonic()
-        status = server.ask("GET", "/healthz")[0]
-        self.assertIn(status, (200, 503))
-        self.assertLess(time.monotonic() - begin, 20)
-        for one in silent:
-            one.close()
-
-    def test_slow_clients(self):
-        server = Server(self, "m.safetensors", "--timeout", "2")
-        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(self.pictures[0][1])
-        slow = []
-        for beginning in (b"", b"GET /mod", head, head + self.pictures[0][1][:10]):
-            slow.append(socket.create_connection((server.host, server.port), 20))
-            slow[-1].sendall(beginning)
-        begin = time.monotonic()
-        while time.monotonic() < begin + 1: # a byte now and then does not help
-            self.assertEqual(server.ask("GET", "/healthz")[0], 200)
-            slow[3].sendall(self.pictures[0][1][10:11])
-            time.sleep(0.2)
-        for one in slow:
-            self.assertEqual(one.recv(100), b"", "the server closes")
-            one.close()
-        self.assertGreater(time.monotonic() - begin, 1)
-        self.assertLess(time.monotonic() - begin, 15)
-        with socket.create_connection((server.host, server.port), 20) as one: # slow, and in time
-            for part in (head, self.pictures[0][1][:30], self.pictures[0][1][30:]):
-                one.sendall(part)
-                time.sleep(0.2)
-            self.assertTrue(one.recv(999).startswith(b"HTTP/1.1 200 "))
-
-    def test_clients_that_leave(self):
-        server = Server(self, "m.safetensors")
-        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(self.pictures[0][1])
-        for part in (b"POST", head, head + b"x", head + self.pictures[0][1], b"\0\xff\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
-            for _ in range(10):
-                with socket.create_connection((server.host, server.port), 20) as one:
-                    one.sendall(part)
-        self.assertEqual(server.json("POST", "/predict", self.pictures[0][1])["image"], "image")
-        server.until("deeper_connections", 1)
-        self.assertEqual(server.end(), 0, server.err)
-
-    # ---- begin and end ----
-
-    def test_what_is_in_flight_is_answered(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            server = Server(self, "m.safetensors")
-            idle, half = server.connect(), socket.create_connection((server.host, server.port), 20)
-            server.json("GET", "/healthz", connection=idle)
-            data = self.pictures[0][1]
-            half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data[:30])
-            time.sleep(0.3)
-            server.run.send_signal(number)
-            time.sleep(0.3)
-            self.assertIsNone(server.run.poll(), "it waits for what has begun")
-            with self.assertRaises(OSError):
-                socket.create_connection((server.host, server.port), 5)
-            half.sendall(data[30:])
-            answer = half.makefile("rb").read()
-            half.close()
-            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
-            self.assertIn(b"Connection: close", answer)
-            self.assertEqual(server.run.wait(20), 0)
-
-    def test_a_lost_client_does_not_keep_it(self):
-        server = Server(self, "m.safetensors", "--timeout", "1")
-        with socket.create_connection((server.host, server.port), 20) as half:
-            half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
-            time.sleep(0.2)
-            begin = time.monotonic()
-            self.assertEqual(server.end(), 0, server.err)
-            self.assertLess(time.monotonic() - begin, 10)
-
-    def test_a_second_signal_ends_at_once(self):
-        server = Server(self, "m.safetensors")
-        with socket.create_connection((server.host, server.port), 20) as half:
-            half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
-            time.sleep(0.3)
-            server.run.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
-            server.run.send_signal(signal.SIGINT)
-            self.assertEqual(server.run.wait(20), 128 + signal.SIGINT)
+    # ---- where it listens ----
 
     def test_where_it_listens(self):
         server = Server(self, "m.safetensors")
