@@ -109,6 +109,36 @@ void progress_epoch(const struct progress *progress, const dpr_epoch_report *rep
         print_line(progress, report);
 }
 
+static out_value *finding_json(const dpr_ailment *finding, const char *text) {
+    out_value *found = out_object(), *line = out_object();
+    out_set(found, "cause", out_text(dpr_cause_word(finding->cause)));
+    out_set(found, "layer", out_text(finding->layer));
+    out_set(found, "op", out_text(finding->op));
+    out_set(found, "epoch", out_count(finding->epoch));
+    out_set(found, "step", out_count(finding->step));
+    out_set(found, "value", out_real(finding->value));
+    out_set(found, "rate", out_real(finding->rate));
+    out_set(found, "text", out_text(text));
+    out_set(line, "health", found);
+    return line;
+}
+
+void progress_finding(const struct progress *progress, const dpr_ailment *finding,
+                      const char *text) {
+    progress_clear(progress);
+    progress_log_finding(progress, finding, text);
+    if (progress->json)
+        out_print(finding_json(finding, text), stdout);
+    if (finding->cause != DPR_CAUSE_NON_FINITE) /* which is the error that ends the run, too */
+        complain(EXIT_DONE, "warning: %s", text);
+}
+
+void progress_log_finding(const struct progress *progress, const dpr_ailment *finding,
+                          const char *text) {
+    if (progress->log != NULL)
+        out_print(finding_json(finding, text), progress->log);
+}
+
 void progress_log(const struct progress *progress, const dpr_epoch_report *report) {
     out_print(epoch_json(report), progress->log);
 }

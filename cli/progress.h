@@ -21,7 +21,12 @@ void progress_bar(const struct progress *progress, const dpr_progress *now);
 void progress_clear(const struct progress *progress);
 /* After an epoch. */
 void progress_epoch(const struct progress *progress, const dpr_epoch_report *report);
-/* An earlier run's epoch, for the log alone. */
+/* When something was found to be wrong; `text` says what. */
+void progress_finding(const struct progress *progress, const dpr_ailment *finding,
+                      const char *text);
+/* The same of an earlier process's part of the run, for the log alone. */
 void progress_log(const struct progress *progress, const dpr_epoch_report *report);
+void progress_log_finding(const struct progress *progress, const dpr_ailment *finding,
+                          const char *text);
 
 #endif

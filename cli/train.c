@@ -30,6 +30,7 @@ struct run {
     dpr_report *report;
     struct progress progress;
     struct live live;       /* of --serve */
+    size_t findings_told;   /* of the trainer's, in this process or before */
     struct net_input input; /* of --net */
     struct choice choice;   /* training points to its texts */
     dpr_shape image;        /* that was chosen; rank 0: the network's or the data's */
@@ -140,9 +141,31 @@ static int make_model(struct run *run) {
     return EXIT_DONE;
 }
 
+/* Prints, or where it was printed by an earlier process logs, findings up to number n that were not told yet. */
+static int tell_findings(struct run *run, size_t n,
+                         void (*tell)(const struct progress *, const dpr_ailment *, const char *)) {
+    const dpr_ailment *findings;
+    char *text;
+    dpr_trainer_health(run->trainer, &findings);
+    for (; run->findings_told < n; run->findings_told++) {
+        if (dpr_ailment_text(run->context, &findings[run->findings_told], &text) != DPR_OK)
+            return fail(run->context);
+        tell(&run->progress, &findings[run->findings_told], text);
+        dpr_text_destroy(run->context, text);
+    }
+    return EXIT_DONE;
+}
+
+static int tell_new_findings(struct run *run) {
+    const dpr_ailment *findings;
+    return tell_findings(run, dpr_trainer_health(run->trainer, &findings), progress_finding);
+}
+
 /* Called by the trainer some times a second; non-zero makes it stop after this step. */
 static int on_progress(void *user, const dpr_progress *now) {
     struct run *run = user;
+    if (tell_new_findings(run) != EXIT_DONE)
+        return 1;
     dpr_progress seen = *now;
     run->progress.began += live_progress(&run->live, &seen, &signals_stop);
     if (run->live.page != NULL && dpr_live_stops(run->live.page))
@@ -367,9 +390,12 @@ static int stop_early(const struct run *run) {
     return EXIT_SIGNAL + signals_number();
 }
 
-static int failed_run(const struct run *run) {
+static int failed_run(struct run *run) {
     progress_clear(&run->progress);
+    (void)tell_new_findings(run);
     fail(run->context);
+    if (run->place.report != NULL)
+        (void)write_page(run); /* which says why, too */
     return complain(EXIT_FAILED, "the last good checkpoint, '%s', stays", run->place.checkpoint);
 }
 
@@ -401,19 +427,36 @@ static void print_header(const struct run *run) {
     fflush(stdout);
 }
 
-/* The log holds every epoch once: those before this process, too. */
+/* How many of the first findings were made by the end of an epoch. */
+static size_t findings_until(const struct run *run, unsigned epoch) {
+    const dpr_ailment *findings;
+    size_t all = dpr_trainer_health(run->trainer, &findings), n = 0;
+    while (n < all && findings[n].epoch <= epoch)
+        n++;
+    return n;
+}
+
+/* The log holds every epoch and every finding once: those before this process, too, of which nothing else tells again. */
 static int begin_log(struct run *run) {
     const dpr_epoch_report *reports;
+    const dpr_ailment *findings;
     size_t n = dpr_trainer_history(run->trainer, &reports);
-    if (run->progress.log == NULL)
+    size_t n_findings = dpr_trainer_health(run->trainer, &findings);
+    if (run->progress.log == NULL) {
+        run->findings_told = n_findings;
         return EXIT_DONE;
+    }
     run->progress.log = freopen(run->settings->log, "we", run->progress.log);
     if (run->progress.log == NULL)
         return complain(EXIT_FAILED, "cannot write --log '%s': %s", run->settings->log,
                         strerror(errno));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (tell_findings(run, findings_until(run, reports[i].epoch), progress_log_finding) !=
+            EXIT_DONE)
+            return EXIT_FAILED;
         progress_log(&run->progress, &reports[i]);
-    return EXIT_DONE;
+    }
+    return tell_findings(run, n_findings, progress_log_finding);
 }
 
 /* --patience ended the run before its last epoch. */
@@ -444,6 +487,8 @@ static int train(struct run *run) {
         dpr_status status = dpr_trainer_epoch(run->trainer, &report);
         if (status != DPR_OK && status != DPR_E_INTERRUPTED)
             return failed_run(run);
+        if (tell_new_findings(run) != EXIT_DONE)
+            return EXIT_FAILED;
         if (status == DPR_OK)
             progress_epoch(&run->progress, &report);
         if (run->live.page != NULL)

@@ -635,6 +635,71 @@ bool dpr_trainer_finished(const dpr_trainer *trainer);
 /* The reports of the epochs done, resumed ones included. */
 size_t dpr_trainer_history(const dpr_trainer *trainer, const dpr_epoch_report **reports);
 
+/* ---- health of a run ---------------------------------------------------------------------- */
+
+/* X(name, word, what was seen, what to do): the one list of what a training can suffer from. In the texts {layer} is the finding's layer, {op} its
+ * op, {value} its value, {share} that as percent, {rate} its learning rate. */
+#define DPR_CAUSE_MAP(X)                                                                           \
+    X(NON_FINITE, "non-finite",                                                                    \
+      "the loss is not finite: the first op whose output was not is {op} of {layer}",              \
+      "try a learning rate of {rate}")                                                             \
+    X(RATE_HIGH, "rate-high",                                                                      \
+      "the learning rate is far too high: weights have moved by {value} times their length, and "  \
+      "the loss is no better than that of guessing",                                               \
+      "try a learning rate of {rate}, or what deeper lr finds")                                    \
+    X(RATE_LOW, "rate-low",                                                                        \
+      "the learning rate is far too low: no weights have moved by more than {share} of their "     \
+      "length, and the loss is no better than that of guessing",                                   \
+      "try a learning rate of {rate}, or what deeper lr finds")                                    \
+    X(DEAD_RELU, "dead-relu",                                                                      \
+      "{share} of the units of {layer} are 0 for every image looked at, and learn no more",        \
+      "try a learning rate of {rate}, a warm-up, batchnorm before it, or leaky_relu")              \
+    X(VANISHING, "vanishing-gradient",                                                             \
+      "the gradient vanishes: what reaches {layer} is {value} of what the last layer gets",        \
+      "try relu in place of sigmoid and tanh, batchnorm, residuals, or fewer layers")              \
+    X(EXPLODING, "exploding-gradient",                                                             \
+      "the gradient explodes: what reaches {layer} is {value} times what the last layer gets",     \
+      "try smaller first weights, batchnorm, or a longest gradient (clip-norm 1)")                 \
+    X(ONE_CLASS, "one-class",                                                                      \
+      "every image looked at is taken for the same class; the most frequent one has {share} of "   \
+      "the training images",                                                                       \
+      "try class weights (balanced), and more images of the other classes")                        \
+    X(STUCK, "stuck",                                                                              \
+      "the loss stays at {value}, that of guessing, and all images get the same answer",           \
+      "see whether the images differ (deeper data preview), and try other first weights")          \
+    X(SHUFFLED, "shuffled-labels",                                                                 \
+      "the labels look shuffled: weights move and gradients flow, but {share} right is no better " \
+      "than guessing",                                                                             \
+      "see whether each image has the label that it should (deeper data preview)")                 \
+    X(OVERFIT, "overfit",                                                                          \
+      "the accuracy on the training images is {share} above that on the validation images",        \
+      "try augmentation, weight decay, dropout, more images, or an early stop (patience)")
+
+typedef enum dpr_cause {
+#define X(name, word, what, remedy) DPR_CAUSE_##name,
+    DPR_CAUSE_MAP(X)
+#undef X
+        DPR_N_CAUSES
+} dpr_cause;
+
+/* What was found in a run, at most once for each cause. */
+typedef struct dpr_ailment {
+    size_t size;
+    dpr_cause cause;
+    const char *layer, *op; /* "linear_1", "matmul"; "" where it is no layer's, no op's */
+    unsigned epoch;         /* 1 for the first */
+    uint64_t step;          /* of the run, 1 for the first */
+    double value;           /* a share, a loss or a ratio, as its text says */
+    double rate;            /* a learning rate to try; 0: it is not the rate */
+} dpr_ailment;
+
+/* What was found so far, a resumed run's earlier findings included; the trainer's, valid until its next step. */
+size_t dpr_trainer_health(const dpr_trainer *trainer, const dpr_ailment **findings);
+/* "dead-relu"; "" for any other number. */
+const char *dpr_cause_word(dpr_cause cause);
+/* One line: what was seen; what to do. Freed with dpr_text_destroy. */
+dpr_status dpr_ailment_text(dpr_context *context, const dpr_ailment *finding, char **text);
+
 /* ---- timing ------------------------------------------------------------------------------- */
 
 typedef struct dpr_bench_options {

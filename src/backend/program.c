@@ -1,6 +1,7 @@
 /* Compiling a graph over a store and running it; finding the culprit when a guard speaks. */
 #include "backend/program.h"
 #include "base/context.h"
+#include "base/text.h"
 #include "ir/shape.h"
 #include <math.h>
 #include <string.h>
@@ -98,12 +99,20 @@ static bool is_finite(const dpr__step *step, dpr_value value, const void *memory
     return true;
 }
 
-static dpr_status name_culprit(const dpr_program *program, const dpr__step *step, void *plan) {
+static void keep_culprit(dpr_program *program, const char *op, const char *name) {
+    program->culprit_op = op;
+    dpr__format(program->context, program->culprit, sizeof program->culprit, "%s", name);
+}
+
+static dpr_status name_culprit(dpr_program *program, const dpr__step *step, void *plan) {
     for (dpr_value v = 1; v < step->graph->n_nodes; v++) {
         const dpr__node *node = dpr__node_of(step->graph, v);
         if (is_finite(step, v, dpr__backend_ref.value(plan, v)))
             continue;
-        if (node->op == DPR__OP_leaf)
+        bool leaf = node->op == DPR__OP_leaf;
+        keep_culprit(program, leaf ? "update" : dpr__op_names[node->op],
+                     leaf ? leaf_name(step, v) : node->name);
+        if (leaf)
             return DPR_FAIL(program->context, DPR_E_NON_FINITE,
                             "the loss is not finite: '%s' already held a value that is not",
                             leaf_name(step, v));
@@ -117,7 +126,7 @@ static dpr_status name_culprit(const dpr_program *program, const dpr__step *step
 }
 
 /* The state is as before the failed tick, so the oracle can run it again, node by node. */
-static dpr_status replay(const dpr_program *program) {
+static dpr_status replay(dpr_program *program) {
     dpr__step_options options = {.batch = 1,
                                  .per_node = true,
                                  .leaves_are_f64 = program->store->real == DPR_F64,
@@ -126,6 +135,7 @@ static dpr_status replay(const dpr_program *program) {
     void *plan;
     dpr_value *roots;
     size_t n = 0;
+    program->culprit_op = NULL;
     DPR_TRY(dpr__allocate(program->context, program->step->n_roots, sizeof *roots, &roots));
     for (size_t i = 0; i < program->step->n_roots; i++)
         if (program->step->roots[i] != 0)

@@ -4,6 +4,8 @@
 
 #include "backend/backend.h"
 
+enum { DPR__CULPRIT = 64 };
+
 struct dpr_program {
     dpr_context *context;
     dpr_store *store;
@@ -12,6 +14,10 @@ struct dpr_program {
     void *plan;
     dpr_value *root_ids; /* the caller's ids of the first roots of step */
     size_t n_roots;
+    /* Of the last tick that a guard has stopped: the op whose output was the first that was not finite (NULL: none was found), and that node's
+     * name; of a leaf that held such a value before, "update" and the leaf's name. */
+    const char *culprit_op;
+    char culprit[DPR__CULPRIT];
 };
 
 /* The plan for people: a table with one line a row, then the memory (plan_text.c). After `ticks` timed ticks, when

@@ -94,6 +94,7 @@ dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **json) {
     }
     dpr__text_add(&text, "]");
     add_curve(&text, trainer);
+    dpr__findings_write(trainer, &text);
     dpr__text_add(&text, "}");
     return dpr__text_finish(&text, json);
 }
@@ -117,6 +118,9 @@ struct kept {
     dpr__curve_point *curve;   /* likewise */
     size_t n_curve;
     dpr__mark mark;
+    uint64_t looks;
+    dpr_ailment findings[DPR_N_CAUSES];
+    size_t n_findings;
 };
 
 struct resuming {
@@ -206,6 +210,22 @@ static dpr_status read_curve(const struct resuming *r, struct kept *kept) {
     return DPR_OK;
 }
 
+/* Likewise. */
+static dpr_status read_health(const struct resuming *r, struct kept *kept) {
+    const dpr__json *health = dpr__json_get(r->run, "health");
+    if (health == NULL)
+        return DPR_OK;
+    if (!dpr__json_u64(dpr__json_get(r->run, "looks"), &kept->looks) || kept->looks > 64)
+        return bad_record(r, "looks");
+    if (health->type != DPR__JSON_ARRAY || health->n > DPR_N_CAUSES)
+        return bad_record(r, "health");
+    for (const dpr__json *item = health->first; item != NULL; item = item->next)
+        if (!dpr__finding_read(r->context, r->trainer->model, item,
+                               &kept->findings[kept->n_findings++]))
+            return bad_record(r, "health");
+    return DPR_OK;
+}
+
 /* Values that only a record made by hand can have are refused here, so that go_on need not ask. */
 static dpr_status read_kept(const struct resuming *r, struct kept *kept) {
     const dpr__json *options = dpr__json_get(r->run, "options");
@@ -226,7 +246,8 @@ static dpr_status read_kept(const struct resuming *r, struct kept *kept) {
     if (!get_flag(r->run, "best_in_place", &kept->swapped))
         return bad_record(r, "best_in_place");
     DPR_TRY(read_history(r, kept));
-    return read_curve(r, kept);
+    DPR_TRY(read_curve(r, kept));
+    return read_health(r, kept);
 }
 
 /* ---- what must be equal ---- */
@@ -421,6 +442,9 @@ static dpr_status go_on(dpr_trainer *trainer, struct kept *kept) {
     trainer->curve_capacity = kept->curve != NULL ? kept->n_curve + 1 : 0;
     trainer->mark = kept->mark;
     kept->curve = NULL;
+    trainer->looks = (unsigned)kept->looks;
+    trainer->n_findings = kept->n_findings;
+    memcpy(trainer->findings, kept->findings, sizeof kept->findings);
     trainer->epochs_done = (unsigned)kept->epochs_done;
     trainer->best_epoch = (unsigned)kept->best_epoch;
     trainer->best_accuracy = kept->best_accuracy;

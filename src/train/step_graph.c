@@ -3,6 +3,7 @@
 #include "train/step_graph.h"
 #include "base/context.h"
 #include "base/text.h"
+#include "train/health.h"
 
 struct building {
     const dpr_model *model;
@@ -357,6 +358,60 @@ static dpr_status build_statistics(struct building *b, dpr__step_graph *out) {
     return dpr_graph_finish(b->graph);
 }
 
+/* ∂loss/∂output of the layers that are asked about; 0 of the others. */
+static dpr_status append_slopes(struct building *b, dpr_value *slopes) {
+    size_t n = 0;
+    dpr_value *outputs = b->net.outputs;
+    for (size_t i = 0; i < b->net.n_layers; i++)
+        if (dpr__sees_gradient(&b->net.layers[i]))
+            slopes[n++] = outputs[i];
+    DPR_TRY(dpr_gradients(b->graph, b->loss, slopes, n, slopes));
+    for (size_t i = b->net.n_layers; i-- > 0;) /* from the last, into their places */
+        slopes[i] = dpr__sees_gradient(&b->net.layers[i]) ? slopes[--n] : 0;
+    return DPR_OK;
+}
+
+/* One bit for each of the first n axes. */
+static unsigned first_axes(uint32_t n) {
+    return (1U << n) - 1;
+}
+
+/* All rows of a diagnosis are images, so sums over them need no prefix, as forward ones would. */
+static void append_findings(struct building *b, const dpr_value *slopes, dpr__step_graph *out) {
+    dpr_graph *graph = b->graph;
+    graph->role = DPR__UPDATE;
+    for (size_t i = 0; i < b->net.n_layers; i++) {
+        dpr_value output = b->net.outputs[i];
+        uint32_t rank = dpr_value_shape(graph, output).rank;
+        dpr_graph_scope(graph, b->net.layers[i].name);
+        if (slopes[i] != 0)
+            add_root(out, dpr_sum(graph, dpr_multiply(graph, slopes[i], slopes[i]),
+                                  first_axes(rank), false));
+        if (dpr__sees_units(&b->net.layers[i]))
+            add_root(out, dpr_sum(graph, dpr_step(graph, output), first_axes(rank - 1), false));
+    }
+    dpr_graph_scope(graph, NULL);
+    graph->role = DPR__FORWARD;
+}
+
+static dpr_status build_diagnosis(struct building *b, dpr__step_graph *out) {
+    dpr_value *slopes;
+    append_data(b);
+    b->net.images = b->images;
+    b->net.rows = b->rows;
+    DPR_TRY(dpr__model_append(b->model, b->graph, &b->net));
+    append_loss(b);
+    DPR_TRY(
+        dpr__allocate(b->graph->context, 2 * b->net.n_layers + 1, sizeof *out->roots, &out->roots));
+    DPR_TRY(dpr__allocate(b->graph->context, b->net.n_layers, sizeof *slopes, &slopes));
+    add_root(out, b->net.logits);
+    dpr_status status = append_slopes(b, slopes);
+    if (status == DPR_OK)
+        append_findings(b, slopes, out);
+    dpr__free(b->graph->context, slopes);
+    return status == DPR_OK ? dpr_graph_finish(b->graph) : status;
+}
+
 static dpr_status create(const dpr_model *model, const dpr__step_plan *plan,
                          dpr_status (*fill)(struct building *b, dpr__step_graph *out),
                          dpr__step_graph *out) {
@@ -380,6 +435,11 @@ dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *
 dpr_status dpr__statistics_graph_create(const dpr_model *model, const dpr__step_plan *plan,
                                         dpr__step_graph *out) {
     return create(model, plan, build_statistics, out);
+}
+
+dpr_status dpr__diagnosis_graph_create(const dpr_model *model, const dpr__step_plan *plan,
+                                       dpr__step_graph *out) {
+    return create(model, plan, build_diagnosis, out);
 }
 
 void dpr__step_graph_release(dpr__step_graph *step) {

@@ -172,6 +172,7 @@ static dpr_status begin(dpr_trainer *trainer) {
     dpr__copies_take(store, "slow/", DPR_PARAMETER);
     dpr__copies_take(store, "slow/", DPR_STATISTIC);
     DPR_TRY(dpr_store_write(store, "seed", &trainer->options.seed, sizeof(uint64_t)));
+    DPR_TRY(dpr__health_begin(trainer));
     return dpr__trainer_begin_epoch(trainer);
 }
 
@@ -207,6 +208,7 @@ void dpr_trainer_destroy(dpr_trainer *trainer) {
     dpr__free(trainer->context, trainer->augment_text);
     dpr__free(trainer->context, trainer->history);
     dpr__free(trainer->context, trainer->curve);
+    dpr__free(trainer->context, trainer->first_weights);
     dpr__free(trainer->context, trainer);
 }
 
@@ -386,6 +388,8 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
     DPR_TRY(dpr__trainer_reserve_curve(trainer)); /* of the next epoch */
     DPR_TRY(read_means(trainer, &made.loss, &made.accuracy));
     DPR_TRY(judge(trainer, &made));
+    DPR_TRY(dpr__health_look(trainer, made.epoch == options->epochs));
+    DPR_TRY(dpr__health_compare(trainer, &made));
     made.seconds = epoch_seconds(trainer);
     if (made.best) {
         trainer->best_epoch = made.epoch;
@@ -407,24 +411,16 @@ dpr_status dpr__trainer_end_epoch(dpr_trainer *trainer, dpr_epoch_report *report
 
 /* ---- steps ---- */
 
-/* A tenth, and no more than what is usual: of a rate that is far off a tenth is, too. */
-static double rate_to_try(const dpr_train_options *options) {
-    double rate = options->learning_rate / 10;
-    for (size_t i = 0; i < DPR__N_OPTIMIZERS; i++)
-        if (strcmp(options->optimizer, dpr__optimizer_words[i]) == 0 &&
-            dpr__optimizer_rates[i] < rate)
-            rate = dpr__optimizer_rates[i];
-    return rate;
-}
-
 /* The message of a run that met a loss that is not finite, with the step and a rate to try. */
-static dpr_status explain(const dpr_trainer *trainer) {
+static dpr_status explain(dpr_trainer *trainer) {
     char message[DPR__ERROR_BYTES];
+    dpr__health_non_finite(trainer);
     strcpy(message, dpr_error(trainer->context));
     return DPR_FAIL(trainer->context, DPR_E_NON_FINITE,
-                    "step %llu (epoch %u): %s; try a learning rate of %.3g",
-                    (unsigned long long)(trainer->tick + 1), trainer->epochs_done + 1, message,
-                    rate_to_try(&trainer->options));
+                    "step %llu (epoch %u, batch %llu of %llu): %s; try a learning rate of %.3g",
+                    (unsigned long long)(trainer->tick + 1), trainer->epochs_done + 1,
+                    (unsigned long long)(trainer->position + 1), (unsigned long long)trainer->steps,
+                    message, dpr__health_lower_rate(&trainer->options));
 }
 
 dpr_status dpr__trainer_run(dpr_trainer *trainer, dpr_program *program, uint64_t position,
@@ -518,6 +514,8 @@ dpr_status dpr_trainer_epoch(dpr_trainer *trainer, dpr_epoch_report *report) {
                             (unsigned long long)trainer->steps, trainer->epochs_done + 1);
         DPR_TRY(run(trainer, piece(trainer), stop));
         DPR_TRY(dpr__trainer_take_mark(trainer));
+        if (trainer->position == trainer->mark.position && trainer->position < trainer->steps)
+            DPR_TRY(dpr__health_look(trainer, false));
         DPR_TRY(tell(trainer, &stopped));
     }
     return dpr__trainer_end_epoch(trainer, report);

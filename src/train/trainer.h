@@ -6,6 +6,7 @@
 
 #include "train/augment.h"
 #include "train/feed.h"
+#include "train/health.h"
 #include "train/model.h"
 #include "train/options.h"
 #include "train/step_graph.h"
@@ -54,7 +55,11 @@ struct dpr_trainer {
     size_t history_capacity;
     dpr__curve_point *curve; /* kept */
     size_t n_curve, curve_capacity;
-    dpr__mark mark; /* kept */
+    dpr__mark mark;                     /* kept */
+    dpr_ailment findings[DPR_N_CAUSES]; /* kept */
+    size_t n_findings;
+    unsigned looks;       /* kept: so many times the run's health was looked at (health.h) */
+    float *first_weights; /* a sample of those with which the run began */
 
     /* of the current epoch, in this process */
     uint64_t began_ns, busy_ns, busy_steps, busy_images, reported_ns;

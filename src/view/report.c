@@ -76,6 +76,7 @@ static void add_contents(dpr__text *page, const dpr_report *report, const dpr_fe
         const char *id, *title;
         bool there;
     } parts[] = {{"training", "Training", true},
+                 {"health", "Health", true},
                  {"results", "Results", report->tested},
                  {"mistakes", "Mistakes", report->tested},
                  {"features", "Features", features != NULL},
@@ -104,6 +105,7 @@ static dpr_status read_record(dpr__arena *arena, const char *run, const dpr__jso
 static dpr_status add_sections(dpr__text *page, const dpr_report *report,
                                const dpr_features *features, const dpr__json *record) {
     DPR_TRY(dpr__report_training(page, record));
+    DPR_TRY(dpr__report_health(page, report->model, record));
     if (report->tested) {
         dpr__report_results(page, report);
         DPR_TRY(dpr__report_mistakes(page, report));
@@ -186,6 +188,8 @@ dpr_status dpr_report_write_progress(const dpr_model *model, const char *run, co
         begin(&page, name);
         add_progress(&page, record);
         status = dpr__report_training(&page, record);
+        if (status == DPR_OK)
+            status = dpr__report_health(&page, model, record);
         dpr__text_add(&page, "</main>\n");
         dpr__page_end(&page);
     }

@@ -16,6 +16,7 @@ struct dpr_report {
 
 /* Sections of the page, in its order. `record`: the run record; NULL where there is none. */
 dpr_status dpr__report_training(dpr__text *page, const dpr__json *record);
+dpr_status dpr__report_health(dpr__text *page, const dpr_model *model, const dpr__json *record);
 void dpr__report_results(dpr__text *page, const dpr_report *report);
 dpr_status dpr__report_mistakes(dpr__text *page, const dpr_report *report);
 dpr_status dpr__report_network(dpr__text *page, const dpr_report *report, const dpr__json *record);
