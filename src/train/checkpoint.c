@@ -93,8 +93,8 @@ dpr_status dpr_trainer_run(const dpr_trainer *trainer, char **json) {
         add_report(&text, &trainer->history[i]);
     }
     dpr__text_add(&text, "]");
-    add_curve(&text, trainer);
     dpr__findings_write(trainer, &text);
+    add_curve(&text, trainer);
     dpr__text_add(&text, "}");
     return dpr__text_finish(&text, json);
 }

@@ -458,13 +458,20 @@ static dpr_status refuse_finished(const dpr_trainer *trainer) {
                     trainer->epochs_done);
 }
 
+/* After some steps: a point of the curve, and a look where there is one; the last of an epoch gets its look with all that ends it. */
+static dpr_status take_stock(dpr_trainer *trainer) {
+    DPR_TRY(dpr__trainer_take_mark(trainer));
+    bool marked = trainer->position == trainer->mark.position;
+    return marked && trainer->position < trainer->steps ? dpr__health_look(trainer, false) : DPR_OK;
+}
+
 dpr_status dpr_trainer_step(dpr_trainer *trainer, double *loss) {
     float value;
     if (trainer->position == trainer->steps && !trainer->finished) /* a failure came in between */
         DPR_TRY(dpr__trainer_end_epoch(trainer, NULL));
     DPR_TRY(refuse_finished(trainer));
     DPR_TRY(run(trainer, 1, NULL));
-    DPR_TRY(dpr__trainer_take_mark(trainer));
+    DPR_TRY(take_stock(trainer));
     DPR_TRY(dpr_program_read(trainer->program, trainer->loss, &value, sizeof value));
     if (loss != NULL)
         *loss = (double)value;
@@ -513,9 +520,7 @@ dpr_status dpr_trainer_epoch(dpr_trainer *trainer, dpr_epoch_report *report) {
                             (unsigned long long)trainer->position,
                             (unsigned long long)trainer->steps, trainer->epochs_done + 1);
         DPR_TRY(run(trainer, piece(trainer), stop));
-        DPR_TRY(dpr__trainer_take_mark(trainer));
-        if (trainer->position == trainer->mark.position && trainer->position < trainer->steps)
-            DPR_TRY(dpr__health_look(trainer, false));
+        DPR_TRY(take_stock(trainer));
         DPR_TRY(tell(trainer, &stopped));
     }
     return dpr__trainer_end_epoch(trainer, report);

@@ -77,6 +77,7 @@ static void while_it_trains(void **state) {
     const char *page = read_page();
     assert_non_null(strstr(page, "1 of 3 epochs are done"));
     assert_non_null(strstr(page, "from 3 at the beginning to 1 after 1.5 epochs"));
+    assert_non_null(strstr(page, "The run record tells nothing of it"));
     FAILS(m.context, dpr_report_write_progress(m.model, "{", "name", page_path), DPR_E_FORMAT,
           "run record");
     clean(&m);
@@ -99,7 +100,12 @@ static void strange_records(void **state) {
         "{\"history\":[{\"epoch\":1,\"loss\":1e17},{\"epoch\":2,\"loss\":100000000000000016}]}",
         "{\"history\":[{\"epoch\":1,\"loss\":1e-320},{\"epoch\":2,\"loss\":2e-320}]}",
         "{\"history\":[{\"epoch\":1,\"loss\":1}],\"steps_per_epoch\":1e-300,\"curve\":[[1,2],[],7]"
-        "}"};
+        "}",
+        "{\"health\":7}",
+        "{\"health\":{\"cause\":\"stuck\"},\"looks\":-1}",
+        "{\"health\":[7,[],{\"cause\":\"<script>\",\"layer\":\"\",\"op\":\"\",\"epoch\":1,\"step\":"
+        "1,"
+        "\"value\":0,\"rate\":0}]}"};
     struct made m;
     dpr_context_options options = dpr_context_options_default();
     assert_int_equal(make(&m, &options, true), DPR_OK);

@@ -522,6 +522,9 @@ static void refuses_records_that_lie(void **state) {
                    "epoch_seconds");
     resume_altered(Q "loss" Q ":", Q "lass" Q ":", DPR_E_FORMAT, "history");
     resume_altered(Q "history" Q ":[", Q "histery" Q ":[", DPR_E_FORMAT, "history");
+    resume_altered(Q "looks" Q ":0", Q "looks" Q ":x", DPR_E_FORMAT, "JSON");
+    resume_altered(Q "looks" Q ":0", Q "locks" Q ":0", DPR_E_FORMAT, "looks");
+    resume_altered(Q "health" Q ":[]", Q "health" Q ":{}", DPR_E_FORMAT, "health");
     resume_altered(Q "epochs" Q ":3", Q "epochz" Q ":3", DPR_E_FORMAT, "epochs");
     resume_altered(Q "beta2" Q ":", Q "beto2" Q ":", DPR_E_MISMATCH, "missing");
     resume_altered(Q "data_sha256" Q ":", Q "date_sha256" Q ":", DPR_E_MISMATCH, "SHA-256");

@@ -365,7 +365,7 @@ static void non_finite_loss_is_explained(void **state) {
     FAILS(s.context, status, DPR_E_NON_FINITE, "not finite");
     assert_non_null(strstr(dpr_error(s.context), "learning rate of 0.05"));
     char step[64];
-    snprintf(step, sizeof step, "step %llu (epoch %u)",
+    snprintf(step, sizeof step, "step %llu (epoch %u, batch ",
              (unsigned long long)(dpr_trainer_steps_done(s.trainer) + 1),
              dpr_trainer_epochs_done(s.trainer) + 1);
     assert_non_null(strstr(dpr_error(s.context), step));
