@@ -55,16 +55,16 @@ static void add_filled(dpr__text *text, const dpr_ailment *finding, const char *
     }
 }
 
-dpr_status dpr_ailment_text(dpr_context *context, const dpr_ailment *finding, char **out) {
-    dpr__text text;
+dpr_status dpr_ailment_text(dpr_context *context, const dpr_ailment *finding, char **text) {
+    dpr__text line;
     if ((unsigned)finding->cause >= DPR_N_CAUSES)
         return DPR_FAIL(context, DPR_E_ARGUMENT, "finding: there is no cause %u",
                         (unsigned)finding->cause);
-    dpr__text_init(&text, context);
-    add_filled(&text, finding, causes[finding->cause].what);
-    dpr__text_add(&text, "; ");
-    add_filled(&text, finding, causes[finding->cause].remedy);
-    return dpr__text_finish(&text, out);
+    dpr__text_init(&line, context);
+    add_filled(&line, finding, causes[finding->cause].what);
+    dpr__text_add(&line, "; ");
+    add_filled(&line, finding, causes[finding->cause].remedy);
+    return dpr__text_finish(&line, text);
 }
 
 /* ---- the record ---- */

@@ -62,7 +62,7 @@ static void find_at(dpr_trainer *trainer, dpr_cause cause, const char *layer, do
                                                              .op = "",
                                                              .epoch = trainer->epochs_done + 1,
                                                              .step = trainer->tick,
-                                                             .value = value,
+                                                             .value = isfinite(value) ? value : 0,
                                                              .rate = rate};
 }
 
@@ -127,7 +127,7 @@ dpr_status dpr__health_begin(dpr_trainer *trainer) {
     return DPR_OK;
 }
 
-/* The largest ‖w − w₀‖/‖w₀‖ of the parameters; infinite where nothing can be compared. */
+/* The largest ‖w − w₀‖/‖w₀‖ of the parameters; 1, neither near nor far, where all began at 0. */
 static double moved(const dpr_trainer *trainer) {
     const dpr_store *store = trainer->model->store;
     const float *first = trainer->first_weights;
@@ -145,7 +145,7 @@ static double moved(const dpr_trainer *trainer) {
             any = true;
         }
     }
-    return any ? most : (double)INFINITY;
+    return any ? most : 1;
 }
 
 /* ---- what guessing gives ---- */
@@ -289,9 +289,7 @@ static void find_why_stuck(const struct look *look) {
         find(trainer, DPR_CAUSE_RATE_LOW, look->moved, higher_rate(options));
     else if (is_high(look))
         find(trainer, DPR_CAUSE_RATE_HIGH, look->moved, dpr__health_lower_rate(options));
-    else if (!late)
-        return;
-    else if (find_gradient(look, true, FAINT))
+    else if (!late || find_gradient(look, true, FAINT))
         return;
     else if (look->seen.one_class && look->guess.share > 0.5)
         find(trainer, DPR_CAUSE_ONE_CLASS, look->guess.share, 0);
@@ -311,10 +309,8 @@ static void judge(const struct look *look) {
         find(trainer, DPR_CAUSE_STUCK, look->loss, 0);
         return;
     }
-    bool explained = find_gradient(look, false, EXPLODED);
-    explained = find_dead(look) || explained;
-    explained = explained || find_gradient(look, true, VANISHED);
-    if (explained)
+    if (find_gradient(look, false, EXPLODED) || find_dead(look) ||
+        find_gradient(look, true, VANISHED))
         return;
     if (is_stuck(look))
         find_why_stuck(look);
