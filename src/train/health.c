@@ -30,7 +30,7 @@ static const double SAME_IMAGE = 0.9;
 static const double GAP = 0.15;
 
 /* A run's course is counted in updates, or in batches of 128 images where those are fewer: so that a small batch is not taken for much, nor a large one. */
-enum { BATCH = 128, FIRST_LOOK = 64, LEAST = 16, LONG = 256 };
+enum { BATCH = 128, LEAST = 16, FIRST_LOOK = 64, LONG = 128, REGULAR = 256 };
 /* Of each parameter so many weights are kept. */
 enum { SAMPLE = 256 };
 /* Images whose mean loss is judged, at least: its error is some 1 % of what guessing gives. */
@@ -70,7 +70,7 @@ static void find(dpr_trainer *trainer, dpr_cause cause, double value, double rat
     find_at(trainer, cause, "", value, rate);
 }
 
-static double usual_rate(const dpr_train_options *options) {
+double dpr__health_usual_rate(const dpr_train_options *options) {
     for (size_t i = 0; i < DPR__N_OPTIMIZERS; i++)
         if (strcmp(options->optimizer, dpr__optimizer_words[i]) == 0)
             return dpr__optimizer_rates[i];
@@ -78,11 +78,11 @@ static double usual_rate(const dpr_train_options *options) {
 }
 
 double dpr__health_lower_rate(const dpr_train_options *options) {
-    return fmin(options->learning_rate / 10, usual_rate(options));
+    return fmin(options->learning_rate / 10, dpr__health_usual_rate(options));
 }
 
 static double higher_rate(const dpr_train_options *options) {
-    return fmax(options->learning_rate * 10, usual_rate(options));
+    return fmax(options->learning_rate * 10, dpr__health_usual_rate(options));
 }
 
 void dpr__health_non_finite(dpr_trainer *trainer) {
@@ -284,12 +284,14 @@ static double moved_at_peak(const struct look *look) {
 static void find_why_stuck(const struct look *look) {
     dpr_trainer *trainer = look->trainer;
     const dpr_train_options *options = &trainer->options;
-    bool late = look->last || look->course >= LONG;
+    bool late = look->course >= LONG || (look->last && look->course >= FIRST_LOOK);
     if (moved_at_peak(look) < (late ? NEAR_LATE : NEAR))
         find(trainer, DPR_CAUSE_RATE_LOW, look->moved, higher_rate(options));
+    else if (look->course < FIRST_LOOK)
+        return;
     else if (is_high(look))
         find(trainer, DPR_CAUSE_RATE_HIGH, look->moved, dpr__health_lower_rate(options));
-    else if (!late || find_gradient(look, true, FAINT))
+    else if (!late || look->moved < NEAR_LATE || find_gradient(look, true, FAINT))
         return;
     else if (look->seen.one_class && look->guess.share > 0.5)
         find(trainer, DPR_CAUSE_ONE_CLASS, look->guess.share, 0);
@@ -328,7 +330,7 @@ static dpr_status look_at(struct look *look, bool due) {
     dpr_trainer *trainer = look->trainer;
     DPR_TRY(guess(trainer, trainer->data, &look->guess));
     DPR_TRY(read_recent(look));
-    if (look->guess.share == 1 || !(is_stuck(look) || (due && look->course >= LONG)))
+    if (look->guess.share == 1 || !(is_stuck(look) || (due && look->course >= REGULAR)))
         return DPR_OK;
     look->moved = moved(trainer);
     dpr_status status = dpr__diagnose(trainer, &look->seen);

@@ -41,6 +41,8 @@ dpr_status dpr__health_look(dpr_trainer *trainer, bool last);
 dpr_status dpr__health_compare(dpr_trainer *trainer, const dpr_epoch_report *report);
 /* A loss that is not finite: by the culprit that the program has kept. */
 void dpr__health_non_finite(dpr_trainer *trainer);
+/* The rate that the optimiser takes where none is given. */
+double dpr__health_usual_rate(const dpr_train_options *options);
 /* A tenth, and no more than what is usual: of a rate that is far off a tenth is, too. */
 double dpr__health_lower_rate(const dpr_train_options *options);
 

@@ -57,6 +57,7 @@ struct sample_run {
     unsigned epochs, batch;
     double rate;
     const char *optimizer, *schedule;
+    double warmup;
     const char *leaf; /* that is written with `value` before the run */
     float value;
 };
@@ -73,6 +74,7 @@ static const struct sample_run runs[] = {
     WELL("mlp by muon", MLP, .epochs = 8, .optimizer = "muon"),
     WELL("mlp of a large batch", MLP, .epochs = 40, .batch = 1024),
     WELL("mlp of few images", MLP, .n = 500, .epochs = 100, .schedule = "cosine"),
+    WELL("mlp with a long warm-up", MLP, .epochs = 8, .warmup = 7, .rate = 0.003),
     WELL("sigmoid", "input 6 6 1, " SIGMOID SIGMOID "linear classes", .epochs = 12),
     WELL("convolutions",
          "input 6 6 1, conv 3 8, batchnorm, relu, residual { conv 3 8, batchnorm, relu }, "
@@ -126,6 +128,7 @@ static dpr_train_options options_of(const struct sample_run *run, const struct r
     options.batch = run->batch > 0 ? run->batch : 64;
     options.learning_rate = run->rate;
     options.validation = r->validation;
+    options.warmup = run->warmup;
     if (run->optimizer != NULL)
         options.optimizer = run->optimizer;
     if (run->schedule != NULL)
