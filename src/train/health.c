@@ -280,25 +280,27 @@ static double moved_at_peak(const struct look *look) {
     return look->moved * trainer->options.learning_rate / mean;
 }
 
-/* A loss like that of guessing, or worse, of a network whose units live and whose gradients flow. */
+/* A loss like that of guessing, of a network whose units live, whose gradients flow, and whose weights have moved. */
+static void find_why_guessing(const struct look *look) {
+    if (look->seen.one_class && look->guess.share > 0.5)
+        find(look->trainer, DPR_CAUSE_ONE_CLASS, look->guess.share, 0);
+    else if (look->seen.spread < SAME_ANSWER)
+        find(look->trainer, DPR_CAUSE_STUCK, look->loss, 0);
+    else if (look->loss > NO_BETTER_LOSS * look->guess.loss)
+        find(look->trainer, DPR_CAUSE_SHUFFLED, look->accuracy, 0);
+}
+
+/* A loss like that of guessing, or worse. */
 static void find_why_stuck(const struct look *look) {
     dpr_trainer *trainer = look->trainer;
     const dpr_train_options *options = &trainer->options;
-    bool late = look->course >= LONG || (look->last && look->course >= FIRST_LOOK);
+    bool begun = look->course >= FIRST_LOOK, late = begun && (look->last || look->course >= LONG);
     if (moved_at_peak(look) < (late ? NEAR_LATE : NEAR))
         find(trainer, DPR_CAUSE_RATE_LOW, look->moved, higher_rate(options));
-    else if (look->course < FIRST_LOOK)
-        return;
-    else if (is_high(look))
+    else if (begun && is_high(look))
         find(trainer, DPR_CAUSE_RATE_HIGH, look->moved, dpr__health_lower_rate(options));
-    else if (!late || look->moved < NEAR_LATE || find_gradient(look, true, FAINT))
-        return;
-    else if (look->seen.one_class && look->guess.share > 0.5)
-        find(trainer, DPR_CAUSE_ONE_CLASS, look->guess.share, 0);
-    else if (look->seen.spread < SAME_ANSWER)
-        find(trainer, DPR_CAUSE_STUCK, look->loss, 0);
-    else if (look->loss > NO_BETTER_LOSS * look->guess.loss)
-        find(trainer, DPR_CAUSE_SHUFFLED, look->accuracy, 0);
+    else if (late && look->moved >= NEAR_LATE && !find_gradient(look, true, FAINT))
+        find_why_guessing(look);
 }
 
 static void judge(const struct look *look) {
