@@ -700,6 +700,39 @@ const char *dpr_cause_word(dpr_cause cause);
 /* One line: what was seen; what to do. Freed with dpr_text_destroy. */
 dpr_status dpr_ailment_text(dpr_context *context, const dpr_ailment *finding, char **text);
 
+/* ---- learning-rate range test ------------------------------------------------------------- */
+
+typedef struct dpr_rate_test_options {
+    size_t size;
+    double low, high; /* rates of the first and the last update; 0: by the optimiser's usual rate */
+    unsigned updates; /* in all: 350 */
+    int (*progress)(void *user, size_t done, size_t of); /* may be NULL; non-zero stops */
+    void *progress_user;
+} dpr_rate_test_options;
+dpr_rate_test_options dpr_rate_test_options_default(void);
+
+typedef struct dpr_rate_test {
+    size_t size;
+    size_t n; /* updates that were made */
+    const double *rate, *loss,
+        *smooth; /* (n) of each; the mean loss of its images; that, smoothed */
+    /* To two digits, rates to train with, as the highest of a schedule: of the optimiser; and of what muon leaves over, else 0. Both 0: no rate has
+     * made the loss fall. */
+    double suggested, suggested_rest;
+    size_t fallen; /* the update at which the smoothed loss has done 95 % of its fall, */
+    size_t lowest; /* and that at which it is lowest */
+    bool diverged; /* ended early, by a loss that rose far or was not finite */
+} dpr_rate_test;
+
+/* Trains with a rate that grows by the same factor at each update (Smith 2017, section 3.3), and finds one to train with. The model's weights are of no
+ * use after it; options are those of the training to come, of which schedule, validation and averages do not count. *out is freed with
+ * dpr_rate_test_destroy.
+ * Errors: DPR_E_ARGUMENT (bounds that are not 0 < low < high ≤ 1e6, less than 20 updates); as of dpr_trainer_create; DPR_E_INTERRUPTED (progress). */
+dpr_status dpr_rate_test_run(dpr_model *model, const dpr_data *data,
+                             const dpr_train_options *options, const dpr_rate_test_options *test,
+                             dpr_rate_test **out);
+void dpr_rate_test_destroy(dpr_context *context, dpr_rate_test *test);
+
 /* ---- timing ------------------------------------------------------------------------------- */
 
 typedef struct dpr_bench_options {

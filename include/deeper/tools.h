@@ -278,6 +278,12 @@ dpr_status dpr_features_explain(dpr_features *features, const uint8_t *image, co
  * input above the images that excite it most. name: what the page calls the model. Errors: DPR_E_IO, DPR_E_UNSUPPORTED (built without PNG), DPR_E_ARGUMENT (another ending). */
 dpr_status dpr_features_write(const dpr_features *features, const char *name, const char *path);
 
+/* ---- learning-rate range test ------------------------------------------------------------- */
+
+/* Writes a range test as a page: the loss over the rate, and the rate to train with. Atomic. Errors: DPR_E_IO. */
+dpr_status dpr_rate_test_write(dpr_context *context, const dpr_rate_test *test, const char *name,
+                               const char *path);
+
 /* ---- the report --------------------------------------------------------------------------- */
 
 /* One HTML page of what is known of a model: curves of its training, results on a test set, its mistakes, what its layers learned, its network, and how to make it again. It holds
