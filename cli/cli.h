@@ -88,6 +88,23 @@ struct train_result {
 /* deeper train, as the settings say; *result is complete where EXIT_DONE is returned. */
 int run_training(const struct settings *settings, struct train_result *result);
 
+/* What a training is made of, by the same settings and from the training half alone, for what only tries it out. */
+struct trial {
+    dpr_context *context;
+    dpr_data *data;
+    dpr_model *model;
+    dpr_train_options options;
+};
+
+/* Makes it and calls use, whose exit status it returns. */
+int run_trial(const struct settings *settings,
+              int (*use)(const struct settings *settings, const struct trial *trial));
+
+/* ---- overfit.c ---- */
+
+/* deeper train --overfit-one-batch. */
+int overfit_one_batch(const struct settings *settings, const struct trial *trial);
+
 /* ---- report.c ---- */
 
 /* What pages call a model: its file without the folder. */
@@ -109,6 +126,7 @@ int bench_recipe(const struct settings *settings);
 
 /* ---- the commands ---- */
 int command_train(const struct settings *settings);
+int command_lr(const struct settings *settings);
 int command_eval(const struct settings *settings);
 int command_report(const struct settings *settings);
 int command_features(const struct settings *settings);

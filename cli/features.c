@@ -6,14 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int show_progress(void *user, size_t done, size_t of) {
-    unsigned *shown = user, percent = (unsigned)(100 * done / of);
-    if (percent != *shown)
-        fprintf(stderr, "\rlooking: %u %%%s", percent, done == of ? "\n" : "");
-    *shown = percent;
-    return 0;
-}
-
 /* ---- what was found ---- */
 
 static void print_table(const dpr_features *features, const char *path) {
@@ -105,9 +97,9 @@ static int make_features(dpr_context *context, const struct settings *settings, 
                          const dpr_data *data, const char *path) {
     dpr_features *features;
     dpr_features_options options = settings->features;
-    unsigned shown = 101;
-    options.progress = !settings->quiet && progress_has_terminal() ? show_progress : NULL;
-    options.progress_user = &shown;
+    struct percent percent = {"looking", 101};
+    options.progress = !settings->quiet && progress_has_terminal() ? progress_percent : NULL;
+    options.progress_user = &percent;
     if (dpr_features_create(model, data, &options, &features) != DPR_OK)
         return fail(context);
     int status = settings->image != NULL ? explain(context, settings, model, features) : EXIT_DONE;

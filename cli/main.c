@@ -68,19 +68,10 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
 #define PASS_OPTION                                                                                \
     TEXT("disable-pass", machine.disabled_passes, "LIST",                                          \
          "compiler passes to leave out: simplify, fold, keep, fuse, layout, schedule, memplan")
-/* Of how a network is trained, in train and sweep. */
-#define TRAINING_OPTIONS(by_pictures, lr_otherwise)                                                \
-    COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step",                               \
-          .otherwise = "128" by_pictures),                                                         \
-        COUNT("accumulate", training.accumulate, 1, 1e6, "N",                                      \
-              "batches whose gradients make one update"),                                          \
-        REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",           \
-             .low_open = true, .otherwise = (lr_otherwise)),                                       \
-        WORD("optimizer", training.optimizer, OPTIMIZERS, "NAME", "how weights follow gradients"), \
-        REAL("momentum", training.momentum, 0, 1, "M", "share of the last step that is kept",      \
-             .high_open = true),                                                                   \
-        REAL("weight-decay", training.weight_decay, 0, 1000, "D",                                  \
-             "pull of the weights, not of the biases, towards 0", .otherwise = "0" by_pictures),   \
+/* The course of a training: of the rate, and of what weights it results in. */
+#define COURSE_OPTIONS(lr_otherwise)                                                               \
+    REAL("lr", training.learning_rate, 0, 1000, "RATE", "the highest learning rate",               \
+         .low_open = true, .otherwise = (lr_otherwise)),                                           \
         WORD("schedule", training.schedule, SCHEDULES, "NAME", "course of the learning rate"),     \
         REAL("warmup", training.warmup, 0, 1e6, "EPOCHS",                                          \
              "epochs in which the rate rises from 0"),                                             \
@@ -88,6 +79,30 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
              "schedule step: epochs between decays", .low_open = true),                            \
         REAL("decay", training.decay, 0, 1, "F",                                                   \
              "schedules step and exponential: factor of a decay", .low_open = true),               \
+        COUNT("lookahead", training.lookahead, 0, 1e6, "N",                                        \
+              "draw weights back to slow ones every N updates; 0: never"),                         \
+        REAL("lookahead-alpha", training.lookahead_alpha, 0, 1, "A",                               \
+             "share of the way that slow weights go", .low_open = true),                           \
+        REAL("lookahead-power", training.lookahead_power, 0, 100, "P",                             \
+             "above 0: this share falls from 1 to A as the P-th power of the run's course"),       \
+        REAL("ema", training.ema, 0, 1, "D",                                                       \
+             "result in an average of the weights that keeps D of itself at a step; 0: in the "    \
+             "last "                                                                               \
+             "ones",                                                                               \
+             .high_open = true),                                                                   \
+        COUNT("swa", training.swa, 0, 1e6, "EPOCH",                                                \
+              "result in the mean of the weights that end the epochs from this one on; 0: do not")
+/* How the weights of a network follow its gradients, whatever the course. */
+#define LEARNING_OPTIONS(by_pictures)                                                              \
+    COUNT("batch", training.batch, 1, 1 << 20, "N", "images a step",                               \
+          .otherwise = "128" by_pictures),                                                         \
+        COUNT("accumulate", training.accumulate, 1, 1e6, "N",                                      \
+              "batches whose gradients make one update"),                                          \
+        WORD("optimizer", training.optimizer, OPTIMIZERS, "NAME", "how weights follow gradients"), \
+        REAL("momentum", training.momentum, 0, 1, "M", "share of the last step that is kept",      \
+             .high_open = true),                                                                   \
+        REAL("weight-decay", training.weight_decay, 0, 1000, "D",                                  \
+             "pull of the weights, not of the biases, towards 0", .otherwise = "0" by_pictures),   \
         REAL("label-smoothing", training.label_smoothing, 0, 1, "E",                               \
              "share of the target that is spread over all classes", .high_open = true,             \
              .otherwise = "0" by_pictures),                                                        \
@@ -109,38 +124,32 @@ static const char *const HALVES[] = {"train", "validation", "test", NULL};
              "optimizer=NAME, schedule=NAME, freeze, freeze-until=EPOCHS, freeze-after=EPOCHS; "   \
              "may be given again",                                                                 \
              .otherwise = ""),                                                                     \
-        COUNT("lookahead", training.lookahead, 0, 1e6, "N",                                        \
-              "draw weights back to slow ones every N updates; 0: never"),                         \
-        REAL("lookahead-alpha", training.lookahead_alpha, 0, 1, "A",                               \
-             "share of the way that slow weights go", .low_open = true),                           \
-        REAL("lookahead-power", training.lookahead_power, 0, 100, "P",                             \
-             "above 0: this share falls from 1 to A as the P-th power of the run's course"),       \
-        REAL("ema", training.ema, 0, 1, "D",                                                       \
-             "result in an average of the weights that keeps D of itself at a step; 0: in the "    \
-             "last "                                                                               \
-             "ones",                                                                               \
-             .high_open = true),                                                                   \
-        COUNT(                                                                                     \
-            "swa", training.swa, 0, 1e6, "EPOCH",                                                  \
-            "result in the mean of the weights that end the epochs from this one on; 0: do not"),  \
         TEXT("class-weights", training.class_weights, "LIST",                                      \
              "weights of classes in the loss: balanced (1 / their share), or NAME=W,...",          \
              .otherwise = "all alike"),                                                            \
         WORD("loss-reduction", training.loss_reduction, REDUCTIONS, "NAME",                        \
              "what gradients are of: a step's mean loss, or its sum"),                             \
         WORD("init", init, INITS, "NAME", "first weights; auto: by what follows the layer")
+/* Of how a network is trained, in train and sweep. */
+#define TRAINING_OPTIONS(by_pictures, lr_otherwise)                                                \
+    COURSE_OPTIONS(lr_otherwise), LEARNING_OPTIONS(by_pictures)
+
+#define TRAINED_NET_OPTIONS                                                                        \
+    TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",                       \
+         .otherwise = "by the pictures of a folder; else the two-layer one"),                      \
+        COUNT("input-size", input_size, 1, 4096, "PIXELS",                                         \
+              "side of the squares to which images are brought where the network leaves it open",  \
+              .otherwise = "the images' size, or 32, 64 or 128")
+#define TRAINING_SEED_OPTION                                                                       \
+    LONG("seed", training.seed, 0, 18446744073709551615.0, "N",                                    \
+         "of first weights, order of images, dropout, --augment")
 
 static const struct option TRAIN[] = {
-    TEXT("net", net, "NET", "the network: a file, preset:NAME, or its text",
-         .otherwise = "by the pictures of a folder; else the two-layer one"),
-    COUNT("input-size", input_size, 1, 4096, "PIXELS",
-          "side of the squares to which images are brought where the network leaves it open",
-          .otherwise = "the images' size, or 32, 64 or 128"),
+    TRAINED_NET_OPTIONS,
     COUNT("epochs", training.epochs, 1, 1e6, "N", "times through the training half",
           .otherwise = "10" BY_PICTURES),
     TRAINING_OPTIONS(BY_PICTURES, "by optimizer"),
-    LONG("seed", training.seed, 0, 18446744073709551615.0, "N",
-         "of first weights, order of images, dropout, --augment"),
+    TRAINING_SEED_OPTION,
     VAL_OPTION("0; 0.1 with --patience"),
     COUNT("patience", training.patience, 0, 1e6, "EPOCHS",
           "stop after so many epochs without a better validation accuracy; 0: never"),
@@ -156,7 +165,29 @@ static const struct option TRAIN[] = {
          "show the run on a page while it lasts, with buttons to pause and stop it; HOST is "
          "127.0.0.1 where nothing is said, PORT 0 any that is free",
          .otherwise = ""),
+    FLAG("overfit-one-batch", overfit,
+         "instead: see whether the network can learn one batch by heart at all; writes nothing"),
     TEXT("log", log, "FILE", "write each epoch, and the result, there as JSON lines"),
+    FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
+    MACHINE_OPTIONS,
+    PASS_OPTION,
+    JSON_OPTION,
+    END};
+
+static const struct option LR[] = {
+    TRAINED_NET_OPTIONS,
+    REAL("from", range.low, 0, 1e6, "RATE", "the first rate", .low_open = true,
+         .otherwise = "the optimizer's usual one / 10,000"),
+    REAL("to", range.high, 0, 1e6, "RATE", "the last rate", .low_open = true,
+         .otherwise = "the usual one x 1000"),
+    COUNT("updates", range.updates, 20, 1e6, "N", "that are made on the way"),
+    LEARNING_OPTIONS(BY_PICTURES),
+    TRAINING_SEED_OPTION,
+    AUGMENT_OPTION("none" BY_PICTURES),
+    FIT_OPTION,
+    MEMORY_OPTION,
+    TEXT("out", out, "FILE", "write a page with the curve, such as lr.html", .letter = 'o',
+         .otherwise = "none"),
     FLAG("quiet", quiet, "print errors and the result only", .letter = 'q'),
     MACHINE_OPTIONS,
     PASS_OPTION,
@@ -365,6 +396,16 @@ const struct command COMMANDS[] = {
      "train mnist @recipe:mnist-99\n"
      "train mnist --net \"input 28 28 1, linear 64, relu, linear classes\"\n",
      1, 1, TRAIN, command_train},
+    {"lr", "DATA", "Finds a learning rate to train with",
+     "A range test: some hundred updates of a new network, with a rate that grows by the same "
+     "factor at each, from far too low to far too high, or until the loss rises far. It prints the "
+     "smoothed loss over the rate, and a rate for train --lr, which is the highest of its course: "
+     "that at which 95 % of the fall is done, times 3 (momentum, nesterov), 4 (sgd), 1 (adamw) or "
+     "0.3 (muon), but not above that at which the loss is lowest.",
+     "lr photos\n"
+     "lr mnist --net preset:lenet5 --batch 64 -o lr.html\n"
+     "lr mnist --optimizer adamw\n",
+     1, 1, LR, command_lr},
     {"eval", "MODEL DATA", "Tells how well a model does on a set",
      "Accuracy with its 95 % interval, loss, precision and recall of each class, and which classes "
      "are mistaken for which.",

@@ -25,6 +25,7 @@ struct settings settings_default(void) {
         .data = dpr_open_options_default(),
         .letters = dpr_letters_options_default(),
         .check = dpr_check_options_default(),
+        .range = dpr_rate_test_options_default(),
         .view = {.size = sizeof(dpr_graph_view)},
         .features = dpr_features_options_default(),
         .server = dpr_server_options_default(),

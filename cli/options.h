@@ -19,6 +19,7 @@ struct settings {
     dpr_letters_options letters;
     dpr_check_options check;
     dpr_graph_view view;
+    dpr_rate_test_options range;
     dpr_features_options features;
     dpr_server_options server;
     const char *net, *init, *out, *log, *fit, *half, *tta, *image, *serve;
@@ -26,7 +27,7 @@ struct settings {
     unsigned most;                                  /* suspects of each finding */
     const char *plan_net, *sort, *recipe, *results;
     double bench_seconds;
-    bool json, quiet, resume, no_report, plan, plan_predicts, step_only, strict;
+    bool json, quiet, resume, no_report, overfit, plan, plan_predicts, step_only, strict;
     const char *fonts[LIST_ROOM], *groups[LIST_ROOM]; /* NULL-terminated */
     const char *nets[LIST_ROOM], *grid[LIST_ROOM];
     const char *parameters, *depths, *budget;

@@ -59,6 +59,15 @@ void progress_bar(const struct progress *progress, const dpr_progress *now) {
     fflush(stderr);
 }
 
+int progress_percent(void *user, size_t done, size_t of) {
+    struct percent *percent = user;
+    unsigned now = (unsigned)(100 * done / of);
+    if (now != percent->shown)
+        fprintf(stderr, "\r%s: %u %%%s", percent->doing, now, done == of ? "\n" : "");
+    percent->shown = now;
+    return 0;
+}
+
 void progress_clear(const struct progress *progress) {
     if (progress->bar)
         fputs("\r\033[K", stderr);

@@ -18,6 +18,12 @@ bool progress_has_terminal(void);
 double progress_left(const dpr_progress *now);
 /* Redraws the bar. */
 void progress_bar(const struct progress *progress, const dpr_progress *now);
+/* "looking: 40 %" in a line that is redrawn; `user` is a struct percent. Returns 0, so that it may be a library's callback. */
+struct percent {
+    const char *doing;
+    unsigned shown; /* 101 at first */
+};
+int progress_percent(void *user, size_t done, size_t of);
 void progress_clear(const struct progress *progress);
 /* After an epoch. */
 void progress_epoch(const struct progress *progress, const dpr_epoch_report *report);

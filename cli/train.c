@@ -37,6 +37,7 @@ struct run {
     double began, saved, paged,
         decode_seconds; /* now_seconds() of the process, the last checkpoint, the last page */
     bool complete;      /* resumed from OUT, and nothing is left to do */
+    bool trial;         /* the training half is all that is wanted */
 };
 
 /* The log is tried now, but an earlier one is kept until this run begins. */
@@ -89,6 +90,22 @@ static int warn_of_shared_images(const struct run *run) {
 
 /* The test half is read now, so that a broken file shows before the training and not after it; it is
  * looked at in the end. A set without one is no failure. */
+static dpr_status open_other_halves(struct run *run, dpr_open_options *options) {
+    options->image = dpr_data_describe(run->train)->image;
+    take_memory(options, run->train);
+    dpr_status status =
+        dpr_data_open(run->context, run->data, DPR_VALIDATION, options, &run->validation);
+    if (status == DPR_OK) {
+        take_memory(options, run->validation);
+        status = dpr_data_open(run->context, run->data, DPR_TEST, options, &run->test);
+        if (status == DPR_E_DATA) {
+            note(run->settings, "there will be no test accuracy: %s", dpr_error(run->context));
+            status = DPR_OK;
+        }
+    }
+    return status;
+}
+
 static int open_data(struct run *run) {
     double began = now_seconds();
     dpr_open_options options;
@@ -96,24 +113,13 @@ static int open_data(struct run *run) {
     dpr_status status =
         open_training_half(run->context, run->settings,
                            run->image.rank != 0 ? &chosen : &run->input, &options, &run->train);
-    if (status == DPR_OK) {
-        options.image = dpr_data_describe(run->train)->image;
-        take_memory(&options, run->train);
-        status = dpr_data_open(run->context, run->data, DPR_VALIDATION, &options, &run->validation);
-    }
-    if (status == DPR_OK) {
-        take_memory(&options, run->validation);
-        status = dpr_data_open(run->context, run->data, DPR_TEST, &options, &run->test);
-        if (status == DPR_E_DATA) {
-            note(run->settings, "there will be no test accuracy: %s", dpr_error(run->context));
-            status = DPR_OK;
-        }
-    }
+    if (status == DPR_OK && !run->trial)
+        status = open_other_halves(run, &options);
     run->decode_seconds += now_seconds() - began;
     if (status != DPR_OK)
         return fail_reading(run->context, status, run->data);
     tell_of_size(run);
-    if (run->settings->training.patience > 0 && run->validation == NULL)
+    if (run->settings->training.patience > 0 && run->validation == NULL && !run->trial)
         return complain(EXIT_FAILED, "--patience needs a validation part; give --val 0.1");
     return warn_of_shared_images(run);
 }
@@ -312,26 +318,33 @@ static int choose(struct run *run) {
     return run->net != NULL ? EXIT_DONE : fail(NULL);
 }
 
-static int prepare(struct run *run) {
+/* What is known before data is read. */
+static int read_settings(struct run *run) {
     int status = check_augment(run->context, run->settings);
     if (status == EXIT_DONE)
         status = check_options(run);
     if (status == EXIT_DONE)
-        status = place_take(&run->place, run->data, run->settings->out, !run->settings->no_report);
-    if (status == EXIT_DONE)
         status = read_own_net(run);
+    return status == EXIT_DONE ? take_input_size(run) : status;
+}
+
+static int read_data(struct run *run) {
+    int status = choose(run);
+    if (status == EXIT_DONE)
+        status = open_data(run);
+    return status == EXIT_DONE ? make_model(run) : status;
+}
+
+static int prepare(struct run *run) {
+    int status = read_settings(run);
+    if (status == EXIT_DONE)
+        status = place_take(&run->place, run->data, run->settings->out, !run->settings->no_report);
     if (status == EXIT_DONE)
         status = live_begin(&run->live, run->context, run->settings, run->place.out);
     if (status == EXIT_DONE)
-        status = take_input_size(run);
-    if (status == EXIT_DONE)
         status = try_log(run);
     if (status == EXIT_DONE)
-        status = choose(run);
-    if (status == EXIT_DONE)
-        status = open_data(run);
-    if (status == EXIT_DONE)
-        status = make_model(run);
+        status = read_data(run);
     if (status == EXIT_DONE)
         status = make_trainer(run);
     return status == EXIT_DONE ? resume(run) : status;
@@ -583,17 +596,38 @@ static int close_log(struct run *run, int status) {
     return status;
 }
 
+static struct run new_run(const struct settings *settings) {
+    return (struct run){.settings = settings,
+                        .data = settings->words[0],
+                        .training = settings->training,
+                        .place = {.held = -1},
+                        .began = now_seconds(),
+                        .progress = {.json = settings->json,
+                                     .quiet = settings->quiet,
+                                     .bar = !settings->quiet && progress_has_terminal()}};
+}
+
+/* Which images are taken, and how a split is made, is said. */
+static int open_run(struct run *run) {
+    return open_context(run->settings, run->settings->quiet ? NULL : "data:info", &run->context);
+}
+
+static void close_run(struct run *run) {
+    dpr_report_destroy(run->report);
+    dpr_trainer_destroy(run->trainer);
+    dpr_model_destroy(run->model);
+    dpr_data_destroy(run->test);
+    dpr_data_destroy(run->validation);
+    dpr_data_destroy(run->train);
+    dpr_context_destroy(run->context);
+    place_leave(&run->place);
+    free(run->net);
+    free(run->command);
+}
+
 int run_training(const struct settings *settings, struct train_result *result) {
-    struct run run = {.settings = settings,
-                      .data = settings->words[0],
-                      .training = settings->training,
-                      .place = {.held = -1},
-                      .began = now_seconds(),
-                      .progress = {.json = settings->json,
-                                   .quiet = settings->quiet,
-                                   .bar = !settings->quiet && progress_has_terminal()}};
-    /* which images were taken, and how a split was made, is said */
-    int status = open_context(settings, settings->quiet ? NULL : "data:info", &run.context);
+    struct run run = new_run(settings);
+    int status = open_run(&run);
     if (status == EXIT_DONE)
         status = prepare(&run);
     if (status == EXIT_DONE) {
@@ -605,20 +639,34 @@ int run_training(const struct settings *settings, struct train_result *result) {
         status = finish(&run, result);
     status = close_log(&run, status);
     live_end(&run.live, run.context, status, result);
-    dpr_report_destroy(run.report);
-    dpr_trainer_destroy(run.trainer);
-    dpr_model_destroy(run.model);
-    dpr_data_destroy(run.test);
-    dpr_data_destroy(run.validation);
-    dpr_data_destroy(run.train);
-    dpr_context_destroy(run.context);
-    place_leave(&run.place);
-    free(run.net);
-    free(run.command);
+    close_run(&run);
+    return status;
+}
+
+int run_trial(const struct settings *settings,
+              int (*use)(const struct settings *settings, const struct trial *trial)) {
+    struct run run = new_run(settings);
+    run.trial = true;
+    int status = open_run(&run);
+    if (status == EXIT_DONE)
+        status = read_settings(&run);
+    if (status == EXIT_DONE)
+        status = read_data(&run);
+    if (status == EXIT_DONE)
+        status = use(settings, &(struct trial){.context = run.context,
+                                               .data = run.train,
+                                               .model = run.model,
+                                               .options = train_options(&run)});
+    close_run(&run);
     return status;
 }
 
 int command_train(const struct settings *settings) {
     struct train_result result;
+    if (settings->overfit && (settings->out || settings->log || settings->resume))
+        return complain(EXIT_USAGE, "--overfit-one-batch writes nothing and has nothing to go on "
+                                    "with; leave out --out, --log and --resume");
+    if (settings->overfit)
+        return run_trial(settings, overfit_one_batch);
     return run_training(settings, &result);
 }

@@ -11,7 +11,7 @@ function(deeper_page file)
 endfunction()
 
 deeper_page(deeper.1 --man)
-foreach(command train eval report features predict serve sweep summary graph bench data-info data-check data-preview data-letters)
+foreach(command train lr eval report features predict serve sweep summary graph bench data-info data-check data-preview data-letters)
     string(REPLACE "-" ";" words ${command})
     deeper_page(deeper-${command}.1 --man ${words})
 endforeach()
