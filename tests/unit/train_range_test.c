@@ -274,7 +274,9 @@ static void the_rate_is_as_good_as_the_best_of_a_grid(void **state) {
         }
         print_message("%s: %.3f at %g, the best of the grid %.3f\n", optimizers[k], with,
                       found->suggested, best);
-        assert_true(with > best - 0.012); /* three standard errors of 1800 images' accuracy, which seeds share */
+        assert_true(
+            with >
+            best - 0.012); /* three standard errors of 1800 images' accuracy, which seeds share */
         dpr_rate_test_destroy(f.context, found);
     }
     dpr_data_destroy(test);
