@@ -71,13 +71,14 @@ static dpr_status read_layers(struct diagnosing *d) {
     size_t root = 1;
     for (size_t i = 0; i < model->n_layers; i++) {
         const dpr_layer *layer = &model->layers[i];
+        size_t n = units_of(layer);
         if (dpr__sees_gradient(layer)) {
-            DPR_TRY(read_root(d, root++, 1));
-            d->out->gradient[i] += (double)d->values[0];
+            DPR_TRY(read_root(d, root++, n));
+            for (size_t k = 0; k < n; k++)
+                d->out->gradient[i] += (double)d->values[k];
         }
         if (d->active[i] == NULL)
             continue;
-        size_t n = units_of(layer);
         DPR_TRY(read_root(d, root++, n));
         for (size_t k = 0; k < n; k++)
             d->active[i][k] += (double)d->values[k];
@@ -96,11 +97,10 @@ static dpr_status make_room(struct diagnosing *d) {
     DPR_TRY(dpr__allocate(context, n, sizeof(double), &d->out->dead));
     DPR_TRY(dpr__allocate(context, n, sizeof *d->active, &d->active));
     for (size_t i = 0; i < n; i++) {
-        if (!dpr__sees_units(&model->layers[i]))
-            continue;
         size_t units = units_of(&model->layers[i]);
         most = units > most ? units : most;
-        DPR_TRY(dpr__allocate(context, units, sizeof(double), &d->active[i]));
+        if (dpr__sees_units(&model->layers[i]))
+            DPR_TRY(dpr__allocate(context, units, sizeof(double), &d->active[i]));
     }
     DPR_TRY(dpr__allocate(context, most + 2 * k, sizeof(float), &d->values));
     d->low = d->values + most;

@@ -371,24 +371,18 @@ static dpr_status append_slopes(struct building *b, dpr_value *slopes) {
     return DPR_OK;
 }
 
-/* One bit for each of the first n axes. */
-static unsigned first_axes(uint32_t n) {
-    return (1U << n) - 1;
-}
-
-/* All rows of a diagnosis are images, so sums over them need no prefix, as forward ones would. */
+/* All rows of a diagnosis are images, so sums over them need no prefix, as forward ones would. Over all axes but the last: these sums have kernels. */
 static void append_findings(struct building *b, const dpr_value *slopes, dpr__step_graph *out) {
     dpr_graph *graph = b->graph;
     graph->role = DPR__UPDATE;
     for (size_t i = 0; i < b->net.n_layers; i++) {
         dpr_value output = b->net.outputs[i];
-        uint32_t rank = dpr_value_shape(graph, output).rank;
+        unsigned axes = (1U << (dpr_value_shape(graph, output).rank - 1)) - 1;
         dpr_graph_scope(graph, b->net.layers[i].name);
         if (slopes[i] != 0)
-            add_root(out, dpr_sum(graph, dpr_multiply(graph, slopes[i], slopes[i]),
-                                  first_axes(rank), false));
+            add_root(out, dpr_sum(graph, dpr_multiply(graph, slopes[i], slopes[i]), axes, false));
         if (dpr__sees_units(&b->net.layers[i]))
-            add_root(out, dpr_sum(graph, dpr_step(graph, output), first_axes(rank - 1), false));
+            add_root(out, dpr_sum(graph, dpr_step(graph, output), axes, false));
     }
     dpr_graph_scope(graph, NULL);
     graph->role = DPR__FORWARD;

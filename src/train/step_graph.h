@@ -72,7 +72,7 @@ dpr_status dpr__step_graph_create(const dpr_model *model, const dpr__step_plan *
 dpr_status dpr__statistics_graph_create(const dpr_model *model, const dpr__step_plan *plan,
                                         dpr__step_graph *out);
 /* A step that changes nothing: forward over a batch and back from the mean loss. Its roots are the logits, and layer by layer what dpr__sees_gradient
- * and dpr__sees_units (health.h) ask for: the sum of squares of ∂loss/∂output, a scalar; for each of the output's last dimension (unit or channel) how
+ * and dpr__sees_units (health.h) ask for: for each of the output's last dimension (unit or channel) the sum of squares of ∂loss/∂output, and how
  * many of its numbers are above 0. loss is 0. */
 dpr_status dpr__diagnosis_graph_create(const dpr_model *model, const dpr__step_plan *plan,
                                        dpr__step_graph *out);
