@@ -66,7 +66,7 @@ static void print_rows(const struct sweep *sweep) {
                rows[i].learning_rate);
         if (rows[i].n > 0)
             printf("  %6.2f %%", 100 * rows[i].mean);
-        if (rows[i].n > 1)
+        if (!isnan(rows[i].low))
             printf("  %.2f to %.2f", 100 * rows[i].low, 100 * rows[i].high);
         putchar('\n');
     }

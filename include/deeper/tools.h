@@ -409,7 +409,8 @@ typedef struct dpr_sweep_run {
     const char *json; /* one object; empty until the run is done */
 } dpr_sweep_run;
 
-/* What the runs of a case came to. Intervals are of 95 %, by Student's t over the seeds; NaN where there is but one. */
+/* What the runs of a case came to. Intervals are of 95 %, by Student's t over the seeds; NaN where there is but one, or all
+ * are the same. */
 typedef struct dpr_sweep_row {
     const char *name, *settings;
     unsigned depth;         /* layers with weights, but for the last */
@@ -426,7 +427,7 @@ typedef struct dpr_sweep_row {
     size_t against, n_pairs; /* the row that it is compared with (itself: none); seeds of both */
     double difference, difference_low, difference_high;
     double p,
-        p_corrected; /* of a paired t test; corrected for all comparisons of the sweep (Holm 1979) */
+        p_corrected; /* of a paired t test, or a sign test where all differences are the same; corrected for all comparisons of the sweep (Holm 1979) */
 } dpr_sweep_row;
 
 typedef struct dpr_sweep_progress {

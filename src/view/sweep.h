@@ -102,9 +102,9 @@ dpr_status dpr__sweep_write_csv(const dpr_sweep *sweep);
 /* P(|T| ≤ t) of Student's distribution with nu ≥ 1 degrees of freedom, t ≥ 0; and the t of which it is `share`. */
 double dpr__student_inside(double t, unsigned nu);
 double dpr__student_quantile(double share, unsigned nu);
-/* Mean of n ≥ 1 numbers, and half the width of its 95 % interval (NaN where n is 1). */
+/* Mean of n ≥ 1 numbers, and half the width of its 95 % interval; NaN where n is 1 or all are alike: steps of 1/n hide how they vary. */
 void dpr__mean_interval(const double *values, size_t n, double *mean, double *half);
-/* The p of the hypothesis that the mean is 0. n ≥ 2. */
+/* The p of the hypothesis that the mean is 0, of two sides: Student's; where all values are alike, the sign test's. n ≥ 2. */
 double dpr__t_test(const double *values, size_t n);
 /* What p[0 … n − 1] are, corrected for n comparisons: one false alarm among them is as rare as they say. NaNs do not count. */
 void dpr__holm(const double *p, size_t n, double *corrected);

@@ -285,7 +285,8 @@ static void add_comparisons(dpr__text *page, const dpr_sweep *sweep) {
     dpr__text_add(page,
                   "</tbody></table></div>\n<p>Each seed gives both networks the same order of "
                   "images. p is that of a paired t "
-                  "test over the seeds, of two sides; corrected by Holm (1979) for all comparisons "
+                  "test over the seeds, of two sides, or of a sign test where all seeds have the "
+                  "same difference, whose interval is not known; corrected by Holm (1979) for all comparisons "
                   "of this page. Intervals are each for itself.</p></section>\n");
 }
 

@@ -46,17 +46,23 @@ static double mean_and_error(const double *values, size_t n, double *error) {
     return mean;
 }
 
+/* Values that do not differ, but for rounding: they say nothing of their variance. Accuracies, which move in steps of one image, often agree. */
+static bool is_alike(double mean, double error) {
+    return error <= 1e-12 * fabs(mean);
+}
+
 void dpr__mean_interval(const double *values, size_t n, double *mean, double *half) {
     double error;
     *mean = mean_and_error(values, n, &error);
-    *half = n > 1 ? error * dpr__student_quantile(1 - LEVEL, (unsigned)n - 1) : (double)NAN;
+    *half = n > 1 && !is_alike(*mean, error)
+                ? error * dpr__student_quantile(1 - LEVEL, (unsigned)n - 1)
+                : (double)NAN;
 }
 
 double dpr__t_test(const double *values, size_t n) {
     double error, mean = mean_and_error(values, n, &error);
-    /* differences that are all alike, to rounding */
-    if (error <= 1e-12 * fabs(mean) || (mean == 0 && error == 0))
-        return mean == 0 ? 1 : 0;
+    if (is_alike(mean, error)) /* n signs that agree: 2 · 2⁻ⁿ */
+        return mean == 0 ? 1 : ldexp(1, 1 - (int)n);
     return fmax(0, 1 - dpr__student_inside(fabs(mean) / error, (unsigned)n - 1));
 }
 
@@ -156,17 +162,23 @@ static void add_name(dpr__text *text, const dpr_sweep_row *row) {
     dpr__text_add(text, "%s%s%s", row->name, both ? ", " : "", row->settings);
 }
 
-/* "+0.84 points (95 % interval +0.50 to +1.18, p = 0.003; paired t tests over 5 seeds, p by Holm's correction)". */
+/* "+0.84 points (95 % interval +0.50 to +1.18, p = 0.003; paired t tests over 5 seeds, p by Holm's correction)"; where all seeds have the same
+ * difference, "+0.50 points (with each seed, p = 0.062; sign test over 5 seeds)". */
 static void add_difference(dpr__text *text, const struct tally *t) {
     const dpr_sweep_row *row = t->largest;
-    dpr__text_add(text, "%+.2f points (95 %% interval %+.2f to %+.2f, p ", 100 * row->difference,
-                  100 * row->difference_low, 100 * row->difference_high);
+    bool alike = isnan(row->difference_low);
+    dpr__text_add(text, "%+.2f points (", 100 * row->difference);
+    if (alike)
+        dpr__text_add(text, "with each seed, p ");
+    else
+        dpr__text_add(text, "95 %% interval %+.2f to %+.2f, p ", 100 * row->difference_low,
+                      100 * row->difference_high);
     if (row->p_corrected < 0.0001)
         dpr__text_add(text, "< 0.0001");
     else
         dpr__text_add(text, "= %.2g", row->p_corrected);
-    dpr__text_add(text, "; paired t test%s over %zu seeds%s)", t->compared > 1 ? "s" : "",
-                  row->n_pairs, t->compared > 1 ? ", p by Holm's correction" : "");
+    dpr__text_add(text, "; %s test%s over %zu seeds%s)", alike ? "sign" : "paired t",
+                  t->compared > 1 && !alike ? "s" : "", row->n_pairs, t->compared > 1 ? ", p by Holm's correction" : "");
 }
 
 static void add_equal(dpr__text *text, const dpr_sweep *sweep, const struct tally *t,

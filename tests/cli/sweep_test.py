@@ -286,6 +286,21 @@ class Sweep(Case):
         end = self.verdict(base, same, same[::-1])
         self.assertTrue(end["verdict"].startswith("No significant difference in test accuracy: of 2 comparisons none"), end)
 
+    def test_the_same_difference_each_time(self):
+        """Accuracies move in steps of an image; five equal differences are no certainty, and have no interval."""
+        base = [0.90, 0.91, 0.92, 0.90, 0.91]
+        end = self.verdict(base, [x + 0.01 for x in base])
+        self.assertEqual(end["rows"][1]["p"], 0.0625)
+        self.assertEqual([end["rows"][1][key] for key in ("difference_low", "difference_high")], [None, None])
+        self.assertIn("+1.00 points (with each seed, p = 0.062; sign test over 5 seeds)", end["verdict"])
+        self.assertTrue(end["verdict"].startswith("No significant difference"))
+        self.page("set.sweep")
+        base.append(0.9)
+        end = self.verdict(base, [x + 0.01 for x in base])
+        self.assertTrue(end["verdict"].startswith("11 is significantly better"), end)
+        end = self.verdict(base, base)
+        self.assertEqual(end["rows"][1]["p"], 1)
+
     def test_one_of_twenty(self):
         """A small p among many comparisons is no discovery."""
         base = [0.90, 0.91, 0.92]

@@ -138,7 +138,17 @@ static void intervals_and_tests(void **state) {
     assert_true(isnan(half));
     near(dpr__t_test((const double[]){-1, 1}, 2), 1, 1e-12);
     near(dpr__t_test((const double[]){0, 0, 0}, 3), 1, 0);
-    near(dpr__t_test((const double[]){0.1, 0.1, 0.1}, 3), 0, 0); /* alike, and not 0 */
+    /* alike, and not 0: no variance is known; the sign test's 2 · 2⁻ⁿ */
+    const double alike[] = {0.1, 0.1, 0.1, 0.1, 0.1, 0.1};
+    near(dpr__t_test(alike, 2), 0.5, 0);
+    near(dpr__t_test(alike, 3), 0.25, 0);
+    near(dpr__t_test(alike, 6), 0.03125, 0);
+    near(dpr__t_test((const double[]){-0.3 + 0.2, -0.1, -0.1}, 3), 0.25, 0); /* to rounding */
+    dpr__mean_interval(alike, 6, &mean, &half);
+    near(mean, 0.1, 1e-15);
+    assert_true(isnan(half));
+    dpr__mean_interval((const double[]){0, 0}, 2, &mean, &half);
+    assert_true(isnan(half));
 }
 
 /* Corrected as in Holm 1979: 0.01 · 4, max(0.013 · 3, before), 0.03 · 2, max(0.04, before). */
