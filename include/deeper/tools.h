@@ -442,8 +442,9 @@ typedef struct dpr_sweep_options {
     size_t n_cases;
     uint64_t seed;  /* of the first of `seeds` runs of each case, the others count on: 1 */
     unsigned seeds; /* 5 */
-    /* What a case's epochs are chosen for, to whole ones: to cost what the epochs of the case that it is compared with cost, in "flops" or
-     * "seconds" (measured once); "epochs": they are its own. */
+    /* What a case's epochs are chosen for, to whole ones, one at least: to cost what the epochs of the case that it is compared with cost, in
+     * "flops" or "seconds" (measured once), whose epochs must be the same; "epochs": they are its own. The verdict says where flops
+     * differ by more than 10 %. */
     const char *budget; /* "flops" */
     unsigned
         tune_epochs; /* of each of the rates that are tried, before the budget's choice; 0: a fifth of the case's */

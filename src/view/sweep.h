@@ -69,6 +69,8 @@ dpr_status dpr__sweep_model(const dpr_sweep *sweep, size_t i, dpr_context *own, 
 dpr_status dpr__sweep_view(dpr_context *own, const dpr_data *data, dpr_data **out);
 /* Operations of a training: forward, and twice as much backward. */
 double dpr__sweep_flops(const dpr_sweep *sweep, size_t i, unsigned epochs);
+/* Times the operations of the case that it is compared with: of a run, or of a rate that is tried (NaN where one is not tuned). */
+double dpr__sweep_flops_ratio(const dpr_sweep *sweep, size_t i, bool tuning);
 
 /* ---- sweep_store.c: `own` is the context of the thread that calls ---- */
 
@@ -109,6 +111,8 @@ double dpr__t_test(const double *values, size_t n);
 /* What p[0 … n − 1] are, corrected for n comparisons: one false alarm among them is as rare as they say. NaNs do not count. */
 void dpr__holm(const double *p, size_t n, double *corrected);
 
+/* Whether budgets are not the same, to 10 %: epochs are whole, and one at least. */
+bool dpr__sweep_is_off(double ratio);
 /* Fills what rows tell of their runs; then the verdict and the JSON object. */
 dpr_status dpr__sweep_judge(dpr_sweep *sweep);
 

@@ -232,20 +232,36 @@ static void add_widths(dpr__text *page, const dpr_sweep_row *row) {
     dpr__page_count(page, row->parameters);
 }
 
+/* "12, 1.33 times the flops of 256-128-100". */
+static void add_epochs(dpr__text *page, const dpr_sweep *sweep, size_t i, bool tuning) {
+    const dpr_sweep_row *row = &sweep->rows[i];
+    double ratio = dpr__sweep_flops_ratio(sweep, i, tuning);
+    if (!tuning || row->tuned)
+        dpr__text_add(page, "%u", tuning ? sweep->plans[i].tune_epochs : row->epochs);
+    if (dpr__sweep_is_off(ratio)) {
+        dpr__text_add(page, ", %.3g times the flops of ", ratio);
+        add_name(page, &sweep->rows[row->against]);
+    }
+}
+
 static void add_rows(dpr__text *page, const dpr_sweep *sweep) {
     dpr__page_table(page, NULL, "What each network came to");
     HEAD(page, "network", "hidden widths", "parameters", "epochs", "learning rate", "runs",
-         "accuracy", "95 % interval", "on the front");
+         "epochs of a rate that is tried", "accuracy", "95 % interval", "on the front");
     for (size_t i = 0; i < sweep->options.n_cases; i++) {
         const dpr_sweep_row *row = &sweep->rows[i];
         dpr__text_add(page, "<tr><th scope=\"row\">");
         add_name(page, row);
         dpr__text_add(page, "</th><td>");
         add_widths(page, row);
-        dpr__text_add(page, "</td><td>%u</td><td>%.3g%s</td><td>%zu", row->epochs,
-                      row->learning_rate, row->at_edge ? " (at the edge)" : "", row->n);
+        next_cell(page);
+        add_epochs(page, sweep, i, false);
+        dpr__text_add(page, "</td><td>%.3g%s</td><td>%zu", row->learning_rate,
+                      row->at_edge ? " (at the edge)" : "", row->n);
         if (row->n_diverged > 0)
             dpr__text_add(page, ", %zu diverged", row->n_diverged);
+        next_cell(page);
+        add_epochs(page, sweep, i, true);
         next_cell(page);
         dpr__page_share(page, row->mean);
         next_cell(page);
@@ -354,7 +370,8 @@ static void add_method(dpr__text *page, const dpr_sweep *sweep) {
         dpr__page_count(page, dpr_data_count(sweep->test));
         dpr__text_add(page, " images, is looked at once a run, at its end. ");
     }
-    dpr__text_add(page, "Networks that are compared have the same budget of %s, to whole epochs",
+    dpr__text_add(page, "Networks that are compared have the same budget of %s, to whole epochs, one at least; "
+                  "where that makes flops differ by over 10 %%, the table says so",
                   o->budget);
     if (strcmp(o->budget, "flops") == 0)
         dpr__text_add(page, "; a training step counts as three forward passes");

@@ -159,6 +159,24 @@ static dpr_status identify(dpr_sweep *sweep) {
     return DPR_OK;
 }
 
+/* A budget that is shared makes epochs out of those of the case that others are compared with: there is no second number. */
+static dpr_status check_epochs(const dpr_sweep *sweep) {
+    for (size_t i = 0; i < sweep->options.n_cases; i++) {
+        unsigned own = sweep->plans[i].training.epochs;
+        unsigned other = sweep->plans[sweep->rows[i].against].training.epochs;
+        if (own == other || strcmp(sweep->options.budget, budgets[BUDGET_EPOCHS]) == 0)
+            continue;
+        dpr_status status =
+            DPR_FAIL(sweep->context, DPR_E_ARGUMENT,
+                     "epochs are %u, and %u where it is compared; a budget of %s, which they "
+                     "share, makes them alike: choose the budget epochs",
+                     own, other, sweep->options.budget);
+        name_case(sweep, i);
+        return status;
+    }
+    return DPR_OK;
+}
+
 dpr_status dpr__sweep_plan_all(dpr_sweep *sweep) {
     dpr_context *context = sweep->context;
     DPR_TRY(check(sweep));
@@ -174,6 +192,7 @@ dpr_status dpr__sweep_plan_all(dpr_sweep *sweep) {
             name_case(sweep, i);
         DPR_TRY(status);
     }
+    DPR_TRY(check_epochs(sweep));
     for (size_t i = 0; i < sweep->n_runs; i++)
         sweep->runs[i] =
             (dpr_sweep_run){.case_index = i % n, .seed = sweep->options.seed + i / n, .json = ""};
@@ -195,6 +214,17 @@ dpr_train_options dpr__sweep_training(const dpr_sweep *sweep, size_t i, uint64_t
 
 double dpr__sweep_flops(const dpr_sweep *sweep, size_t i, unsigned epochs) {
     return 3 * sweep->plans[i].flops * (double)dpr_data_count(sweep->train) * epochs;
+}
+
+double dpr__sweep_flops_ratio(const dpr_sweep *sweep, size_t i, bool tuning) {
+    size_t other = sweep->rows[i].against;
+    const dpr__sweep_plan *plan = &sweep->plans[i], *reference = &sweep->plans[other];
+    if (tuning)
+        return plan->tuned && reference->tuned
+                   ? dpr__sweep_flops(sweep, i, plan->tune_epochs) /
+                         dpr__sweep_flops(sweep, other, reference->tune_epochs)
+                   : (double)NAN;
+    return (double)sweep->rows[i].flops / (double)sweep->rows[other].flops;
 }
 
 bool dpr__sweep_is_small(const dpr_sweep *sweep, size_t i) {

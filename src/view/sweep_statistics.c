@@ -195,6 +195,34 @@ static void add_equal(dpr__text *text, const dpr_sweep *sweep, const struct tall
     add_difference(text, t);
 }
 
+bool dpr__sweep_is_off(double ratio) {
+    return isfinite(ratio) && fabs(log(ratio)) > log(1.1);
+}
+
+/* "; 256 had 32 times the flops of 4", the comparison that is farthest off, where any is. */
+static void add_budget(dpr__text *text, const dpr_sweep *sweep, bool tuning) {
+    double farthest = 1;
+    size_t off = 0, at = 0;
+    for (size_t i = 0; i < sweep->options.n_cases; i++) {
+        double ratio = dpr__sweep_flops_ratio(sweep, i, tuning);
+        if (sweep->rows[i].n_pairs == 0 || !dpr__sweep_is_off(ratio))
+            continue;
+        off++;
+        if (fabs(log(ratio)) > fabs(log(farthest)))
+            farthest = ratio, at = i;
+    }
+    if (off == 0)
+        return;
+    dpr__text_add(text, "; ");
+    add_name(text, &sweep->rows[at]);
+    dpr__text_add(text, " had %.3g times the flops of ", farthest);
+    add_name(text, &sweep->rows[sweep->rows[at].against]);
+    if (tuning)
+        dpr__text_add(text, " for its learning rate");
+    if (off > 1)
+        dpr__text_add(text, ", and %zu more are off by over 10 %%", off - 1);
+}
+
 static void add_verdict(dpr__text *text, const dpr_sweep *sweep) {
     const struct tally t = count_up(sweep);
     const char *of = sweep->test != NULL ? "test" : "validation";
@@ -217,6 +245,9 @@ static void add_verdict(dpr__text *text, const dpr_sweep *sweep) {
                           "; of %zu comparisons %zu find a better network, and %zu a worse one",
                           t.compared, t.better, t.worse);
     }
+    add_budget(text, sweep, false);
+    if (strcmp(sweep->options.budget, "flops") == 0)
+        add_budget(text, sweep, true);
     dpr__text_add(text, ".");
 }
 
@@ -242,6 +273,8 @@ static void add_row(dpr__text *text, const dpr_sweep *sweep, size_t i) {
                   row->depth, (unsigned long long)row->parameters, row->epochs,
                   (unsigned long long)row->flops, row->n, row->n_diverged,
                   row->front ? "true" : "false");
+    if (row->tuned)
+        dpr__text_add(text, ",\"tune_epochs\":%u", sweep->plans[i].tune_epochs);
     add_real(text, "lr", row->learning_rate);
     add_real(text, "mean", row->mean);
     add_real(text, "low", row->low);
@@ -253,6 +286,8 @@ static void add_row(dpr__text *text, const dpr_sweep *sweep, size_t i) {
         add_real(text, "difference_high", row->difference_high);
         add_real(text, "p", row->p);
         add_real(text, "p_corrected", row->p_corrected);
+        add_real(text, "flops_ratio", dpr__sweep_flops_ratio(sweep, i, false));
+        add_real(text, "tune_flops_ratio", dpr__sweep_flops_ratio(sweep, i, true));
     }
     dpr__text_add(text, "}");
 }

@@ -122,6 +122,29 @@ class Sweep(Case):
         self.assertEqual(runs[1]["epochs"], round(4 * runs[0]["flops"] / 4 / (runs[1]["flops"] / runs[1]["epochs"])))
         self.assertLess(abs(runs[1]["flops"] / runs[0]["flops"] - 1), 0.5 / runs[1]["epochs"] + 1e-9)
 
+    def test_budgets_that_are_off(self):
+        """One epoch is the least: where that is more than the budget, nobody reads of an equal one without it."""
+        runs, end = self.sweep("--net", "4,200,210,4-2", "--seeds", "2", "--epochs", "2")
+        ratio = runs[1]["flops"] / runs[0]["flops"]
+        self.assertGreater(ratio, 10)
+        row = end["rows"][1]
+        self.assertEqual((row["epochs"], row["tune_epochs"]), (1, 1))
+        self.assertNear(row["flops_ratio"], ratio)
+        self.assertNear(row["tune_flops_ratio"], 2 * ratio)
+        ratio = runs[2]["flops"] / runs[0]["flops"]
+        self.assertIn("; 210 had %.3g times the flops of 4, and 1 more are off by over 10 %%" % ratio, end["verdict"])
+        self.assertIn("; 210 had %.3g times the flops of 4 for its learning rate" % (2 * ratio), end["verdict"])
+        self.assertIn("1, %.3g times the flops of 4" % ratio, self.page("set.sweep").text)
+        _, end = self.sweep("--net", "40,38", "--seeds", "2", "--epochs", "2")
+        self.assertNotIn("flops", end["verdict"])
+        self.assertNotIn("times the flops", self.page("set.sweep").text)
+
+    def test_grid_of_epochs(self):
+        self.says(self.fails("sweep", "set", "--net", "5", "--grid", "epochs=1,20", "--seeds", "1"), "epochs=20", "budget epochs")
+        self.says(self.fails("sweep", "set", "--net", "5", "--grid", "epochs=1,20", "--budget", "seconds"), "budget epochs")
+        runs, _ = self.sweep("--net", "5", "--grid", "epochs=1,3", "--budget", "epochs", "--seeds", "1", "--lr", "0.1")
+        self.assertEqual([run["epochs"] for run in runs], [1, 3])
+
     def test_equal_seconds(self):
         """The epochs are measured once: a second call has the same."""
         arguments = ["--net", "64,4", "--seeds", "1", "--epochs", "3", "--lr", "0.1", "--budget", "seconds"]

@@ -272,6 +272,11 @@ static void bad_plans(void **state) {
     m.cases[2].training.learning_rate = 0;
     refuse(&m, DPR_E_ARGUMENT, "no validation set");
     m.cases[2].training.learning_rate = 0.1;
+    m.cases[2].training.epochs = 20;
+    refuse(&m, DPR_E_ARGUMENT, "net: epochs are 20, and 1 where it is compared");
+    m.options.budget = "seconds";
+    refuse(&m, DPR_E_ARGUMENT, "budget of seconds");
+    m.options.budget = "epochs";
     OK(m.context, create(&m));
     clean(&m);
 }
