@@ -416,7 +416,7 @@ typedef struct dpr_sweep_row {
     unsigned depth;         /* layers with weights, but for the last */
     const unsigned *widths; /* (depth) */
     uint64_t parameters;
-    uint64_t flops; /* of training with one seed: 3 × forward pass × images × epochs */
+    uint64_t flops; /* of training with one seed: images × epochs × 3 × forward pass, but 2 × what takes the image */
     unsigned epochs;
     double learning_rate; /* 0: it is not tuned yet */
     bool tuned, at_edge;  /* at_edge: no greater rate was tried, or no smaller one */

@@ -29,7 +29,7 @@ typedef struct dpr__sweep_plan {
     dpr_train_options
         training; /* settled, with the validation set; seed, epochs and a tuned rate are a run's */
     bool tuned;
-    double flops; /* of one image forward */
+    double flops; /* of training with one image */
     unsigned tune_epochs;
     double rates[DPR__SWEEP_RATES];
     dpr__sweep_result tries[DPR__SWEEP_RATES];
@@ -67,7 +67,7 @@ dpr_status dpr__sweep_model(const dpr_sweep *sweep, size_t i, dpr_context *own, 
                             dpr_model **out);
 /* The set over the same memory, for a context of another thread; *out is NULL where `data` is (sweep.c). */
 dpr_status dpr__sweep_view(dpr_context *own, const dpr_data *data, dpr_data **out);
-/* Operations of a training: forward, and twice as much backward. */
+/* Operations of a training: forward and backward. */
 double dpr__sweep_flops(const dpr_sweep *sweep, size_t i, unsigned epochs);
 /* Times the operations of the case that it is compared with: of a run, or of a rate that is tried (NaN where one is not tuned). */
 double dpr__sweep_flops_ratio(const dpr_sweep *sweep, size_t i, bool tuning);

@@ -374,7 +374,8 @@ static void add_method(dpr__text *page, const dpr_sweep *sweep) {
                   "where that makes flops differ by over 10 %%, the table says so",
                   o->budget);
     if (strcmp(o->budget, "flops") == 0)
-        dpr__text_add(page, "; a training step counts as three forward passes");
+        dpr__text_add(page, "; a training step counts as three forward passes, without the "
+                            "gradient of the images, which nobody takes");
     dpr__text_add(page, ". Intervals are of 95 %%, by Student's t over the seeds. A network is on "
                         "the front when none is as good with fewer parameters.</p>\n");
     add_tuning(page, sweep);

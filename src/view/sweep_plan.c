@@ -74,13 +74,17 @@ static dpr_status measure_net(dpr_sweep *sweep, size_t i, const dpr_model *model
     static const char *const words[] = {"linear", "conv", "depthwise"};
     const dpr_layer *layers;
     size_t n = dpr_model_layers(model, &layers), found = 0;
+    bool parameters = false; /* in what came before */
     dpr_sweep_row *row = &sweep->rows[i];
     unsigned *widths = dpr__arena_allocate(&sweep->arena, (n + 1) * sizeof *widths);
     if (widths == NULL)
         return DPR_E_MEMORY;
     for (size_t k = 0; k < n; k++) {
         const dpr_shape *output = &layers[k].output;
-        sweep->plans[i].flops += (double)layers[k].flops;
+        /* Forward, and as much for the gradient of what it computes with and for that of its input, which the image needs none of. */
+        int passes = parameters && layers[k].from >= 0 ? 3 : 2;
+        sweep->plans[i].flops += passes * (double)layers[k].flops;
+        parameters = parameters || layers[k].parameters > 0;
         for (size_t w = 0; w < sizeof words / sizeof *words; w++)
             if (strcmp(layers[k].op, words[w]) == 0)
                 widths[found++] = (unsigned)output->dim[output->rank - 1];
@@ -213,7 +217,7 @@ dpr_train_options dpr__sweep_training(const dpr_sweep *sweep, size_t i, uint64_t
 }
 
 double dpr__sweep_flops(const dpr_sweep *sweep, size_t i, unsigned epochs) {
-    return 3 * sweep->plans[i].flops * (double)dpr_data_count(sweep->train) * epochs;
+    return sweep->plans[i].flops * (double)dpr_data_count(sweep->train) * epochs;
 }
 
 double dpr__sweep_flops_ratio(const dpr_sweep *sweep, size_t i, bool tuning) {
@@ -235,7 +239,7 @@ bool dpr__sweep_is_small(const dpr_sweep *sweep, size_t i) {
     if (sweep->options.jobs > 0)
         return sweep->options.jobs > 1;
     return dpr_context_threads(sweep->context) > 1 &&
-           3 * sweep->plans[i].flops * sweep->plans[i].training.batch < SMALL;
+           sweep->plans[i].flops * sweep->plans[i].training.batch < SMALL;
 }
 
 void dpr__sweep_choose_rate(dpr_sweep *sweep, size_t i) {

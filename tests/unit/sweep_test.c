@@ -312,7 +312,10 @@ static void one_sweep(void **state) {
     assert_int_equal(rows[1].depth, 1);
     assert_int_equal(rows[1].widths[0], 4);
     assert_int_equal(rows[1].parameters, 37 * 4 + 5 * 3);
-    assert_true(rows[0].flops > 0);
+    /* 60 images, once: products are made forward, and for the gradients of weights and of hidden units, not of images; the relu's 4, thrice */
+    assert_int_equal(rows[0].flops, 60 * 2 * (2 * 36 + 1) * CLASSES);
+    assert_int_equal(rows[1].flops,
+                     60 * (2 * (2 * 36 + 1) * 4 + 3 * 4 + 3 * (2 * 4 + 1) * CLASSES));
     const char *page = read_file("sweep.html");
     assert_non_null(strstr(page, "four &lt;b&gt;"));
     assert_null(strstr(page, "four <b>"));
