@@ -222,8 +222,18 @@ static dpr_status add_job(struct stage *stage, size_t i, int rate, size_t run) {
 /* What is to be tuned; then, with the rates known, the runs. */
 static dpr_status add_tuning(struct stage *stage) {
     for (size_t i = 0; i < stage->sweep->options.n_cases; i++)
-        for (int k = 0; k < DPR__SWEEP_RATES && stage->sweep->plans[i].tuned; k++)
+        for (int k = DPR__SWEEP_FIRST_RATE;
+             k <= DPR__SWEEP_LAST_RATE && stage->sweep->plans[i].tuned; k++)
             DPR_TRY(add_job(stage, i, k, 0));
+    return DPR_OK;
+}
+
+/* One rate further for every network whose best rate is at an edge. What an earlier sweep found is passed over at once. */
+static dpr_status add_further(struct stage *stage) {
+    int rate;
+    for (size_t i = 0; i < stage->sweep->options.n_cases; i++)
+        while (dpr__sweep_widen(stage->sweep, i, &rate))
+            DPR_TRY(add_job(stage, i, rate, 0));
     return DPR_OK;
 }
 
@@ -282,8 +292,11 @@ static dpr_status do_all(struct stage *stage) {
     DPR_TRY(dpr__sweep_budget(stage->sweep));
     DPR_TRY(add_tuning(stage));
     stage->began_ns = dpr__now_ns();
-    stage->all = work_left(stage);
-    DPR_TRY(do_jobs(stage));
+    do {
+        stage->all = stage->done + work_left(stage);
+        DPR_TRY(do_jobs(stage));
+        DPR_TRY(add_further(stage));
+    } while (stage->n > 0);
     DPR_TRY(add_runs(stage));
     stage->all = stage->done;
     for (size_t k = 0; k < stage->n; k++)

@@ -7,8 +7,13 @@
 #include "base/text.h"
 #include <deeper/tools.h>
 
-/* Rates that are tried: the optimiser's usual one times 1/9, 1/3, 1, 3, 9. */
-enum { DPR__SWEEP_RATES = 5, DPR__SWEEP_KEY = 17 };
+/* Rates that may be tried: the optimiser's usual one times 3⁻⁴ … 3⁴. From 1/9 to 9 all are; those beyond only while the best is at that edge. */
+enum {
+    DPR__SWEEP_RATES = 9,
+    DPR__SWEEP_FIRST_RATE = 2,
+    DPR__SWEEP_LAST_RATE = 6,
+    DPR__SWEEP_KEY = 17
+};
 
 /* What is kept of a run, or of one that tunes. */
 typedef struct dpr__sweep_result {
@@ -32,6 +37,7 @@ typedef struct dpr__sweep_plan {
     double flops; /* of training with one image */
     unsigned tune_epochs;
     double rates[DPR__SWEEP_RATES];
+    int lowest, highest; /* of rates: those that are tried */
     dpr__sweep_result tries[DPR__SWEEP_RATES];
 } dpr__sweep_plan;
 
@@ -56,6 +62,8 @@ struct dpr_sweep {
 dpr_status dpr__sweep_plan_all(dpr_sweep *sweep);
 /* Chooses epochs by the budget; by seconds it measures what no earlier sweep has. */
 dpr_status dpr__sweep_budget(dpr_sweep *sweep);
+/* Takes one more rate to be tried where the best so far is at an edge that may be moved; false: there is none. */
+bool dpr__sweep_widen(dpr_sweep *sweep, size_t i, int *rate);
 /* Takes the rate that was best on the validation set, once all are tried. */
 void dpr__sweep_choose_rate(dpr_sweep *sweep, size_t i);
 /* Whether runs of the case go side by side, each on one thread. */

@@ -105,6 +105,8 @@ static dpr_status plan_rates(const dpr_sweep *sweep, size_t i) {
     const int middle = DPR__SWEEP_RATES / 2;
     for (int k = 0; k < DPR__SWEEP_RATES; k++)
         plan->rates[k] = plan->training.learning_rate * pow(3, k - middle);
+    plan->lowest = DPR__SWEEP_FIRST_RATE;
+    plan->highest = DPR__SWEEP_LAST_RATE;
     return DPR_OK;
 }
 
@@ -242,21 +244,41 @@ bool dpr__sweep_is_small(const dpr_sweep *sweep, size_t i) {
            sweep->plans[i].flops * sweep->plans[i].training.batch < SMALL;
 }
 
-void dpr__sweep_choose_rate(dpr_sweep *sweep, size_t i) {
-    const dpr__sweep_plan *plan = &sweep->plans[i];
-    int best = 0;
-    if (!plan->tuned)
-        return;
-    for (int k = 0; k < DPR__SWEEP_RATES; k++) {
+/* Below 0: not all are tried. */
+static int best_rate(const dpr__sweep_plan *plan) {
+    int best = plan->lowest;
+    for (int k = plan->lowest; k <= plan->highest; k++) {
         const dpr__sweep_result *a = &plan->tries[k], *b = &plan->tries[best];
         if (!a->done)
-            return;
+            return -1;
         if (a->val_accuracy > b->val_accuracy ||
             (a->val_accuracy == b->val_accuracy && a->val_loss < b->val_loss))
             best = k;
     }
+    return best;
+}
+
+bool dpr__sweep_widen(dpr_sweep *sweep, size_t i, int *rate) {
+    dpr__sweep_plan *plan = &sweep->plans[i];
+    int best = plan->tuned ? best_rate(plan) : -1;
+    if (best < 0)
+        return false;
+    if (best == plan->highest && best + 1 < DPR__SWEEP_RATES)
+        *rate = ++plan->highest;
+    else if (best == plan->lowest && best > 0)
+        *rate = --plan->lowest;
+    else
+        return false;
+    return true;
+}
+
+void dpr__sweep_choose_rate(dpr_sweep *sweep, size_t i) {
+    const dpr__sweep_plan *plan = &sweep->plans[i];
+    int best = plan->tuned ? best_rate(plan) : -1;
+    if (best < 0)
+        return;
     sweep->rows[i].learning_rate = plan->rates[best];
-    sweep->rows[i].at_edge = best == 0 || best == DPR__SWEEP_RATES - 1;
+    sweep->rows[i].at_edge = best == plan->lowest || best == plan->highest;
 }
 
 /* ---- the budget ---- */

@@ -223,6 +223,27 @@ static void add_budget(dpr__text *text, const dpr_sweep *sweep, bool tuning) {
         dpr__text_add(text, ", and %zu more are off by over 10 %%", off - 1);
 }
 
+/* "; the rates of 30 and 6 are at an edge of those that were tried", of what is compared. */
+static void add_edges(dpr__text *text, const dpr_sweep *sweep) {
+    const dpr_sweep_row *rows = sweep->rows;
+    size_t n = 0, first = 0;
+    for (size_t i = 0; i < sweep->options.n_cases; i++) {
+        bool compared = rows[i].n_pairs > 0;
+        for (size_t k = 0; k < sweep->options.n_cases; k++)
+            compared = compared || (rows[k].against == i && rows[k].n_pairs > 0);
+        if (!compared || !rows[i].at_edge)
+            continue;
+        first = n++ == 0 ? i : first;
+    }
+    if (n == 0)
+        return;
+    dpr__text_add(text, "; the learning rate of ");
+    add_name(text, &rows[first]);
+    if (n > 1)
+        dpr__text_add(text, ", as of %zu more,", n - 1);
+    dpr__text_add(text, " is at the edge of those that were tried");
+}
+
 static void add_verdict(dpr__text *text, const dpr_sweep *sweep) {
     const struct tally t = count_up(sweep);
     const char *of = sweep->test != NULL ? "test" : "validation";
@@ -248,6 +269,7 @@ static void add_verdict(dpr__text *text, const dpr_sweep *sweep) {
     add_budget(text, sweep, false);
     if (strcmp(sweep->options.budget, "flops") == 0)
         add_budget(text, sweep, true);
+    add_edges(text, sweep);
     dpr__text_add(text, ".");
 }
 
@@ -274,7 +296,8 @@ static void add_row(dpr__text *text, const dpr_sweep *sweep, size_t i) {
                   (unsigned long long)row->flops, row->n, row->n_diverged,
                   row->front ? "true" : "false");
     if (row->tuned)
-        dpr__text_add(text, ",\"tune_epochs\":%u", sweep->plans[i].tune_epochs);
+        dpr__text_add(text, ",\"tune_epochs\":%u,\"at_edge\":%s", sweep->plans[i].tune_epochs,
+                      row->at_edge ? "true" : "false");
     add_real(text, "lr", row->learning_rate);
     add_real(text, "mean", row->mean);
     add_real(text, "low", row->low);
