@@ -332,25 +332,24 @@ static void add_runs(dpr__text *page, const dpr_sweep *sweep) {
 /* ---- words ---- */
 
 static void add_tuning(dpr__text *page, const dpr_sweep *sweep) {
-    const dpr__sweep_plan *plan = NULL;
-    for (size_t i = 0; i < sweep->options.n_cases && plan == NULL; i++)
-        if (sweep->plans[i].tuned)
-            plan = &sweep->plans[i];
-    if (plan == NULL) {
+    size_t i = 0;
+    while (i < sweep->options.n_cases && !sweep->plans[i].tuned)
+        i++;
+    if (i == sweep->options.n_cases) {
         dpr__text_add(page, "<p>Learning rates are those that were asked for.</p>\n");
         return;
     }
-    dpr__text_add(
-        page, "<p>The learning rate is tuned for each network by itself: with seed %llu each of ",
-        (unsigned long long)sweep->options.seed);
-    for (int k = 0; k < DPR__SWEEP_RATES; k++)
-        dpr__text_add(page, "%s%.3g", k > 0 ? ", " : "", plan->rates[k]);
     dpr__text_add(page,
-                  " is tried for a small budget, %u epochs of the first network, and the one of "
-                  "the best validation accuracy is taken. "
-                  "A rate that is good in short runs need not be the best in long ones; at the "
-                  "edge means that none beyond it was tried.</p>\n",
-                  plan->tune_epochs);
+                  "<p>The learning rate is tuned for each network by itself: with seed %llu its "
+                  "optimiser's usual rate times 1/9, 1/3, 1, 3 and 9 is tried for a small budget, "
+                  "that of %u epochs of ",
+                  (unsigned long long)sweep->options.seed,
+                  sweep->plans[sweep->rows[i].against].tune_epochs);
+    add_name(page, &sweep->rows[sweep->rows[i].against]);
+    dpr__text_add(page, ", and the one of the best validation accuracy is taken; while that is the "
+                        "largest or the smallest, one beyond it is tried, up to 81 or 1/81 times. "
+                        "A rate that is good in short runs need not be the best in long ones; at "
+                        "the edge means that none beyond it was tried.</p>\n");
 }
 
 static void add_method(dpr__text *page, const dpr_sweep *sweep) {
