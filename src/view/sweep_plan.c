@@ -207,14 +207,33 @@ dpr_status dpr__sweep_plan_all(dpr_sweep *sweep) {
 
 /* ---- runs ---- */
 
+/* To whole epochs, one at least. */
+static unsigned scaled(double epochs, double factor) {
+    double n = floor(epochs * factor + 0.5);
+    return n < 1 ? 1 : n > MOST_EPOCHS ? MOST_EPOCHS : (unsigned)n;
+}
+
+/* What is told in epochs keeps its share of the run when the budget or a trial changes their number: a run that is half as long
+ * warms up half as long, and averages the last half as many. */
+static void scale_schedule(dpr_train_options *training, unsigned own) {
+    if (training->epochs == own)
+        return;
+    double factor = (double)training->epochs / own;
+    training->warmup *= factor;
+    training->step_epochs *= factor;
+    if (strcmp(training->schedule, "exponential") == 0)
+        training->decay = pow(training->decay, 1 / factor); /* an epoch */
+    if (training->swa > 0)
+        training->swa = training->epochs + 1 - scaled(own + 1 - training->swa, factor);
+}
+
 dpr_train_options dpr__sweep_training(const dpr_sweep *sweep, size_t i, uint64_t seed, double rate,
                                       unsigned epochs) {
     dpr_train_options training = sweep->plans[i].training;
     training.seed = seed;
     training.learning_rate = rate;
     training.epochs = epochs;
-    if (training.swa > epochs) /* of a rate that is only tried */
-        training.swa = 0;
+    scale_schedule(&training, sweep->plans[i].training.epochs);
     return training;
 }
 
@@ -307,12 +326,14 @@ struct timing {
 static dpr_status time_case(dpr_context *own, void *user, size_t unused) {
     struct timing *timing = user;
     const dpr_sweep *sweep = timing->sweep;
-    dpr_train_options training = dpr__sweep_training(sweep, timing->i, 1, 1e-6, MOST_EPOCHS);
+    dpr_train_options training = dpr__sweep_training(sweep, timing->i, 1, 1e-6,
+                                                     sweep->plans[timing->i].training.epochs);
     const dpr_data *train = sweep->train;
     dpr_data *view = NULL;
     dpr_model *model;
     dpr_trainer *trainer = NULL;
     (void)unused;
+    training.epochs = MOST_EPOCHS; /* it does not end */
     training.validation = NULL;
     training.patience = 0;
     DPR_TRY(dpr__sweep_model(sweep, timing->i, own, 1, &model));
@@ -351,11 +372,6 @@ static dpr_status seconds_of(dpr_sweep *sweep, size_t i, double *out) {
     }
     *out = kept->seconds;
     return DPR_OK;
-}
-
-static unsigned scaled(double epochs, double factor) {
-    double n = floor(epochs * factor + 0.5);
-    return n < 1 ? 1 : n > MOST_EPOCHS ? MOST_EPOCHS : (unsigned)n;
 }
 
 /* How many times the epochs of its own a case gets. */

@@ -281,6 +281,38 @@ static void bad_plans(void **state) {
     clean(&m);
 }
 
+/* What is told in epochs keeps its share of a run. */
+static void scaled_schedules(void **state) {
+    (void)state;
+    struct made m;
+    dpr_context_options options = dpr_context_options_default();
+    assert_int_equal(begin(&m, &options), DPR_OK);
+    for (size_t i = 0; i < 3; i++) {
+        m.cases[i].training.epochs = 10;
+        m.cases[i].training.swa = 6;
+        m.cases[i].training.warmup = 2;
+        m.cases[i].training.step_epochs = 3;
+        m.cases[i].training.schedule = i == 2 ? "exponential" : "step";
+        m.cases[i].training.decay = 0.25;
+    }
+    OK(m.context, create(&m));
+    const struct {
+        unsigned epochs, swa;
+    } wanted[] = {{10, 6}, {5, 3}, {2, 2}, {1, 1}, {40, 21}};
+    for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++) {
+        dpr_train_options step = dpr__sweep_training(m.sweep, 1, 7, 0.1, wanted[k].epochs);
+        dpr_train_options exponential = dpr__sweep_training(m.sweep, 2, 7, 0.1, wanted[k].epochs);
+        assert_int_equal(step.epochs, wanted[k].epochs);
+        assert_int_equal(step.swa, wanted[k].swa);
+        near(step.warmup, 0.2 * wanted[k].epochs, 1e-12);
+        near(step.step_epochs, 0.3 * wanted[k].epochs, 1e-12);
+        near(step.decay, 0.25, 0);
+        near(pow(exponential.decay, wanted[k].epochs), pow(0.25, 10), 1e-12);
+        OK(m.context, dpr_train_options_check(m.context, &step));
+    }
+    clean(&m);
+}
+
 static char *read_file(const char *name) {
     static char text[1 << 18];
     char path[200];
@@ -408,6 +440,7 @@ int main(void) {
                                        cmocka_unit_test(intervals_and_tests),
                                        cmocka_unit_test(holms_correction),
                                        cmocka_unit_test(bad_plans),
+                                       cmocka_unit_test(scaled_schedules),
                                        cmocka_unit_test(one_sweep),
                                        cmocka_unit_test(without_a_test_set),
                                        cmocka_unit_test(damaged_runs),
