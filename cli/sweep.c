@@ -41,8 +41,8 @@ static void on_finished(void *user, const dpr_sweep_run *run, const dpr_sweep_ro
         printf("  val %.2f %%", 100 * run->val_accuracy);
     if (!isnan(run->test_accuracy))
         printf("  test %.2f %%", 100 * run->test_accuracy);
-    if (run->diverged)
-        printf("  diverged");
+    if (run->epochs < row->epochs)
+        printf("  %s after %u epochs", run->diverged ? "diverged" : "stopped", run->epochs);
     if (sweep->seconds_left >= 0)
         printf("  ETA %s", duration(sweep->seconds_left, eta));
     putchar('\n');

@@ -403,6 +403,8 @@ typedef struct dpr_sweep_run {
     bool done;
     bool
         diverged; /* the loss was no longer finite: the accuracies are of the weights before that */
+    unsigned epochs; /* that were trained: early stops make them fewer than the row's */
+    uint64_t flops;  /* of these */
     double val_accuracy, val_loss, test_accuracy; /* NaN: there is no such half */
     double seconds;                               /* of training */
     char weights_sha256[65];
@@ -416,8 +418,9 @@ typedef struct dpr_sweep_row {
     unsigned depth;         /* layers with weights, but for the last */
     const unsigned *widths; /* (depth) */
     uint64_t parameters;
-    uint64_t flops; /* of training with one seed: images × epochs × 3 × forward pass, but 2 × what takes the image */
-    unsigned epochs;
+    uint64_t flops; /* of training with one seed, the mean of runs that are done (as planned: before any is): images × epochs × 3 × forward pass, but 2 × what takes the image */
+    unsigned epochs;       /* as planned */
+    double epochs_trained; /* the mean of the runs */
     double learning_rate; /* 0: it is not tuned yet */
     bool tuned, at_edge;  /* at_edge: no greater rate was tried, or no smaller one */
     size_t n, n_diverged; /* runs that are done */

@@ -103,6 +103,7 @@ static dpr_status train(dpr_model *model, const dpr_data *data, const dpr_train_
     while (status == DPR_OK && !dpr_trainer_finished(trainer))
         status = dpr_trainer_epoch(trainer, NULL);
     result->diverged = status == DPR_E_NON_FINITE;
+    result->epochs = dpr_trainer_epochs_done(trainer);
     result->seconds = 1e-9 * (double)(dpr__now_ns() - began);
     dpr_trainer_destroy(trainer);
     return result->diverged ? DPR_OK : status;
@@ -131,8 +132,11 @@ static dpr_status train_and_test(dpr_context *own, const struct job *job,
     return status;
 }
 
-static void set_run(dpr_sweep_run *run, const dpr__sweep_result *result, const char *line) {
+static void set_run(const dpr_sweep *sweep, dpr_sweep_run *run, const dpr__sweep_result *result,
+                    const char *line) {
     run->diverged = result->diverged;
+    run->epochs = result->epochs;
+    run->flops = (uint64_t)dpr__sweep_flops(sweep, run->case_index, result->epochs);
     run->val_accuracy = result->val_accuracy;
     run->val_loss = result->val_loss;
     run->test_accuracy = result->test_accuracy;
@@ -153,7 +157,7 @@ static dpr_status finish_job(dpr_context *own, struct job *job, const dpr__sweep
     if (job->kind == DPR__SWEEP_TUNING)
         sweep->plans[job->i].tries[job->rate] = *result;
     else
-        set_run(&sweep->runs[job->run], result, line);
+        set_run(sweep, &sweep->runs[job->run], result, line);
     job->share = 1;
     tell_runs(stage);
     return DPR_OK;
@@ -212,7 +216,7 @@ static dpr_status add_job(struct stage *stage, size_t i, int rate, size_t run) {
         dpr__free(context, line);
         if (kept == NULL)
             return DPR_E_MEMORY;
-        set_run(&sweep->runs[run], found, kept);
+        set_run(sweep, &sweep->runs[run], found, kept);
     }
     if (found == NULL)
         stage->jobs[stage->n++] = job;

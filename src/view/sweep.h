@@ -18,6 +18,7 @@ enum {
 /* What is kept of a run, or of one that tunes. */
 typedef struct dpr__sweep_result {
     bool done, diverged;
+    unsigned epochs; /* that were trained: patience may end a run early */
     double val_accuracy, val_loss, test_accuracy, seconds;
     char weights_sha256[65];
 } dpr__sweep_result;

@@ -238,6 +238,8 @@ static void add_epochs(dpr__text *page, const dpr_sweep *sweep, size_t i, bool t
     double ratio = dpr__sweep_flops_ratio(sweep, i, tuning);
     if (!tuning || row->tuned)
         dpr__text_add(page, "%u", tuning ? sweep->plans[i].tune_epochs : row->epochs);
+    if (!tuning && row->n > 0 && row->epochs_trained < row->epochs)
+        dpr__text_add(page, " planned, %.3g trained", row->epochs_trained);
     if (dpr__sweep_is_off(ratio)) {
         dpr__text_add(page, ", %.3g times the flops of ", ratio);
         add_name(page, &sweep->rows[row->against]);
@@ -310,15 +312,15 @@ static void add_runs(dpr__text *page, const dpr_sweep *sweep) {
     dpr__text_add(page,
                   "<section id=\"runs\"><h2>Runs</h2>\n<details><summary>All runs</summary>\n");
     dpr__page_table(page, NULL, "Run by run");
-    HEAD(page, "network", "seed", "validation", "test", "seconds");
+    HEAD(page, "network", "seed", "epochs", "validation", "test", "seconds");
     for (size_t k = 0; k < sweep->n_runs; k++) {
         const dpr_sweep_run *run = &sweep->runs[k];
         if (!run->done)
             continue;
         dpr__text_add(page, "<tr><th scope=\"row\">");
         add_name(page, &sweep->rows[run->case_index]);
-        dpr__text_add(page, "</th><td>%llu%s</td><td>", (unsigned long long)run->seed,
-                      run->diverged ? ", diverged" : "");
+        dpr__text_add(page, "</th><td>%llu%s</td><td>%u</td><td>", (unsigned long long)run->seed,
+                      run->diverged ? ", diverged" : "", run->epochs);
         dpr__page_share(page, run->val_accuracy);
         next_cell(page);
         dpr__page_share(page, run->test_accuracy);

@@ -93,6 +93,7 @@ static const dpr_sweep_run *run_of(const dpr_sweep *sweep, size_t i, size_t seed
 static void judge_row(const dpr_sweep *sweep, size_t i, double *values) {
     dpr_sweep_row *row = &sweep->rows[i];
     double half = (double)NAN;
+    double epochs = 0;
     row->n = row->n_diverged = row->n_pairs = 0;
     row->mean = row->difference = row->p = (double)NAN;
     for (size_t s = 0; s < sweep->options.seeds; s++) {
@@ -101,7 +102,11 @@ static void judge_row(const dpr_sweep *sweep, size_t i, double *values) {
             continue;
         values[row->n++] = outcome(sweep, run);
         row->n_diverged += run->diverged;
+        epochs += run->epochs;
     }
+    row->epochs_trained = row->n > 0 ? epochs / (double)row->n : (double)NAN;
+    if (row->n > 0)
+        row->flops = (uint64_t)(dpr__sweep_flops(sweep, i, 1) * row->epochs_trained);
     if (row->n > 0)
         dpr__mean_interval(values, row->n, &row->mean, &half);
     row->low = row->mean - half, row->high = row->mean + half;
@@ -299,6 +304,7 @@ static void add_row(dpr__text *text, const dpr_sweep *sweep, size_t i) {
         dpr__text_add(text, ",\"tune_epochs\":%u,\"at_edge\":%s", sweep->plans[i].tune_epochs,
                       row->at_edge ? "true" : "false");
     add_real(text, "lr", row->learning_rate);
+    add_real(text, "epochs_trained", row->epochs_trained);
     add_real(text, "mean", row->mean);
     add_real(text, "low", row->low);
     add_real(text, "high", row->high);

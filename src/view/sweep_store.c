@@ -71,6 +71,14 @@ static bool read_real(dpr_context *context, const dpr__json *line, const char *k
     return dpr__json_double(context, value, out) && *out >= low && *out <= high;
 }
 
+static bool read_epochs(const dpr__json *line, unsigned *out) {
+    uint64_t value;
+    if (!dpr__json_u64(dpr__json_get(line, "epochs"), &value) || value > UINT32_MAX)
+        return false;
+    *out = (unsigned)value;
+    return true;
+}
+
 static bool read_entry(dpr_context *context, const dpr__json *line, dpr__sweep_entry *out) {
     const char *key = dpr__json_string(dpr__json_get(line, "run"));
     const char *weights = dpr__json_string(dpr__json_get(line, "weights_sha256"));
@@ -87,7 +95,8 @@ static bool read_entry(dpr_context *context, const dpr__json *line, dpr__sweep_e
     return read_real(context, line, "val_accuracy", 0, 1, &r->val_accuracy) &&
            read_real(context, line, "val_loss", 0, HUGE_VAL, &r->val_loss) &&
            read_real(context, line, "test_accuracy", 0, 1, &r->test_accuracy) &&
-           read_real(context, line, "seconds", 0, HUGE_VAL, &r->seconds);
+           read_real(context, line, "seconds", 0, HUGE_VAL, &r->seconds) &&
+           read_epochs(line, &r->epochs);
 }
 
 /* Takes the line, also where it fails. */
@@ -189,7 +198,7 @@ dpr_status dpr__sweep_line(const dpr_sweep *sweep, dpr_context *own, size_t i, c
     add_real(&text, "val_loss", result->val_loss);
     add_real(&text, "lr", training->learning_rate);
     dpr__text_add(&text, ",\"epochs\":%u,\"flops\":%.0f,\"diverged\":%s,\"weights_sha256\":\"%s\"",
-                  training->epochs, dpr__sweep_flops(sweep, i, training->epochs),
+                  result->epochs, dpr__sweep_flops(sweep, i, result->epochs),
                   result->diverged ? "true" : "false", result->weights_sha256);
     add_real(&text, "seconds", result->seconds);
     dpr__text_add(&text, "}");
@@ -224,7 +233,7 @@ static void add_csv_run(dpr__text *text, const dpr_sweep *sweep, const dpr_sweep
     csv_real(text, run->val_accuracy);
     csv_real(text, run->test_accuracy);
     csv_real(text, row->learning_rate);
-    dpr__text_add(text, "%u,%llu,%d,%s\n", row->epochs, (unsigned long long)row->flops,
+    dpr__text_add(text, "%u,%llu,%d,%s\n", run->epochs, (unsigned long long)run->flops,
                   run->diverged, run->weights_sha256);
 }
 

@@ -217,6 +217,25 @@ class Sweep(Case):
             self.assertIn("; the learning rate of 30, as of 1 more, is at the edge", end["verdict"])
             self.assertIn("(at the edge)", self.page("set.sweep").text)
 
+    def test_patience(self):
+        """Epochs and flops are those that were trained."""
+        arguments = ["--net", "20,19", "--seeds", "2", "--epochs", "40", "--patience", "2", "--lr", "0.1"]
+        runs, end = self.sweep(*arguments)
+        train = self.ok("train", "set", "--net", "input 8 8 1, linear 19, relu, linear classes", "--lr", "0.1", "--epochs",
+                        str(end["rows"][1]["epochs"]), "--patience", "2", "--seed", "2", "--val", "0.1", "--out", "m.safetensors",
+                        "--no-report", "--json").lines()
+        epochs = sum("epoch" in line for line in train)
+        self.assertEqual(runs[3]["weights_sha256"], train[-1]["weights_sha256"])
+        self.assertLess(epochs, end["rows"][1]["epochs"])
+        self.assertEqual(runs[3]["epochs"], epochs)
+        self.assertEqual(len({run["flops"] / run["epochs"] for run in runs}), 2)
+        for i, row in enumerate(end["rows"]):
+            self.assertNear(row["epochs_trained"], (runs[i]["epochs"] + runs[2 + i]["epochs"]) / 2)
+            self.assertNear(row["flops"], (runs[i]["flops"] + runs[2 + i]["flops"]) / 2)
+        self.assertNear(end["rows"][1]["flops_ratio"], end["rows"][1]["flops"] / end["rows"][0]["flops"])
+        self.assertIn("planned", self.page("set.sweep").text)
+        self.assertEqual(self.sweep(*arguments), (runs, end))
+
     def test_diverged(self):
         runs, end = self.sweep("--net", "30-30-30-30", "--grid", "lr=0.1,1000", "--seeds", "2", "--epochs", "5", "--momentum", "0.99")
         self.assertEqual([run["diverged"] for run in runs], [False, True, False, True])

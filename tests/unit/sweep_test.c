@@ -382,13 +382,17 @@ static void damaged_runs(void **state) {
         "{}",
         "{\"run\":\"0123456789abcdef\"}",
         "{\"run\":\"0123456789abcde\",\"weights_sha256\":\"\",\"diverged\":false,\"val_accuracy\":"
-        "null,\"val_loss\":null,\"test_accuracy\":1,\"seconds\":1}",
+        "null,\"val_loss\":null,\"test_accuracy\":1,\"seconds\":1,\"epochs\":1}",
         "{\"run\":\"0123456789abcdef\",\"weights_sha256\":\"\",\"diverged\":false,\"val_accuracy\":"
-        "null,\"val_loss\":null,\"test_accuracy\":1.5,\"seconds\":1}",
+        "null,\"val_loss\":null,\"test_accuracy\":1.5,\"seconds\":1,\"epochs\":1}",
         "{\"run\":\"0123456789abcdef\",\"weights_sha256\":\"\",\"diverged\":0,\"val_accuracy\":"
+        "null,\"val_loss\":null,\"test_accuracy\":1,\"seconds\":1,\"epochs\":1}",
+        "{\"run\":\"0123456789abcdef\",\"weights_sha256\":\"\",\"diverged\":false,\"val_accuracy\":"
+        "null,\"val_loss\":null,\"seconds\":1,\"epochs\":1}",
+        "{\"run\":\"0123456789abcdef\",\"weights_sha256\":\"\",\"diverged\":false,\"val_accuracy\":"
         "null,\"val_loss\":null,\"test_accuracy\":1,\"seconds\":1}",
         "{\"run\":\"0123456789abcdef\",\"weights_sha256\":\"\",\"diverged\":false,\"val_accuracy\":"
-        "null,\"val_loss\":null,\"seconds\":1}"};
+        "null,\"val_loss\":null,\"test_accuracy\":1,\"seconds\":1,\"epochs\":1.5}"};
     struct made m;
     char path[200];
     dpr_context_options options = dpr_context_options_default();
