@@ -467,8 +467,8 @@ typedef struct dpr_sweep dpr_sweep;
 
 dpr_sweep_options dpr_sweep_options_default(void);
 
-/* Plans a sweep, and takes up what an earlier one left in the directory, in runs.jsonl: runs of the same network, options, seed, data and
- * kernels are not made again. One process at a time may use a directory. The sets are borrowed; validation, which is needed to tune, and
+/* Plans a sweep, and takes up what an earlier one left in the directory, in runs.jsonl: runs of the same network, options, seed, data,
+ * kernels, passes and version of the library are not made again. One process at a time may use a directory. The sets are borrowed; validation, which is needed to tune, and
  * test may be NULL. Errors: DPR_E_ARGUMENT (names the case), DPR_E_FORMAT (runs.jsonl, with the line), DPR_E_IO; those of models. */
 dpr_status dpr_sweep_create(dpr_context *context, const dpr_data *train, const dpr_data *validation,
                             const dpr_data *test, const dpr_sweep_options *options,

@@ -47,7 +47,7 @@ struct dpr_sweep {
     const dpr_data *train, *validation, *test;
     dpr_sweep_options options;
     dpr__arena arena;           /* names, widths, lines */
-    char identity[3 * 65 + 64]; /* of sets and kernels: part of each run's key */
+    char identity[3 * 65 + 128]; /* of sets, kernels, passes and version: part of each run's key */
     dpr__sweep_plan *plans;     /* (cases) */
     dpr_sweep_row *rows;        /* (cases) */
     dpr_sweep_run *runs;        /* (seeds × cases) */

@@ -155,13 +155,15 @@ static dpr_status refuse_equal(const dpr_sweep *sweep) {
 static dpr_status identify(dpr_sweep *sweep) {
     const dpr_data *sets[] = {sweep->train, sweep->validation, sweep->test};
     const dpr_context *context = sweep->context;
-    char hex[3][65] = {"", "", ""};
+    char hex[3][65] = {"", "", ""}, passes[DPR__N_PASSES + 1] = "";
     for (size_t i = 0; i < 3; i++)
         if (sets[i] != NULL)
             DPR_TRY(dpr_data_sha256(sets[i], hex[i]));
-    dpr__format(sweep->context, sweep->identity, sizeof sweep->identity, "%s %s %s %d %s %s",
+    for (size_t i = 0; i < DPR__N_PASSES; i++)
+        passes[i] = context->pass_disabled[i] ? '0' : '1';
+    dpr__format(sweep->context, sweep->identity, sizeof sweep->identity, "%s %s %s %d %s %s %s %s",
                 hex[0], hex[1], hex[2], (int)context->device, dpr_context_isa(context),
-                dpr_context_precision(context));
+                dpr_context_precision(context), passes, dpr_version());
     return DPR_OK;
 }
 

@@ -355,6 +355,26 @@ static void one_sweep(void **state) {
     clean(&m);
 }
 
+/* What may change bits changes the names of runs: passes, and the version. */
+static void runs_of_other_passes(void **state) {
+    (void)state;
+    static const char *const disabled[] = {NULL, "fuse", "simplify"};
+    char keys[3][DPR__SWEEP_KEY];
+    struct made m;
+    for (size_t i = 0; i < 3; i++) {
+        dpr_context_options options = dpr_context_options_default();
+        options.disabled_passes = disabled[i];
+        assert_int_equal(begin(&m, &options), DPR_OK);
+        OK(m.context, create(&m));
+        dpr_train_options training = dpr__sweep_training(m.sweep, 1, 1, 0.1, 1);
+        OK(m.context, dpr__sweep_key(m.sweep, m.context, 1, &training, DPR__SWEEP_RUN, keys[i]));
+        assert_non_null(strstr(m.sweep->identity, dpr_version()));
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(keys[k], keys[i]);
+        clean(&m);
+    }
+}
+
 static void without_a_test_set(void **state) {
     (void)state;
     struct made m;
@@ -446,6 +466,7 @@ int main(void) {
                                        cmocka_unit_test(bad_plans),
                                        cmocka_unit_test(scaled_schedules),
                                        cmocka_unit_test(one_sweep),
+                                       cmocka_unit_test(runs_of_other_passes),
                                        cmocka_unit_test(without_a_test_set),
                                        cmocka_unit_test(damaged_runs),
                                        cmocka_unit_test(any_allocation_may_fail)};
