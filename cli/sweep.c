@@ -53,15 +53,15 @@ static void print_rows(const struct sweep *sweep) {
     const dpr_sweep_row *rows;
     size_t n = dpr_sweep_rows(sweep->made, &rows);
     int width = 8;
-    char count[32], label[200];
+    char count[32];
     for (size_t i = 0; i < n; i++) {
         int own = text_width(rows[i].name) + text_width(rows[i].settings) + 1;
         width = own > width ? own : width;
     }
     printf("\n%*s  parameters  epochs        lr  accuracy  95 %% interval\n", -width, "network");
     for (size_t i = 0; i < n; i++) {
-        snprintf(label, sizeof label, "%s %s", rows[i].name, rows[i].settings);
-        print_column(label, width);
+        int blanks = width - text_width(rows[i].name) - text_width(rows[i].settings) - 1;
+        printf("%s %s%*s", rows[i].name, rows[i].settings, blanks, "");
         printf("  %10s  %6u  %8.3g", grouped(rows[i].parameters, count), rows[i].epochs,
                rows[i].learning_rate);
         if (rows[i].n > 0)
@@ -200,8 +200,10 @@ int command_sweep(const struct settings *settings) {
     place_leave(&sweep.place);
     for (size_t i = 0; i < sweep.n_cases; i++)
         free(sweep.texts[i]);
-    for (size_t i = 0; i < sweep.n_nets; i++)
+    for (size_t i = 0; i < sweep.n_nets; i++) {
+        free(sweep.nets[i].name);
         free(sweep.nets[i].text);
+    }
     for (size_t i = 0; i < sweep.n_axes; i++)
         free(sweep.axes[i].text);
     free(sweep.nets);

@@ -9,7 +9,7 @@ enum { MOST_NETS = 256, MOST_AXES = 16, MOST_CASES = 4096, MOST_DEPTHS = DPR_SWE
 
 /* A network of the sweep. */
 struct net {
-    char name[64];
+    char *name;  /* as it was given, or by its depth */
     char *text;  /* NULL: made from widths */
     size_t size; /* of --params; networks of one size are compared with each other */
     unsigned depth;

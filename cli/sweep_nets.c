@@ -42,32 +42,32 @@ static size_t read_numbers(const char *name, const char *text, double *out, size
 
 /* ---- networks ---- */
 
-static struct net *add_net(struct sweep *sweep) {
+/* name: n characters; NULL: it is named when its widths are known. */
+static struct net *add_net(struct sweep *sweep, const char *name, size_t n) {
     if (sweep->n_nets == MOST_NETS) {
         complain(EXIT_USAGE, "more than %d networks", MOST_NETS);
         return NULL;
     }
-    sweep->nets[sweep->n_nets] = (struct net){.depth = 0};
-    return &sweep->nets[sweep->n_nets++];
+    struct net *net = &sweep->nets[sweep->n_nets++];
+    *net = (struct net){.name = name != NULL ? strndup(name, n) : NULL};
+    if (name != NULL && net->name == NULL) {
+        fail(NULL);
+        return NULL;
+    }
+    return net;
 }
 
 /* No hidden layer. */
 static struct net *add_linear(struct sweep *sweep) {
-    struct net *net = add_net(sweep);
-    if (net != NULL)
-        strcpy(net->name, "linear");
-    return net;
+    return add_net(sweep, "linear", strlen("linear"));
 }
 
 /* "300-100", n characters. */
 static int add_widths(struct sweep *sweep, const char *text, size_t n) {
-    struct net *net = add_net(sweep);
-    char own[sizeof net->name];
+    struct net *net = add_net(sweep, text, n);
     if (net == NULL)
         return EXIT_USAGE;
-    snprintf(own, sizeof own, "%.*s", n < sizeof own ? (int)n : 0, text);
-    strcpy(net->name, own);
-    const char *at = own;
+    const char *at = net->name;
     while (*at != '\0') {
         double width = net->depth < DPR_SWEEP_DEEPEST ? next_number(&at, '-') : -1;
         if (width < 1 || width > 1e6)
@@ -76,18 +76,19 @@ static int add_widths(struct sweep *sweep, const char *text, size_t n) {
     }
     if (*at == '\0' && net->depth > 0)
         return EXIT_DONE;
-    return complain(EXIT_USAGE, "--net '%.*s' is no list of hidden widths, such as 300-100", (int)n,
-                    text);
+    return complain(EXIT_USAGE,
+                    "--net '%s' is no list of up to %d hidden widths from 1 to 1000000, such as "
+                    "300-100",
+                    net->name, DPR_SWEEP_DEEPEST);
 }
 
 static int add_text(struct sweep *sweep, const char *argument) {
-    struct net *net = add_net(sweep);
+    struct net *net = add_net(sweep, argument, strlen(argument));
     const char *name;
     dpr_shape image;
     bool of_data;
     if (net == NULL)
         return EXIT_USAGE;
-    snprintf(net->name, sizeof net->name, "%s", argument);
     net->text = read_net(argument, "--net", &name);
     if (net->text == NULL)
         return EXIT_FAILED;
@@ -123,7 +124,7 @@ static int by_value(const void *a, const void *b) {
 /* Networks of one size, the shallowest first. Widths are solved when the data is known. */
 static int add_size(struct sweep *sweep, size_t size, const double *depths, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        struct net *net = add_net(sweep);
+        struct net *net = add_net(sweep, NULL, 0);
         if (net == NULL)
             return EXIT_USAGE;
         net->size = size;
@@ -187,10 +188,14 @@ int sweep_solve(struct sweep *sweep, double parameters, size_t size, bool alone)
     for (size_t i = 0; i < n; i++) {
         struct net *net = &sweep->nets[first + i];
         memcpy(net->widths, widths[i], sizeof net->widths);
+        char name[64];
         if (alone)
-            snprintf(net->name, sizeof net->name, "depth %u", net->depth);
+            snprintf(name, sizeof name, "depth %u", net->depth);
         else
-            snprintf(net->name, sizeof net->name, "depth %u of %.10g", net->depth, parameters);
+            snprintf(name, sizeof name, "depth %u of %.10g", net->depth, parameters);
+        net->name = strdup(name);
+        if (net->name == NULL)
+            return fail(NULL);
     }
     return EXIT_DONE;
 }

@@ -117,6 +117,23 @@ class Sweep(Case):
         self.assertEqual({run["lr"] for run in runs}, {0.1})
         self.assertEqual({run["epochs"] for run in runs}, {2})
 
+    def test_long_names(self):
+        """A name is all of what was given, so that no two networks have one."""
+        long = "-".join(["10"] * 40)
+        texts = ["input 8 8 1, linear 9, relu, linear 8, relu, linear 7, relu, linear 6, relu, linear %d, relu, linear classes" % n for n in (4, 5)]
+        runs, end = self.sweep("--net", long + "," + long + "-9", "--net", texts[0], "--net", texts[1], "--seeds", "1", "--epochs", "1",
+                               "--lr", "0.01")
+        names = [long, long + "-9", *texts]
+        self.assertEqual([run["net"] for run in runs], names)
+        self.assertEqual([row["net"] for row in end["rows"]], names)
+        self.assertEqual([run["depth"] for run in runs], [40, 41, 5, 5])
+        for text in texts:
+            self.assertIn(text, self.page("set.sweep").text)
+        out = self.ok("sweep", "set", "--net", texts[0], "--net", texts[1], "--seeds", "1", "--epochs", "1", "--lr", "0.01").out
+        for text in texts:
+            self.assertIn("\n%s   " % text, out)
+        self.says(self.usage("sweep", "set", "--net", "-".join(["10"] * 65)), "-10-10'", "up to 64 hidden widths")
+
     def test_equal_flops(self):
         runs, _ = self.sweep("--net", "30,5", "--seeds", "1", "--epochs", "4", "--lr", "0.1")
         self.assertEqual(runs[0]["epochs"], 4)
@@ -395,8 +412,8 @@ class Sweep(Case):
                 (["--params", "10kk"], "--params is '10kk'"),
                 (["--params", "-5"], "--params is '-5'"),
                 (["--params", "1.5"], "--params is '1.5'"),
-                (["--net", "300-"], "no list of hidden widths"),
-                (["--net", "300-0-100"], "no list of hidden widths"),
+                (["--net", "300-"], "no list of up to 64 hidden widths"),
+                (["--net", "300-0-100"], "no list of up to 64 hidden widths"),
                 (["--net", "300", "--params", "1k"], "give one of them"),
                 (["--budget", "flop"], "did you mean 'flops'"),
                 (["--grid", "lr"], "NAME=VALUE"),
