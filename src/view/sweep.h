@@ -34,6 +34,7 @@ typedef struct dpr__sweep_entry {
 typedef struct dpr__sweep_plan {
     dpr_train_options
         training; /* settled, with the validation set; seed, epochs and a tuned rate are a run's */
+    const char *label; /* its name and settings */
     bool tuned;
     double flops; /* of training with one image */
     unsigned tune_epochs;
@@ -106,6 +107,8 @@ dpr_status dpr__sweep_line(const dpr_sweep *sweep, dpr_context *own, size_t i, c
 /* Takes the line, and writes runs.jsonl. */
 dpr_status dpr__sweep_keep(dpr_sweep *sweep, dpr_context *own, const char *key, char *line,
                            const dpr__sweep_result *result);
+/* ,"key":value, or null where it is not finite. */
+void dpr__sweep_add_real(dpr__text *text, const char *key, double value);
 dpr_status dpr__sweep_write_csv(const dpr_sweep *sweep);
 
 /* ---- sweep_statistics.c ---- */

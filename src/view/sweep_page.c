@@ -11,12 +11,6 @@ static const char *half_of(const dpr_sweep *sweep) {
     return sweep->test != NULL ? "test" : "validation";
 }
 
-static void add_name(dpr__text *page, const dpr_sweep_row *row) {
-    dpr__page_text(page, row->name);
-    dpr__text_add(page, "%s", row->name[0] != '\0' && row->settings[0] != '\0' ? ", " : "");
-    dpr__page_text(page, row->settings);
-}
-
 /* ---- charts ---- */
 
 /* Rows as points of series: x is depth or parameters. Points of series k are first[k] … first[k + 1] − 1. */
@@ -75,8 +69,7 @@ static void fill_points(struct points *p) {
         p->y[i] = row->mean;
         p->low[i] = row->low < 0 ? 0 : row->low; /* what can be seen */
         p->high[i] = row->high > 1 ? 1 : row->high;
-        dpr__text_add(&p->text, "%s%s%s: %.2f %%", row->name, row->settings[0] != '\0' ? " " : "",
-                      row->settings, 100 * row->mean);
+        dpr__text_add(&p->text, "%s: %.2f %%", p->sweep->plans[p->row[i]].label, 100 * row->mean);
         dpr__text_bytes(&p->text, "", 1);
     }
     for (size_t i = 0; i < p->n && p->text.status == DPR_OK; i++) {
@@ -242,7 +235,7 @@ static void add_epochs(dpr__text *page, const dpr_sweep *sweep, size_t i, bool t
         dpr__text_add(page, " planned, %.3g trained", row->epochs_trained);
     if (dpr__sweep_is_off(ratio)) {
         dpr__text_add(page, ", %.3g times the flops of ", ratio);
-        add_name(page, &sweep->rows[row->against]);
+        dpr__page_text(page, sweep->plans[row->against].label);
     }
 }
 
@@ -253,7 +246,7 @@ static void add_rows(dpr__text *page, const dpr_sweep *sweep) {
     for (size_t i = 0; i < sweep->options.n_cases; i++) {
         const dpr_sweep_row *row = &sweep->rows[i];
         dpr__text_add(page, "<tr><th scope=\"row\">");
-        add_name(page, row);
+        dpr__page_text(page, sweep->plans[i].label);
         dpr__text_add(page, "</th><td>");
         add_widths(page, row);
         next_cell(page);
@@ -287,9 +280,9 @@ static void add_comparisons(dpr__text *page, const dpr_sweep *sweep) {
         if (row->n_pairs == 0)
             continue;
         dpr__text_add(page, "<tr><th scope=\"row\">");
-        add_name(page, row);
+        dpr__page_text(page, sweep->plans[i].label);
         dpr__text_add(page, "</th><td>");
-        add_name(page, &sweep->rows[row->against]);
+        dpr__page_text(page, sweep->plans[row->against].label);
         dpr__text_add(page, "</td><td>%zu</td><td>", row->n_pairs);
         dpr__page_share(page, row->difference);
         next_cell(page);
@@ -318,7 +311,7 @@ static void add_runs(dpr__text *page, const dpr_sweep *sweep) {
         if (!run->done)
             continue;
         dpr__text_add(page, "<tr><th scope=\"row\">");
-        add_name(page, &sweep->rows[run->case_index]);
+        dpr__page_text(page, sweep->plans[run->case_index].label);
         dpr__text_add(page, "</th><td>%llu%s</td><td>%u</td><td>", (unsigned long long)run->seed,
                       run->diverged ? ", diverged" : "", run->epochs);
         dpr__page_share(page, run->val_accuracy);
@@ -347,7 +340,7 @@ static void add_tuning(dpr__text *page, const dpr_sweep *sweep) {
                   "that of %u epochs of ",
                   (unsigned long long)sweep->options.seed,
                   sweep->plans[sweep->rows[i].against].tune_epochs);
-    add_name(page, &sweep->rows[sweep->rows[i].against]);
+    dpr__page_text(page, sweep->plans[sweep->rows[i].against].label);
     dpr__text_add(page, ", and the one of the best validation accuracy is taken; while that is the "
                         "largest or the smallest, one beyond it is tried, up to 81 or 1/81 times. "
                         "A rate that is good in short runs need not be the best in long ones; at "

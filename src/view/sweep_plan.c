@@ -54,10 +54,20 @@ static dpr_status check(const dpr_sweep *sweep) {
 }
 
 /* "depth 3, dropout=0.5". */
-static void name_case(const dpr_sweep *sweep, size_t i) {
+static dpr_status label_case(dpr_sweep *sweep, size_t i) {
     const dpr_sweep_case *own = &sweep->options.cases[i];
-    dpr__error_prefix(sweep->context, "%s%s%s", own->name, own->settings[0] != '\0' ? ", " : "",
-                      own->settings);
+    bool both = own->settings[0] != '\0' && own->name[0] != '\0';
+    size_t bytes = strlen(own->name) + strlen(own->settings) + sizeof ", ";
+    char *label = dpr__arena_allocate(&sweep->arena, bytes);
+    if (label == NULL)
+        return DPR_E_MEMORY;
+    dpr__format(sweep->context, label, bytes, "%s%s%s", own->name, both ? ", " : "", own->settings);
+    sweep->plans[i].label = label;
+    return DPR_OK;
+}
+
+static void name_case(const dpr_sweep *sweep, size_t i) {
+    dpr__error_prefix(sweep->context, "%s", sweep->plans[i].label);
 }
 
 /* ---- networks ---- */
@@ -130,9 +140,9 @@ static dpr_status plan_case(dpr_sweep *sweep, size_t i) {
     return status;
 }
 
-/* Two cases that are the same would be one run. */
+/* The same network with the same options twice compares nothing. A case that is tuned and one that states a rate are two, though their runs are
+ * the same where tuning comes to that rate. */
 static dpr_status refuse_equal(const dpr_sweep *sweep) {
-    const dpr_sweep_case *cases = sweep->options.cases;
     size_t n = sweep->options.n_cases;
     char(*keys)[DPR__SWEEP_KEY];
     DPR_TRY(dpr__allocate(sweep->context, n, sizeof *keys, &keys));
@@ -142,10 +152,9 @@ static dpr_status refuse_equal(const dpr_sweep *sweep) {
         status = dpr__sweep_key(sweep, sweep->context, i, &plan->training, DPR__SWEEP_RUN, keys[i]);
         for (size_t j = 0; j < i && status == DPR_OK; j++)
             if (strcmp(keys[i], keys[j]) == 0 && plan->tuned == sweep->plans[j].tuned)
-                status =
-                    DPR_FAIL(sweep->context, DPR_E_ARGUMENT,
-                             "'%s %s' and '%s %s' are the same network with the same options",
-                             cases[j].name, cases[j].settings, cases[i].name, cases[i].settings);
+                status = DPR_FAIL(sweep->context, DPR_E_ARGUMENT,
+                                  "'%s' and '%s' are the same network with the same options",
+                                  sweep->plans[j].label, plan->label);
     }
     dpr__free(sweep->context, keys);
     return status;
@@ -195,6 +204,7 @@ dpr_status dpr__sweep_plan_all(dpr_sweep *sweep) {
     DPR_TRY(dpr__allocate(context, n * sweep->options.seeds, sizeof *sweep->runs, &sweep->runs));
     sweep->n_runs = n * sweep->options.seeds;
     for (size_t i = 0; i < n; i++) {
+        DPR_TRY(label_case(sweep, i));
         dpr_status status = plan_case(sweep, i);
         if (status != DPR_OK && status != DPR_E_MEMORY)
             name_case(sweep, i);

@@ -1,6 +1,5 @@
 /* What runs say together: intervals, paired tests, their correction, and the verdict. */
 #include "base/context.h"
-#include "train/json.h"
 #include "view/sweep.h"
 #include <math.h>
 #include <string.h>
@@ -162,11 +161,6 @@ static struct tally count_up(const dpr_sweep *sweep) {
     return t;
 }
 
-static void add_name(dpr__text *text, const dpr_sweep_row *row) {
-    bool both = row->settings[0] != '\0' && row->name[0] != '\0';
-    dpr__text_add(text, "%s%s%s", row->name, both ? ", " : "", row->settings);
-}
-
 /* "+0.84 points (95 % interval +0.50 to +1.18, p = 0.003; paired t tests over 5 seeds, p by Holm's correction)"; where all seeds have the same
  * difference, "+0.50 points (with each seed, p = 0.062; sign test over 5 seeds)". */
 static void add_difference(dpr__text *text, const struct tally *t) {
@@ -193,9 +187,9 @@ static void add_equal(dpr__text *text, const dpr_sweep *sweep, const struct tall
         dpr__text_add(text, ": of %zu comparisons none reaches p < 0.05; the largest is",
                       t->compared);
     dpr__text_add(text, " between ");
-    add_name(text, t->largest);
+    dpr__text_add(text, "%s", sweep->plans[t->largest - sweep->rows].label);
     dpr__text_add(text, " and ");
-    add_name(text, &sweep->rows[t->largest->against]);
+    dpr__text_add(text, "%s", sweep->plans[t->largest->against].label);
     dpr__text_add(text, ": ");
     add_difference(text, t);
 }
@@ -219,9 +213,9 @@ static void add_budget(dpr__text *text, const dpr_sweep *sweep, bool tuning) {
     if (off == 0)
         return;
     dpr__text_add(text, "; ");
-    add_name(text, &sweep->rows[at]);
+    dpr__text_add(text, "%s", sweep->plans[at].label);
     dpr__text_add(text, " had %.3g times the flops of ", farthest);
-    add_name(text, &sweep->rows[sweep->rows[at].against]);
+    dpr__text_add(text, "%s", sweep->plans[sweep->rows[at].against].label);
     if (tuning)
         dpr__text_add(text, " for its learning rate");
     if (off > 1)
@@ -243,7 +237,7 @@ static void add_edges(dpr__text *text, const dpr_sweep *sweep) {
     if (n == 0)
         return;
     dpr__text_add(text, "; the learning rate of ");
-    add_name(text, &rows[first]);
+    dpr__text_add(text, "%s", sweep->plans[first].label);
     if (n > 1)
         dpr__text_add(text, ", as of %zu more,", n - 1);
     dpr__text_add(text, " is at the edge of those that were tried");
@@ -260,10 +254,10 @@ static void add_verdict(dpr__text *text, const dpr_sweep *sweep) {
     if (t.better + t.worse == 0) {
         add_equal(text, sweep, &t, of);
     } else {
-        add_name(text, t.largest);
+        dpr__text_add(text, "%s", sweep->plans[t.largest - sweep->rows].label);
         dpr__text_add(text, " is significantly %s than ",
                       t.largest->difference > 0 ? "better" : "worse");
-        add_name(text, &sweep->rows[t.largest->against]);
+        dpr__text_add(text, "%s", sweep->plans[t.largest->against].label);
         dpr__text_add(text, " in %s accuracy: ", of);
         add_difference(text, &t);
         if (t.compared > 1)
@@ -280,14 +274,6 @@ static void add_verdict(dpr__text *text, const dpr_sweep *sweep) {
 
 /* ---- as JSON ---- */
 
-static void add_real(dpr__text *text, const char *key, double value) {
-    dpr__text_add(text, ",\"%s\":", key);
-    if (isfinite(value))
-        dpr__json_add_double(text, value);
-    else
-        dpr__text_add(text, "null");
-}
-
 static void add_row(dpr__text *text, const dpr_sweep *sweep, size_t i) {
     const dpr_sweep_row *row = &sweep->rows[i];
     dpr__text_add(text, "%s{\"net\":", i > 0 ? "," : "");
@@ -303,20 +289,20 @@ static void add_row(dpr__text *text, const dpr_sweep *sweep, size_t i) {
     if (row->tuned)
         dpr__text_add(text, ",\"tune_epochs\":%u,\"at_edge\":%s", sweep->plans[i].tune_epochs,
                       row->at_edge ? "true" : "false");
-    add_real(text, "lr", row->learning_rate);
-    add_real(text, "epochs_trained", row->epochs_trained);
-    add_real(text, "mean", row->mean);
-    add_real(text, "low", row->low);
-    add_real(text, "high", row->high);
+    dpr__sweep_add_real(text, "lr", row->learning_rate);
+    dpr__sweep_add_real(text, "epochs_trained", row->epochs_trained);
+    dpr__sweep_add_real(text, "mean", row->mean);
+    dpr__sweep_add_real(text, "low", row->low);
+    dpr__sweep_add_real(text, "high", row->high);
     if (row->against != i) {
         dpr__text_add(text, ",\"against\":%zu,\"pairs\":%zu", row->against, row->n_pairs);
-        add_real(text, "difference", row->difference);
-        add_real(text, "difference_low", row->difference_low);
-        add_real(text, "difference_high", row->difference_high);
-        add_real(text, "p", row->p);
-        add_real(text, "p_corrected", row->p_corrected);
-        add_real(text, "flops_ratio", dpr__sweep_flops_ratio(sweep, i, false));
-        add_real(text, "tune_flops_ratio", dpr__sweep_flops_ratio(sweep, i, true));
+        dpr__sweep_add_real(text, "difference", row->difference);
+        dpr__sweep_add_real(text, "difference_low", row->difference_low);
+        dpr__sweep_add_real(text, "difference_high", row->difference_high);
+        dpr__sweep_add_real(text, "p", row->p);
+        dpr__sweep_add_real(text, "p_corrected", row->p_corrected);
+        dpr__sweep_add_real(text, "flops_ratio", dpr__sweep_flops_ratio(sweep, i, false));
+        dpr__sweep_add_real(text, "tune_flops_ratio", dpr__sweep_flops_ratio(sweep, i, true));
     }
     dpr__text_add(text, "}");
 }

@@ -170,7 +170,7 @@ dpr_status dpr__sweep_keep(dpr_sweep *sweep, dpr_context *own, const char *key, 
     return dpr__sweep_write(sweep, FILE_NAME, &text, text.status);
 }
 
-static void add_real(dpr__text *text, const char *key, double value) {
+void dpr__sweep_add_real(dpr__text *text, const char *key, double value) {
     dpr__text_add(text, ",\"%s\":", key);
     if (isfinite(value))
         dpr__json_add_double(text, value);
@@ -193,14 +193,14 @@ dpr_status dpr__sweep_line(const dpr_sweep *sweep, dpr_context *own, size_t i, c
         dpr__text_add(&text, "%s%u", k > 0 ? "," : "", row->widths[k]);
     dpr__text_add(&text, "],\"parameters\":%llu,\"seed\":%llu", (unsigned long long)row->parameters,
                   (unsigned long long)training->seed);
-    add_real(&text, "val_accuracy", result->val_accuracy);
-    add_real(&text, "test_accuracy", result->test_accuracy);
-    add_real(&text, "val_loss", result->val_loss);
-    add_real(&text, "lr", training->learning_rate);
+    dpr__sweep_add_real(&text, "val_accuracy", result->val_accuracy);
+    dpr__sweep_add_real(&text, "test_accuracy", result->test_accuracy);
+    dpr__sweep_add_real(&text, "val_loss", result->val_loss);
+    dpr__sweep_add_real(&text, "lr", training->learning_rate);
     dpr__text_add(&text, ",\"epochs\":%u,\"flops\":%.0f,\"diverged\":%s,\"weights_sha256\":\"%s\"",
                   result->epochs, dpr__sweep_flops(sweep, i, result->epochs),
                   result->diverged ? "true" : "false", result->weights_sha256);
-    add_real(&text, "seconds", result->seconds);
+    dpr__sweep_add_real(&text, "seconds", result->seconds);
     dpr__text_add(&text, "}");
     return dpr__text_finish(&text, out);
 }
