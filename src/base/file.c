@@ -209,6 +209,29 @@ dpr_status dpr__file_write(dpr_context *context, const char *path, const void *b
     return dpr__writer_commit(&writer);
 }
 
+dpr_status dpr__file_append(dpr_context *context, const char *path, const void *bytes, size_t n) {
+    bool made = !dpr__file_exists(path);
+    DPR_TRY(check_target(context, path));
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    struct stat before;
+    if (fd < 0)
+        return io_error(context, "cannot write", path, errno);
+    bool known = fstat(fd, &before) == 0, good = known;
+    for (size_t at = 0; good && at < n;) {
+        ssize_t put = write(fd, (const char *)bytes + at, n - at);
+        good = put > 0 || (put < 0 && errno == EINTR);
+        at += put > 0 ? (size_t)put : 0;
+    }
+    good = good && fsync(fd) == 0;
+    dpr_status status = good ? DPR_OK : io_error(context, "cannot write", path, errno);
+    if (!good && known)
+        (void)!ftruncate(fd, before.st_size);
+    close(fd);
+    if (good && made)
+        sync_directory(path);
+    return status;
+}
+
 dpr_status dpr__file_write_text(dpr__text *text, dpr_status status, const char *path) {
     if (status == DPR_OK)
         status = dpr__file_write(text->context, path, text->data, text->length);

@@ -30,6 +30,10 @@ dpr_status dpr__file_write_text(dpr__text *text, dpr_status status, const char *
 /* begin, put, commit. */
 dpr_status dpr__file_write(dpr_context *context, const char *path, const void *bytes, size_t n);
 
+/* Adds to the end of a file, which is made where it is missing, and to the disk before it returns. Where that fails, what was added is taken back;
+ * a crash may leave a part. */
+dpr_status dpr__file_append(dpr_context *context, const char *path, const void *bytes, size_t n);
+
 /* Whether `path` could be written: its directory exists and lets us. Leaves nothing behind. */
 dpr_status dpr__file_try_write(dpr_context *context, const char *path);
 

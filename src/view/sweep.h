@@ -26,7 +26,7 @@ typedef struct dpr__sweep_result {
 /* A line of runs.jsonl. */
 typedef struct dpr__sweep_entry {
     char key[DPR__SWEEP_KEY];
-    char *line; /* without its end */
+    char *line; /* without its end; NULL: it was read from the file */
     dpr__sweep_result result;
 } dpr__sweep_entry;
 
@@ -55,6 +55,7 @@ struct dpr_sweep {
     size_t n_runs;
     dpr__sweep_entry *entries;
     size_t n_entries, entries_capacity;
+    uint64_t bytes; /* of runs.jsonl */
     char *verdict, *json; /* NULL: not yet */
 };
 
@@ -84,7 +85,7 @@ double dpr__sweep_flops_ratio(const dpr_sweep *sweep, size_t i, bool tuning);
 
 /* ---- sweep_store.c: `own` is the context of the thread that calls ---- */
 
-/* Makes the directory, and reads runs.jsonl where there is one. */
+/* Makes the directory, and reads runs.jsonl where there is one. A last line that is not whole, as a crash leaves it, is taken away. */
 dpr_status dpr__sweep_open(dpr_sweep *sweep);
 /* Writes DIRECTORY/NAME, where making the text ended with `status` DPR_OK, and releases the text. */
 dpr_status dpr__sweep_write(const dpr_sweep *sweep, const char *name, dpr__text *text,
@@ -100,11 +101,13 @@ dpr_status dpr__sweep_key(const dpr_sweep *sweep, dpr_context *own, size_t i,
                           const dpr_train_options *training, dpr__sweep_kind kind,
                           char key[DPR__SWEEP_KEY]);
 const dpr__sweep_result *dpr__sweep_find(const dpr_sweep *sweep, const char *key);
+/* Refuses a plan whose lines would be more than can be read again. */
+dpr_status dpr__sweep_check_size(const dpr_sweep *sweep);
 /* A run as a JSON object, freed with dpr__free. */
 dpr_status dpr__sweep_line(const dpr_sweep *sweep, dpr_context *own, size_t i, const char *key,
                            dpr__sweep_kind kind, const dpr_train_options *training,
                            const dpr__sweep_result *result, char **out);
-/* Takes the line, and writes runs.jsonl. */
+/* Takes the line, and adds it to runs.jsonl. */
 dpr_status dpr__sweep_keep(dpr_sweep *sweep, dpr_context *own, const char *key, char *line,
                            const dpr__sweep_result *result);
 /* ,"key":value, or null where it is not finite. */

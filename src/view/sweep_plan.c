@@ -211,6 +211,7 @@ dpr_status dpr__sweep_plan_all(dpr_sweep *sweep) {
         DPR_TRY(status);
     }
     DPR_TRY(check_epochs(sweep));
+    DPR_TRY(dpr__sweep_check_size(sweep));
     for (size_t i = 0; i < sweep->n_runs; i++)
         sweep->runs[i] =
             (dpr_sweep_run){.case_index = i % n, .seed = sweep->options.seed + i / n, .json = ""};

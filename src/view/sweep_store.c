@@ -12,6 +12,9 @@
 
 static const char FILE_NAME[] = "runs.jsonl";
 enum { MOST_BYTES = 64 << 20 };
+static const char too_many[] =
+    "the sweep has too many runs for one runs.jsonl, of up to 64 MiB; take fewer networks or seeds, "
+    "or another directory";
 
 dpr_status dpr__sweep_write(const dpr_sweep *sweep, const char *name, dpr__text *text,
                             dpr_status status) {
@@ -110,8 +113,8 @@ static dpr_status add_entry(dpr_sweep *sweep, dpr_context *own, const dpr__sweep
     return status;
 }
 
-static dpr_status read_line(dpr_sweep *sweep, const char *path, unsigned number, char *at,
-                            size_t n) {
+static dpr_status read_line(dpr_sweep *sweep, const char *path, unsigned number,
+                            const char *at, size_t n) {
     dpr_context *context = sweep->context;
     dpr__sweep_entry entry;
     const dpr__json *line;
@@ -123,8 +126,7 @@ static dpr_status read_line(dpr_sweep *sweep, const char *path, unsigned number,
     if (status == DPR_E_FORMAT)
         dpr__error_prefix(context, "'%s' is damaged; its run is made again without the line", path);
     DPR_TRY(status);
-    at[n] = '\0'; /* which ended the line */
-    DPR_TRY(dpr__duplicate(context, at, &entry.line));
+    entry.line = NULL;
     return add_entry(sweep, context, &entry);
 }
 
@@ -133,11 +135,17 @@ static dpr_status read_runs(dpr_sweep *sweep, const char *path) {
     size_t n, at = 0;
     DPR_TRY(dpr__file_read(sweep->context, path, MOST_BYTES, &bytes, &n));
     dpr_status status = DPR_OK;
+    size_t whole = n;
+    while (whole > 0 && bytes[whole - 1] != '\n')
+        whole--;
+    if (whole < n) /* a crash, while the last line was written */
+        status = dpr__file_write(sweep->context, path, bytes, whole);
+    sweep->bytes = n = whole;
     for (unsigned line = 1; status == DPR_OK && at < n; line++) {
         const uint8_t *end = memchr(bytes + at, '\n', n - at);
-        size_t length = end != NULL ? (size_t)(end - bytes) - at : n - at;
+        size_t length = (size_t)(end - bytes) - at;
         if (length > 0)
-            status = read_line(sweep, path, line, (char *)bytes + at, length);
+            status = read_line(sweep, path, line, (const char *)bytes + at, length);
         at += length + 1;
     }
     dpr__free(sweep->context, bytes);
@@ -162,12 +170,37 @@ dpr_status dpr__sweep_keep(dpr_sweep *sweep, dpr_context *own, const char *key, 
                            const dpr__sweep_result *result) {
     dpr__sweep_entry entry = {.line = line, .result = *result};
     dpr__text text;
+    char *path = NULL;
     memcpy(entry.key, key, sizeof entry.key);
     DPR_TRY(add_entry(sweep, own, &entry));
     dpr__text_init(&text, own);
-    for (size_t i = 0; i < sweep->n_entries; i++)
-        dpr__text_add(&text, "%s\n", sweep->entries[i].line);
-    return dpr__sweep_write(sweep, FILE_NAME, &text, text.status);
+    dpr__text_add(&text, "%s\n", line);
+    dpr_status status = text.status;
+    if (status == DPR_OK && sweep->bytes + text.length > MOST_BYTES)
+        status = DPR_FAIL(own, DPR_E_IO, "%s", too_many);
+    if (status == DPR_OK)
+        status = dpr__path_join(own, sweep->options.directory, FILE_NAME, &path);
+    if (status == DPR_OK)
+        status = dpr__file_append(own, path, text.data, text.length);
+    if (status == DPR_OK)
+        sweep->bytes += text.length;
+    dpr__free(own, path);
+    dpr__text_release(&text);
+    return status;
+}
+
+/* At most so many bytes a line, of which JSON may write each of a name as six. */
+dpr_status dpr__sweep_check_size(const dpr_sweep *sweep) {
+    enum { NUMBERS = 640, WIDTH = 11, ESCAPED = 6 };
+    double bytes = 0;
+    for (size_t i = 0; i < sweep->options.n_cases; i++) {
+        double line = NUMBERS + ESCAPED * (double)strlen(sweep->plans[i].label) +
+                      (double)WIDTH * sweep->rows[i].depth;
+        bytes += line * (sweep->options.seeds + (sweep->plans[i].tuned ? DPR__SWEEP_RATES : 0) + 1);
+    }
+    return bytes <= MOST_BYTES
+               ? DPR_OK
+               : DPR_FAIL(sweep->context, DPR_E_ARGUMENT, "%s", too_many);
 }
 
 void dpr__sweep_add_real(dpr__text *text, const char *key, double value) {

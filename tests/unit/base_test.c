@@ -319,6 +319,31 @@ static void writes_are_all_or_nothing(void **state) {
     assert_int_equal(access(in_folder("could"), F_OK), -1);
 }
 
+static void lines_are_added_whole_or_not(void **state) {
+    (void)state;
+    struct rlimit before, small = {1000, 1000};
+    static char block[100000];
+    uint8_t *bytes;
+    size_t n;
+    char path[256];
+    strcpy(path, in_folder("lines"));
+    assert_int_equal(dpr__file_append(context, path, "one\n", 4), DPR_OK);
+    assert_int_equal(dpr__file_append(context, path, "two\n", 4), DPR_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small); /* as a full disk: a part can be written */
+    dpr_status status = dpr__file_append(context, path, block, sizeof block);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(status, DPR_E_IO);
+    assert_non_null(strstr(dpr_error(context), "lines"));
+    assert_int_equal(dpr__file_read(context, path, 100000, &bytes, &n), DPR_OK);
+    assert_string_equal((char *)bytes, "one\ntwo\n");
+    dpr__free(context, bytes);
+    assert_int_equal(dpr__file_append(context, folder, "x", 1), DPR_E_IO);
+    assert_int_equal(dpr__file_append(context, "/nonexistent/x", "x", 1), DPR_E_IO);
+}
+
 static void a_full_disk_is_noticed(void **state) {
     (void)state;
     struct rlimit before, small = {1000, 1000};
@@ -446,6 +471,7 @@ int main(void) {
                                        cmocka_unit_test(the_nearest_word_is_near),
                                        cmocka_unit_test(files_are_read_up_to_a_limit),
                                        cmocka_unit_test(writes_are_all_or_nothing),
+                                       cmocka_unit_test(lines_are_added_whole_or_not),
                                        cmocka_unit_test(a_full_disk_is_noticed),
                                        cmocka_unit_test(memory_is_checked_and_aligned),
                                        cmocka_unit_test(context_options_are_checked),

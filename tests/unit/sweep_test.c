@@ -272,6 +272,14 @@ static void bad_plans(void **state) {
     m.cases[2].training.learning_rate = 0;
     refuse(&m, DPR_E_ARGUMENT, "no validation set");
     m.cases[2].training.learning_rate = 0.1;
+    m.options.seeds = 10000;
+    char *wordy = memset(malloc(4000), 'x', 4000);
+    wordy[3999] = '\0';
+    m.cases[2].settings = wordy;
+    refuse(&m, DPR_E_ARGUMENT, "too many runs");
+    m.cases[2].settings = "";
+    free(wordy);
+    m.options.seeds = 2;
     m.cases[2].training.epochs = 20;
     refuse(&m, DPR_E_ARGUMENT, "net: epochs are 20, and 1 where it is compared");
     m.options.budget = "seconds";
@@ -431,6 +439,46 @@ static void damaged_runs(void **state) {
     clean(&m);
 }
 
+/* A crash while the last line is added leaves a part of it: that run is made again, and no other. */
+static void torn_line(void **state) {
+    (void)state;
+    struct made m;
+    const dpr_sweep_run *runs;
+    char path[200], before[6][65];
+    dpr_context_options options = dpr_context_options_default();
+    assert_int_equal(begin(&m, &options), DPR_OK);
+    snprintf(path, sizeof path, "%s/runs.jsonl", directory);
+    OK(m.context, create(&m));
+    OK(m.context, dpr_sweep_train(m.sweep));
+    dpr_sweep_runs(m.sweep, &runs);
+    for (size_t k = 0; k < 6; k++)
+        strcpy(before[k], runs[k].weights_sha256);
+    char *whole = strdup(read_file("runs.jsonl"));
+    size_t n = strlen(whole), last = n - 1;
+    while (whole[last - 1] != '\n')
+        last--;
+    const size_t torn[] = {n - 1, n - 2, last + 1, last};
+    for (size_t i = 0; i < 4; i++) {
+        dpr_sweep_destroy(m.sweep);
+        assert_int_equal(truncate(path, (off_t)torn[i]), 0);
+        OK(m.context, create(&m));
+        dpr_sweep_runs(m.sweep, &runs);
+        assert_int_equal(m.sweep->n_entries, 5);
+        const char *kept = read_file("runs.jsonl");
+        assert_int_equal(strlen(kept), last);
+        assert_memory_equal(kept, whole, last);
+        OK(m.context, dpr_sweep_train(m.sweep));
+        dpr_sweep_runs(m.sweep, &runs);
+        for (size_t k = 0; k < 6; k++)
+            assert_string_equal(runs[k].weights_sha256, before[k]);
+        kept = read_file("runs.jsonl");
+        assert_memory_equal(kept, whole, last + sizeof "{\"run\":\"" + DPR__SWEEP_KEY - 2);
+        assert_int_equal(kept[strlen(kept) - 1], '\n');
+    }
+    free(whole);
+    clean(&m);
+}
+
 static void any_allocation_may_fail(void **state) {
     (void)state;
     long n = 0;
@@ -469,6 +517,7 @@ int main(void) {
                                        cmocka_unit_test(runs_of_other_passes),
                                        cmocka_unit_test(without_a_test_set),
                                        cmocka_unit_test(damaged_runs),
+                                       cmocka_unit_test(torn_line),
                                        cmocka_unit_test(any_allocation_may_fail)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove_temporary(directory);
