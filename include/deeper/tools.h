@@ -418,12 +418,14 @@ typedef struct dpr_sweep_row {
     unsigned depth;         /* layers with weights, but for the last */
     const unsigned *widths; /* (depth) */
     uint64_t parameters;
-    uint64_t flops; /* of training with one seed, the mean of runs that are done (as planned: before any is): images × epochs × 3 × forward pass, but 2 × what takes the image */
+    /* Of training with one seed, the mean of the runs that are done, or as planned before any is: images × epochs × 3 × forward pass, but 2 ×
+     * what takes the image. */
+    uint64_t flops;
     unsigned epochs;       /* as planned */
     double epochs_trained; /* the mean of the runs */
-    double learning_rate; /* 0: it is not tuned yet */
-    bool tuned, at_edge;  /* at_edge: no greater rate was tried, or no smaller one */
-    size_t n, n_diverged; /* runs that are done */
+    double learning_rate;  /* 0: it is not tuned yet */
+    bool tuned, at_edge;   /* at_edge: no greater rate was tried, or no smaller one */
+    size_t n, n_diverged;  /* runs that are done */
     double mean, low,
         high;   /* of the test accuracy; without a test half of the validation accuracy */
     bool front; /* no other row is as good with fewer parameters */

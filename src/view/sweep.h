@@ -47,15 +47,15 @@ struct dpr_sweep {
     dpr_context *context;
     const dpr_data *train, *validation, *test;
     dpr_sweep_options options;
-    dpr__arena arena;           /* names, widths, lines */
+    dpr__arena arena;            /* names, widths, lines */
     char identity[3 * 65 + 128]; /* of sets, kernels, passes and version: part of each run's key */
-    dpr__sweep_plan *plans;     /* (cases) */
-    dpr_sweep_row *rows;        /* (cases) */
-    dpr_sweep_run *runs;        /* (seeds × cases) */
+    dpr__sweep_plan *plans;      /* (cases) */
+    dpr_sweep_row *rows;         /* (cases) */
+    dpr_sweep_run *runs;         /* (seeds × cases) */
     size_t n_runs;
     dpr__sweep_entry *entries;
     size_t n_entries, entries_capacity;
-    uint64_t bytes; /* of runs.jsonl */
+    uint64_t bytes;       /* of runs.jsonl */
     char *verdict, *json; /* NULL: not yet */
 };
 

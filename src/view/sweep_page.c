@@ -297,7 +297,8 @@ static void add_comparisons(dpr__text *page, const dpr_sweep *sweep) {
                   "</tbody></table></div>\n<p>Each seed gives both networks the same order of "
                   "images. p is that of a paired t "
                   "test over the seeds, of two sides, or of a sign test where all seeds have the "
-                  "same difference, whose interval is not known; corrected by Holm (1979) for all comparisons "
+                  "same difference, whose interval is not known; corrected by Holm (1979) for all "
+                  "comparisons "
                   "of this page. Intervals are each for itself.</p></section>\n");
 }
 
@@ -364,9 +365,11 @@ static void add_method(dpr__text *page, const dpr_sweep *sweep) {
         dpr__page_count(page, dpr_data_count(sweep->test));
         dpr__text_add(page, " images, is looked at once a run, at its end. ");
     }
-    dpr__text_add(page, "Networks that are compared have the same budget of %s, to whole epochs, one at least; "
-                  "where that makes flops differ by over 10 %%, the table says so",
-                  o->budget);
+    dpr__text_add(
+        page,
+        "Networks that are compared have the same budget of %s, to whole epochs, one at least; "
+        "where that makes flops differ by over 10 %%, the table says so",
+        o->budget);
     if (strcmp(o->budget, "flops") == 0)
         dpr__text_add(page, "; a training step counts as three forward passes, without the "
                             "gradient of the images, which nobody takes");

@@ -339,8 +339,8 @@ struct timing {
 static dpr_status time_case(dpr_context *own, void *user, size_t unused) {
     struct timing *timing = user;
     const dpr_sweep *sweep = timing->sweep;
-    dpr_train_options training = dpr__sweep_training(sweep, timing->i, 1, 1e-6,
-                                                     sweep->plans[timing->i].training.epochs);
+    dpr_train_options training =
+        dpr__sweep_training(sweep, timing->i, 1, 1e-6, sweep->plans[timing->i].training.epochs);
     const dpr_data *train = sweep->train;
     dpr_data *view = NULL;
     dpr_model *model;

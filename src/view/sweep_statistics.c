@@ -177,7 +177,8 @@ static void add_difference(dpr__text *text, const struct tally *t) {
     else
         dpr__text_add(text, "= %.2g", row->p_corrected);
     dpr__text_add(text, "; %s test%s over %zu seeds%s)", alike ? "sign" : "paired t",
-                  t->compared > 1 && !alike ? "s" : "", row->n_pairs, t->compared > 1 ? ", p by Holm's correction" : "");
+                  t->compared > 1 && !alike ? "s" : "", row->n_pairs,
+                  t->compared > 1 ? ", p by Holm's correction" : "");
 }
 
 static void add_equal(dpr__text *text, const dpr_sweep *sweep, const struct tally *t,

@@ -12,9 +12,9 @@
 
 static const char FILE_NAME[] = "runs.jsonl";
 enum { MOST_BYTES = 64 << 20 };
-static const char too_many[] =
-    "the sweep has too many runs for one runs.jsonl, of up to 64 MiB; take fewer networks or seeds, "
-    "or another directory";
+static const char too_many[] = "the sweep has too many runs for one runs.jsonl, of up to 64 MiB; "
+                               "take fewer networks or seeds, "
+                               "or another directory";
 
 dpr_status dpr__sweep_write(const dpr_sweep *sweep, const char *name, dpr__text *text,
                             dpr_status status) {
@@ -113,8 +113,8 @@ static dpr_status add_entry(dpr_sweep *sweep, dpr_context *own, const dpr__sweep
     return status;
 }
 
-static dpr_status read_line(dpr_sweep *sweep, const char *path, unsigned number,
-                            const char *at, size_t n) {
+static dpr_status read_line(dpr_sweep *sweep, const char *path, unsigned number, const char *at,
+                            size_t n) {
     dpr_context *context = sweep->context;
     dpr__sweep_entry entry;
     const dpr__json *line;
@@ -198,9 +198,7 @@ dpr_status dpr__sweep_check_size(const dpr_sweep *sweep) {
                       (double)WIDTH * sweep->rows[i].depth;
         bytes += line * (sweep->options.seeds + (sweep->plans[i].tuned ? DPR__SWEEP_RATES : 0) + 1);
     }
-    return bytes <= MOST_BYTES
-               ? DPR_OK
-               : DPR_FAIL(sweep->context, DPR_E_ARGUMENT, "%s", too_many);
+    return bytes <= MOST_BYTES ? DPR_OK : DPR_FAIL(sweep->context, DPR_E_ARGUMENT, "%s", too_many);
 }
 
 void dpr__sweep_add_real(dpr__text *text, const char *key, double value) {

@@ -304,9 +304,7 @@ static void scaled_schedules(void **state) {
         m.cases[i].training.decay = 0.25;
     }
     OK(m.context, create(&m));
-    const struct {
-        unsigned epochs, swa;
-    } wanted[] = {{10, 6}, {5, 3}, {2, 2}, {1, 1}, {40, 21}};
+    const struct { unsigned epochs, swa; } wanted[] = {{10, 6}, {5, 3}, {2, 2}, {1, 1}, {40, 21}};
     for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++) {
         dpr_train_options step = dpr__sweep_training(m.sweep, 1, 7, 0.1, wanted[k].epochs);
         dpr_train_options exponential = dpr__sweep_training(m.sweep, 2, 7, 0.1, wanted[k].epochs);
@@ -506,19 +504,14 @@ static void any_allocation_may_fail(void **state) {
 
 int main(void) {
     directory = temporary("runs");
-    const struct CMUnitTest tests[] = {cmocka_unit_test(widths_of_equal_size),
-                                       cmocka_unit_test(hostile_widths),
-                                       cmocka_unit_test(students_distribution),
-                                       cmocka_unit_test(intervals_and_tests),
-                                       cmocka_unit_test(holms_correction),
-                                       cmocka_unit_test(bad_plans),
-                                       cmocka_unit_test(scaled_schedules),
-                                       cmocka_unit_test(one_sweep),
-                                       cmocka_unit_test(runs_of_other_passes),
-                                       cmocka_unit_test(without_a_test_set),
-                                       cmocka_unit_test(damaged_runs),
-                                       cmocka_unit_test(torn_line),
-                                       cmocka_unit_test(any_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(widths_of_equal_size),   cmocka_unit_test(hostile_widths),
+        cmocka_unit_test(students_distribution),  cmocka_unit_test(intervals_and_tests),
+        cmocka_unit_test(holms_correction),       cmocka_unit_test(bad_plans),
+        cmocka_unit_test(scaled_schedules),       cmocka_unit_test(one_sweep),
+        cmocka_unit_test(runs_of_other_passes),   cmocka_unit_test(without_a_test_set),
+        cmocka_unit_test(damaged_runs),           cmocka_unit_test(torn_line),
+        cmocka_unit_test(any_allocation_may_fail)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove_temporary(directory);
     return failed;
