@@ -157,6 +157,23 @@ class Sweep(Case):
         self.assertNotIn("flops", end["verdict"])
         self.assertNotIn("times the flops", self.page("set.sweep").text)
 
+    def test_equal_flops_of_many_ratios(self):
+        """To half an epoch, or one epoch."""
+        runs, end = self.sweep("--net", "10,30,9,3,100,20-20", "--net", "linear", "--seeds", "1", "--epochs", "7", "--lr", "0.1")
+        for run, row in zip(runs, end["rows"]):
+            epoch = run["flops"] / run["epochs"]
+            # images × (2 × what takes the image, 3 × the rest); with biases, and a relu's one operation a unit
+            widths = run["widths"] + [4]
+            layers = [(2 * a + 1) * b for a, b in zip([64] + widths, widths)]
+            self.assertNear(epoch, 360 * (3 * (sum(layers) + sum(run["widths"])) - layers[0]))
+            exact = 7 * runs[0]["flops"] / 7 / epoch
+            self.assertEqual(run["epochs"], max(1, math.floor(exact + 0.5)))
+            ratio = run["flops"] / runs[0]["flops"]
+            self.assertNear(row.get("flops_ratio", 1), ratio)
+            self.assertLessEqual(abs(run["flops"] - runs[0]["flops"]), epoch * (0.5 if exact >= 0.5 else 1) + 1)
+        off = [row for row in end["rows"] if not 1 / 1.1 <= row.get("flops_ratio", 1) <= 1.1]
+        self.assertGreater(len(off), 0)
+
     def test_grid_of_epochs(self):
         self.says(self.fails("sweep", "set", "--net", "5", "--grid", "epochs=1,20", "--seeds", "1"), "epochs=20", "budget epochs")
         self.says(self.fails("sweep", "set", "--net", "5", "--grid", "epochs=1,20", "--budget", "seconds"), "budget epochs")
@@ -395,6 +412,18 @@ class Sweep(Case):
         many = self.verdict(base, slight, *([[x + (-1) ** i * 0.001 * (1 + k % 3) for i, x in enumerate(base)] for k in range(9)]))
         self.assertEqual(many["rows"][1]["p"], alone["rows"][1]["p"])
         self.assertTrue(many["verdict"].startswith("No significant difference"), many["verdict"])
+
+    def test_one_class(self):
+        """All networks are right always: there is no difference, and no interval."""
+        write_idx(self.path("set"), train=60, test=20, classes=1, side=8, contrast=60)
+        runs, end = self.sweep("--net", "5,6", "--seeds", "3", "--epochs", "1")
+        self.assertEqual({run["test_accuracy"] for run in runs}, {1})
+        self.assertEqual([row["mean"] for row in end["rows"]], [1, 1])
+        self.assertEqual([row["low"] for row in end["rows"]], [None, None])
+        self.assertEqual((end["rows"][1]["p"], end["rows"][1]["difference"]), (1, 0))
+        self.assertTrue(end["verdict"].startswith("No significant difference"), end)
+        self.assertNotIn("nan", end["verdict"] + self.page("set.sweep").text.lower())
+        self.assertNotIn("nan", self.ok("sweep", "set", "--net", "5,6", "--seeds", "3", "--epochs", "1").out)
 
     def test_one_seed(self):
         _, end = self.sweep("--net", "5,6", "--seeds", "1", "--epochs", "1", "--lr", "0.1")
