@@ -225,7 +225,7 @@ static void add_widths(dpr__text *page, const dpr_sweep_row *row) {
     dpr__page_count(page, row->parameters);
 }
 
-/* "12, 1.33 times the flops of 256-128-100". */
+/* "12 (1.33 × the flops)", of those of the network that it is compared with. */
 static void add_epochs(dpr__text *page, const dpr_sweep *sweep, size_t i, bool tuning) {
     const dpr_sweep_row *row = &sweep->rows[i];
     double ratio = dpr__sweep_flops_ratio(sweep, i, tuning);
@@ -233,16 +233,14 @@ static void add_epochs(dpr__text *page, const dpr_sweep *sweep, size_t i, bool t
         dpr__text_add(page, "%u", tuning ? sweep->plans[i].tune_epochs : row->epochs);
     if (!tuning && row->n > 0 && row->epochs_trained < row->epochs)
         dpr__text_add(page, " planned, %.3g trained", row->epochs_trained);
-    if (dpr__sweep_is_off(ratio)) {
-        dpr__text_add(page, ", %.3g times the flops of ", ratio);
-        dpr__page_text(page, sweep->plans[row->against].label);
-    }
+    if (dpr__sweep_is_off(ratio))
+        dpr__text_add(page, " (%.3g × the flops)", ratio);
 }
 
 static void add_rows(dpr__text *page, const dpr_sweep *sweep) {
     dpr__page_table(page, NULL, "What each network came to");
-    HEAD(page, "network", "hidden widths", "parameters", "epochs", "learning rate", "runs",
-         "epochs of a rate that is tried", "accuracy", "95 % interval", "on the front");
+    HEAD(page, "network", "hidden widths", "parameters", "epochs", "epochs to tune",
+         "learning rate", "runs", "accuracy", "95 % interval", "on the front");
     for (size_t i = 0; i < sweep->options.n_cases; i++) {
         const dpr_sweep_row *row = &sweep->rows[i];
         dpr__text_add(page, "<tr><th scope=\"row\">");
@@ -251,12 +249,12 @@ static void add_rows(dpr__text *page, const dpr_sweep *sweep) {
         add_widths(page, row);
         next_cell(page);
         add_epochs(page, sweep, i, false);
+        next_cell(page);
+        add_epochs(page, sweep, i, true);
         dpr__text_add(page, "</td><td>%.3g%s</td><td>%zu", row->learning_rate,
                       row->at_edge ? " (at the edge)" : "", row->n);
         if (row->n_diverged > 0)
             dpr__text_add(page, ", %zu diverged", row->n_diverged);
-        next_cell(page);
-        add_epochs(page, sweep, i, true);
         next_cell(page);
         dpr__page_share(page, row->mean);
         next_cell(page);
@@ -335,12 +333,12 @@ static void add_tuning(dpr__text *page, const dpr_sweep *sweep) {
         dpr__text_add(page, "<p>Learning rates are those that were asked for.</p>\n");
         return;
     }
+    unsigned epochs = sweep->plans[sweep->rows[i].against].tune_epochs;
     dpr__text_add(page,
                   "<p>The learning rate is tuned for each network by itself: with seed %llu its "
                   "optimiser's usual rate times 1/9, 1/3, 1, 3 and 9 is tried for a small budget, "
-                  "that of %u epochs of ",
-                  (unsigned long long)sweep->options.seed,
-                  sweep->plans[sweep->rows[i].against].tune_epochs);
+                  "that of %u epoch%s of ",
+                  (unsigned long long)sweep->options.seed, epochs, epochs > 1 ? "s" : "");
     dpr__page_text(page, sweep->plans[sweep->rows[i].against].label);
     dpr__text_add(page, ", and the one of the best validation accuracy is taken; while that is the "
                         "largest or the smallest, one beyond it is tried, up to 81 or 1/81 times. "
@@ -368,7 +366,8 @@ static void add_method(dpr__text *page, const dpr_sweep *sweep) {
     dpr__text_add(
         page,
         "Networks that are compared have the same budget of %s, to whole epochs, one at least; "
-        "where that makes flops differ by over 10 %%, the table says so",
+        "where that makes flops differ by over 10 %%, the table says how many times those of the "
+        "other they are",
         o->budget);
     if (strcmp(o->budget, "flops") == 0)
         dpr__text_add(page, "; a training step counts as three forward passes, without the "

@@ -220,7 +220,8 @@ static void add_budget(dpr__text *text, const dpr_sweep *sweep, bool tuning) {
     if (tuning)
         dpr__text_add(text, " for its learning rate");
     if (off > 1)
-        dpr__text_add(text, ", and %zu more are off by over 10 %%", off - 1);
+        dpr__text_add(text, ", and %zu more %s off by over 10 %%", off - 1,
+                      off == 2 ? "is" : "are");
 }
 
 /* "; the rates of 30 and 6 are at an edge of those that were tried", of what is compared. */

@@ -150,12 +150,12 @@ class Sweep(Case):
         self.assertNear(row["flops_ratio"], ratio)
         self.assertNear(row["tune_flops_ratio"], 2 * ratio)
         ratio = runs[2]["flops"] / runs[0]["flops"]
-        self.assertIn("; 210 had %.3g times the flops of 4, and 1 more are off by over 10 %%" % ratio, end["verdict"])
+        self.assertIn("; 210 had %.3g times the flops of 4, and 1 more is off by over 10 %%" % ratio, end["verdict"])
         self.assertIn("; 210 had %.3g times the flops of 4 for its learning rate" % (2 * ratio), end["verdict"])
-        self.assertIn("1, %.3g times the flops of 4" % ratio, self.page("set.sweep").text)
+        self.assertIn("1 (%.3g × the flops)" % ratio, self.page("set.sweep").text)
         _, end = self.sweep("--net", "40,38", "--seeds", "2", "--epochs", "2")
         self.assertNotIn("flops", end["verdict"])
-        self.assertNotIn("times the flops", self.page("set.sweep").text)
+        self.assertNotIn("× the flops", self.page("set.sweep").text)
 
     def test_equal_flops_of_many_ratios(self):
         """To half an epoch, or one epoch."""
