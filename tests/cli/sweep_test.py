@@ -340,7 +340,7 @@ class Sweep(Case):
     def test_ctrl_c(self):
         alone, _ = self.sweep(*self.SLOW, "--out", "alone")
         process = self.start(*self.SLOW, "--out", "a b")
-        self.wait_for_runs("a b", 17, process)
+        self.wait_for_runs("a b", 15, process)
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=TIMEOUT)
         self.assertEqual(process.returncode, 130, error)
