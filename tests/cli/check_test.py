@@ -103,6 +103,31 @@ class Check(Case):
         self.assertEqual(len(again), 1 + 9)
         self.assertEqual(sum("row" in path for path in again), 9)
 
+    def test_almost_the_same_on_a_common_background(self):
+        """A border that all share fills parts of all hashes with the same bits."""
+        noise, side, border = Noise(21), 16, 8
+        whole = side + 2 * border
+
+        def picture(coarse, gain):
+            rows = [bytes(whole)] * border
+            for y in range(side):
+                i, b = y // 4, y % 4
+                line = [(4 - b) * p + b * q for p, q in zip(coarse[i], coarse[i + 1])]
+                inner = bytes(int(gain * ((4 - x % 4) * line[x // 4] + x % 4 * line[x // 4 + 1]) / 16) for x in range(side))
+                rows.append(bytes(border) + inner + bytes(border))
+            return b"".join(rows + [bytes(whole)] * border)
+
+        coarse = [[[noise(256) for _ in range(5)] for _ in range(5)] for _ in range(600)]
+        os.mkdir(self.path("set"))
+        for name, images in (("train", [picture(one, 1) for one in coarse]), ("t10k", [picture(one, 0.8) for one in coarse[::30]])):
+            with open(self.path("set", name + "-images-idx3-ubyte"), "wb") as file:
+                file.write(struct.pack(">IIII", 0x803, len(images), whole, whole) + b"".join(images))
+            with open(self.path("set", name + "-labels-idx1-ubyte"), "wb") as file:
+                file.write(struct.pack(">II", 0x801, len(images)) + bytes(i % 2 * (name == "train") for i in range(len(images))))
+        found = self.found("--folds", "0")
+        across = found["near-duplicate-across"]["suspects"]
+        self.assertEqual([(one["index"], one["twin"]["index"]) for one in across], [(i, 30 * i) for i in range(20)])
+
     def test_labels(self):
         noise = self.make(train=40)
         wrong = []
