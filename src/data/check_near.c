@@ -222,7 +222,7 @@ static int by_place(const void *a, const void *b) {
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* Each pair once, whoever of the two found it. */
+/* Each pair once, whoever of the two found it. A validation part counts as training half. */
 static dpr_status list_pairs(const struct near *near, struct pair **pairs, size_t *n) {
     size_t all = 0;
     *n = 0;
@@ -233,7 +233,8 @@ static dpr_status list_pairs(const struct near *near, struct pair **pairs, size_
         for (size_t k = 0; k < near->twins[i].n; k++) {
             uint32_t a = near->look[i], b = near->look[near->twins[i].list[k]];
             const dpr__look *looks = near->c->looks.looks;
-            bool swap = looks[a].half == looks[b].half ? a > b : looks[a].half == DPR_TEST;
+            bool test = looks[a].half == DPR_TEST;
+            bool swap = test == (looks[b].half == DPR_TEST) ? a > b : test;
             (*pairs)[at++] = swap ? (struct pair){b, a} : (struct pair){a, b};
         }
     qsort(*pairs, all, sizeof **pairs, by_place);

@@ -103,6 +103,22 @@ class Check(Case):
         self.assertEqual(len(again), 1 + 9)
         self.assertEqual(sum("row" in path for path in again), 9)
 
+    def test_almost_the_same_in_validation(self):
+        """Which counts as training half: each pair once, whichever comes first in the set."""
+        noise = self.make()
+        os.makedirs(self.path("set/validation/ant"))
+        for i in range(4):
+            for half, gain in (("train", 1), ("validation", 0.8)):
+                png(self.path("set", half, "ant", "twin%d.png" % i), SIDE, SIDE, 3, photo(0, Noise(300 + i), gain))
+        for label in (1, 2):
+            os.makedirs(self.path("set/validation", CLASSES[label]))
+            png(self.path("set/validation", CLASSES[label], "0.png"), SIDE, SIDE, 3, photo(label, noise))
+        found = self.found("--folds", "0")
+        self.assertEqual(set(found), {"near-duplicate"})
+        again = found["near-duplicate"]["suspects"]
+        self.assertEqual(len(again), 4)
+        self.assertEqual({one["half"] for one in again} | {one["twin"]["half"] for one in again}, {"train", "validation"})
+
     def test_almost_the_same_on_a_common_background(self):
         """A border that all share fills parts of all hashes with the same bits."""
         noise, side, border = Noise(21), 16, 8
