@@ -339,14 +339,13 @@ static dpr_status run(dpr__checking *c, const char *path) {
 
 static dpr_status read_options(dpr_context *context, const dpr_check_options *options,
                                dpr_check_options *out) {
-    enum { MOST_FOLDS = 20 };
     *out = dpr_check_options_default();
     if (options != NULL)
         memcpy(out, options, options->size < sizeof *out ? options->size : sizeof *out);
-    if (out->folds == 1 || out->folds > MOST_FOLDS)
+    if (out->folds == 1 || out->folds > DPR__MOST_FOLDS)
         return DPR_FAIL(context, DPR_E_ARGUMENT,
                         "folds is %u; a cross-validation has 2 to %d of them, 0 leaves it out",
-                        out->folds, MOST_FOLDS);
+                        out->folds, DPR__MOST_FOLDS);
     return DPR_OK;
 }
 

@@ -4,7 +4,12 @@
 
 #include "data/looks.h"
 
-enum { DPR__THUMB = 16, DPR__THUMB_BYTES = DPR__THUMB * DPR__THUMB, DPR__LEAST_SIDE = 16 };
+enum {
+    DPR__THUMB = 16,
+    DPR__THUMB_BYTES = DPR__THUMB * DPR__THUMB,
+    DPR__LEAST_SIDE = 16,
+    DPR__MOST_FOLDS = 20
+};
 
 /* What a check learns of one image beside its look. */
 typedef struct dpr__features {

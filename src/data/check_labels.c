@@ -22,7 +22,6 @@ enum {
     LEAST_EPOCHS = 3,
     BATCH = 64,
     LEAST_POOLED = 12, /* pixels of a side: less has nothing to pool twice */
-    MOST_FOLDS = 20 + 1,
 };
 
 static const double IMPROBABLE = 0.02, SURE = 0.9;
@@ -43,7 +42,7 @@ struct crossing {
     size_t bytes;    /* of an image */
     uint32_t *order; /* (n) places in looks.looks, fold after fold */
     int32_t *labels; /* (2 n) in that order, twice: any run of folds lies together, round the end */
-    size_t n, begin[MOST_FOLDS]; /* of each fold in order */
+    size_t n, begin[DPR__MOST_FOLDS + 1]; /* of each fold in order */
     uint8_t *pool; /* (n × image) in that order; NULL: too large, and images are read again */
     size_t memory; /* for images of a set; 0: any */
     size_t first;  /* place in order of the first image of the set that is made now */

@@ -136,11 +136,6 @@ static size_t stand_apart(const struct near *near, size_t i, struct candidate *l
         count_crowd(near, i, first, end, list, n);
         while (n > 0 && list[n - 1].crowd >= CROWD)
             n--;
-        bool all_gone = true;
-        for (size_t k = 0; k < n; k++)
-            all_gone = all_gone && list[k].crowd >= CROWD;
-        if (all_gone)
-            return 0;
     }
     return n;
 }
