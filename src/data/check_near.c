@@ -7,7 +7,7 @@
  *
  * A hash says too little: digits are all alike. So the pictures are compared by d = 1 − the correlation of their 16 × 16 grey thumbs without the
  * means of rows and columns, since sky above and sea below make no two photos the same. A pair is one picture where
- * d ≤ 0.1, and where it stands apart from what is common in this set: of all images fewer than four lie beyond d, but within 5·d. On
+ * d ≤ 0.1, and where it stands apart from what is common in this set: of all images (of a large set: of 65,536) fewer than four lie beyond d, but within 5·d. On
  * photos hardly any other image lies there; among handwritten ones hundreds do (the ratio test of Lowe 2004, section 7.1, for
  * groups of copies of any size). Measured (test images with a twin in training): CIFAR-10 some 140, all of one class and
  * pictures that people call the same; MNIST one in 10,000 (and two pairs in training). */
@@ -30,7 +30,10 @@ enum {
     MOST_SCANNED = 4096, /* pictures that are much alike stays feasible */
     MOST_CANDIDATES = 64,
     CROWD = 4,
-    BLOCK = 512, /* images between two looks at who is left */
+    CROWD_SAMPLE = 65536, /* images among which a crowd is looked for: */
+    /* of more, sets in which every image has a twin would take quadratic time */
+    BLOCK = 512, /* of them between two looks at who is left */
+    PART = 2048, /* images between two tellings of progress */
 };
 static const float FAR = 0.1F, APART = 5, FLOOR = 0.002F; /* FLOOR: what rounding makes of d = 0 */
 
@@ -50,6 +53,7 @@ struct near {
     uint32_t *entry[PARTS]; /* (n) of the buckets */
     uint32_t mask[MASKS];   /* the ways to differ in at most PART_AWAY bits */
     struct twins *twins;    /* (n) */
+    size_t first;           /* of the images that are looked at now */
 };
 
 struct candidate {
@@ -129,10 +133,11 @@ static void count_crowd(const struct near *near, size_t i, size_t first, size_t 
 }
 
 /* How many of the candidates, the nearest first, stand apart from all others. The images come in order of their hash, which is as good as
- * random: in a crowd the first blocks tell. */
+ * random: in a crowd the first blocks tell, and the first CROWD_SAMPLE stand for all. */
 static size_t stand_apart(const struct near *near, size_t i, struct candidate *list, size_t n) {
-    for (size_t first = 0; first < near->n && n > 0; first += BLOCK) {
-        size_t end = first + BLOCK < near->n ? first + BLOCK : near->n;
+    size_t all = near->n < CROWD_SAMPLE ? near->n : CROWD_SAMPLE;
+    for (size_t first = 0; first < all && n > 0; first += BLOCK) {
+        size_t end = first + BLOCK < all ? first + BLOCK : all;
         count_crowd(near, i, first, end, list, n);
         while (n > 0 && list[n - 1].crowd >= CROWD)
             n--;
@@ -140,8 +145,9 @@ static size_t stand_apart(const struct near *near, size_t i, struct candidate *l
     return n;
 }
 
-static dpr_status seek(dpr_context *own, void *user, size_t i) {
+static dpr_status seek(dpr_context *own, void *user, size_t place) {
     struct near *near = user;
+    size_t i = near->first + place;
     struct candidate list[MOST_CANDIDATES];
     size_t n = find_candidates(near, i, list);
     if (n == 0)
@@ -154,6 +160,16 @@ static dpr_status seek(dpr_context *own, void *user, size_t i) {
     for (size_t k = 0; k < n; k++)
         near->twins[i].list[k] = list[k].i;
     near->twins[i].n = n;
+    return DPR_OK;
+}
+
+/* Part by part, so that somebody can be told how far it is. */
+static dpr_status seek_all(struct near *near) {
+    for (; near->first < near->n; near->first += PART) {
+        size_t part = near->n - near->first < PART ? near->n - near->first : PART;
+        DPR_TRY(dpr__parallel(near->c->context, part, seek, near));
+        DPR_TRY(dpr__check_progress(near->c, "comparing images", near->first + part, near->n));
+    }
     return DPR_OK;
 }
 
@@ -284,8 +300,7 @@ static dpr_status find(struct near *near, const uint32_t *sorted) {
     make_masks(near);
     for (int part = 0; part < PARTS; part++)
         DPR_TRY(make_table(near, part));
-    DPR_TRY(dpr__parallel(near->c->context, near->n, seek, near));
-    DPR_TRY(dpr__check_progress(near->c, "comparing images", 1, 1));
+    DPR_TRY(seek_all(near));
     return tell(near);
 }
 

@@ -132,8 +132,65 @@ static void refusals(void **state) {
     dpr_check_destroy(NULL);
 }
 
+/* IDX halves of noise, 16 × 16. */
+static void write_noise(struct fixture *f, const char *images, const char *labels, uint32_t n) {
+    size_t bytes = (size_t)n * 256;
+    uint8_t *all = malloc(16 + bytes);
+    const uint8_t head[16] = {0, 0,  8, 3, 0, 0, (uint8_t)(n >> 8), (uint8_t)n, 0, 0,
+                              0, 16, 0, 0, 0, 16};
+    uint32_t state = n;
+    memcpy(all, head, sizeof head);
+    for (size_t i = 0; i < bytes; i++)
+        all[16 + i] = (uint8_t)((state = state * 1664525 + 1013904223) >> 24);
+    tree_write(&f->tree, images, all, 16 + bytes);
+    all[3] = 1;
+    for (size_t i = 0; i < n; i++)
+        all[8 + i] = i % 2;
+    tree_write(&f->tree, labels, all, 8 + (size_t)n);
+    free(all);
+}
+
+struct comparing {
+    size_t calls, last, of, stop; /* stop: after so many images; 0: never */
+};
+
+static int watch(void *user, const char *what, size_t done, size_t of) {
+    struct comparing *now = user;
+    if (strcmp(what, "comparing images") != 0)
+        return 0;
+    assert_true(now->calls == 0 || done > now->last);
+    now->calls++;
+    now->last = done;
+    now->of = of;
+    return now->stop > 0 && done >= now->stop;
+}
+
+/* Of a large set, comparing is told of in parts, and can be stopped after each. */
+static void comparing(void **state) {
+    struct fixture *f = *state;
+    dpr_check_options options = dpr_check_options_default();
+    dpr_check *check;
+    struct comparing now = {0};
+    write_noise(f, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", 2500);
+    write_noise(f, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 500);
+    options.folds = 0;
+    options.progress = watch;
+    options.progress_user = &now;
+    OK(f->context, dpr_check_create(f->context, f->tree.root, &options, &check));
+    assert_int_equal(check->n_findings, 0);
+    dpr_check_destroy(check);
+    assert_int_equal(now.last, 3000);
+    assert_int_equal(now.of, 3000);
+    assert_true(now.calls > 2); /* the beginning, parts */
+    now = (struct comparing){.stop = 1};
+    FAILS(f->context, dpr_check_create(f->context, f->tree.root, &options, &check),
+          DPR_E_INTERRUPTED, "stopped");
+    assert_true(now.last < 3000);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(memory_runs_out), TEST(findings), TEST(refusals)};
+    const struct CMUnitTest tests[] = {TEST(memory_runs_out), TEST(findings), TEST(refusals),
+                                       TEST(comparing)};
     return has_libraries() ? cmocka_run_group_tests(tests, NULL, NULL) : SKIPPED;
 }
