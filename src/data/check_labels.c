@@ -3,7 +3,7 @@
  *
  * An image is a suspect where its most probable class j is not its label i, and p_j ≥ t_j, the mean probability of j among the images that are
  * labelled j: the network is then as sure of j as it is of j's own images (Northcutt, Jiang & Chuang 2021, "Confident learning",
- * section 3.1). Of a network that is wrong at times that still names many good labels, so p_i must be improbable, too. The worst, by
+ * section 3.1). Of a network that is wrong at times that still names many good labels, so p_j ≥ 0.9 and p_i ≤ 0.02 are asked for, too. The worst, by
  * p_j − p_i, come first (their "normalised margin"). */
 #include "base/context.h"
 #include "base/cpu.h"
@@ -56,46 +56,36 @@ static const dpr__look *look_at(const struct crossing *x, size_t place) {
 
 /* ---- folds ---- */
 
-struct place {
-    uint64_t hash;
-    uint32_t look, label, fold;
-};
-
-static int by_class(const void *a, const void *b) {
-    const struct place *x = a, *y = b;
-    if (x->label != y->label)
-        return x->label < y->label ? -1 : 1;
-    if (x->hash != y->hash)
-        return x->hash < y->hash ? -1 : 1;
-    return x->look < y->look ? -1 : x->look > y->look;
+/* Equal images go together, also those of two classes. The images of each class go round the folds, in the order of their hashes; of
+ * equals the first one's class counts. */
+static void give_folds(const struct crossing *x, const uint32_t *sorted, uint32_t *turn,
+                       uint32_t *fold) {
+    const dpr__look *looks = x->c->looks.looks;
+    for (size_t i = 0; i < x->n; i++) {
+        const dpr__look *look = &looks[sorted[i]];
+        bool again = i > 0 && look->hash == looks[sorted[i - 1]].hash;
+        fold[i] = again ? fold[i - 1]
+                        : ((uint32_t)look->label + turn[look->label]++) % x->c->options.folds;
+    }
 }
 
-/* The images of each class go round the folds, in the order of their hashes; equal ones go together. */
 static dpr_status make_folds(struct crossing *x, const uint32_t *sorted) {
     dpr_context *context = x->c->context;
     unsigned folds = x->c->options.folds;
-    struct place *places;
+    uint32_t n_classes = x->c->view.n_classes, *fold;
     size_t at = 0;
-    DPR_TRY(dpr__allocate(context, x->n, sizeof *places, &places));
-    for (size_t i = 0; i < x->n; i++) {
-        const dpr__look *look = &x->c->looks.looks[sorted[i]];
-        places[i] = (struct place){look->hash, sorted[i], (uint32_t)look->label, 0};
-    }
-    qsort(places, x->n, sizeof *places, by_class);
-    for (size_t i = 0, turn = 0; i < x->n; i++) {
-        turn += i > 0 && places[i].hash != places[i - 1].hash;
-        places[i].fold = (uint32_t)(turn % folds);
-    }
-    for (unsigned fold = 0; fold < folds; fold++) {
-        x->begin[fold] = at;
+    DPR_TRY(dpr__allocate(context, x->n + n_classes, sizeof *fold, &fold));
+    give_folds(x, sorted, fold + x->n, fold);
+    for (unsigned now = 0; now < folds; now++) {
+        x->begin[now] = at;
         for (size_t i = 0; i < x->n; i++)
-            if (places[i].fold == fold)
-                x->order[at++] = places[i].look;
+            if (fold[i] == now)
+                x->order[at++] = sorted[i];
     }
     x->begin[folds] = at;
     for (size_t i = 0; i < x->n; i++)
         x->labels[i] = x->labels[x->n + i] = look_at(x, i)->label;
-    dpr__free(context, places);
+    dpr__free(context, fold);
     return DPR_OK;
 }
 

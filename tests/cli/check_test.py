@@ -168,6 +168,19 @@ class Check(Case):
         self.assertRegex(text, r"\n    3  set/train/\w+/wrong\d.png: \w+ \(\d.\d\d %\), rather \w+ \(\d+.\d\d %\)\n")
         self.assertIn("\n       and %d more\n" % (len(named) - 3), text)
 
+    def test_labels_of_equal_images(self):
+        """One model judges all copies, and has seen none: it cannot be against two labels."""
+        noise = self.make()
+        for i in range(3):
+            pixels = photo(-1, noise)
+            for name in CLASSES[:2]:
+                for k in range(12):
+                    png(self.path("set", "train", name, "copy%d-%d.png" % (i, k)), SIDE, SIDE, 3, pixels)
+        found = self.found()
+        self.assertEqual(set(found) - {"label"}, {"duplicate", "two-labels"})
+        against = {(os.path.basename(path).split("-")[0], path.split("/")[1]) for path in self.suspects(found["label"])} if "label" in found else set()
+        self.assertEqual(len(against), len({copy for copy, _ in against}), against)
+
     def test_single_images(self):
         noise = self.make()
         png(self.path("set/train/ant/blank.png"), SIDE, SIDE, 3, bytes((200, 30, 30)) * SIDE * SIDE)
