@@ -67,6 +67,9 @@ static void print_check(const dpr_check *check, const struct settings *settings)
         printf("nothing was found\n");
     if (check->not_checked != NULL)
         printf("%s%s\n", check->n_findings > 0 ? "\n" : "", check->not_checked);
+    if (check->n_small > 0)
+        printf("%slabels of %u class%s were not looked at: fewer than ten images\n",
+               check->n_findings > 0 ? "\n" : "", check->n_small, check->n_small == 1 ? "" : "es");
 }
 
 /* ---- for programs ---- */
@@ -121,6 +124,7 @@ static void print_check_json(const dpr_check *check, const char *out) {
         out_append(findings, finding_value(check, &check->findings[i]));
     out_set(all, "findings", findings);
     out_set(all, "labels_checked", out_flag(check->not_checked == NULL));
+    out_set(all, "classes_not_checked", out_count(check->n_small));
     if (out != NULL)
         out_set(all, "out", out_text(out));
     out_print(all, stdout);

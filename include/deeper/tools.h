@@ -138,6 +138,7 @@ typedef struct dpr_check {
     const dpr_finding
         *findings;           /* in the order of the list above; without those that found nothing */
     const char *not_checked; /* why labels were not looked at; NULL: they were */
+    uint32_t n_small; /* classes of one to nine images, whose labels were not looked at then */
 } dpr_check;
 
 typedef struct dpr_check_options {

@@ -3,8 +3,8 @@
  *
  * An image is a suspect where its most probable class j is not its label i, and p_j ≥ t_j, the mean probability of j among the images that are
  * labelled j: the network is then as sure of j as it is of j's own images (Northcutt, Jiang & Chuang 2021, "Confident learning",
- * section 3.1). Of a network that is wrong at times that still names many good labels, so p_j ≥ 0.9 and p_i ≤ 0.02 are asked for, too. The worst, by
- * p_j − p_i, come first (their "normalised margin"). */
+ * section 3.1). Of a network that is wrong at times that still names many good labels, so p_j ≥ 0.9 and p_i ≤ 0.02 are asked for, too. The
+ * worst, by p_j − p_i, come first (their "normalised margin"). Labels of classes below ten images are not judged: nobody has learned these. */
 #include "base/context.h"
 #include "base/cpu.h"
 #include "base/parallel.h"
@@ -48,6 +48,7 @@ struct crossing {
     size_t first;  /* place in order of the first image of the set that is made now */
     struct opinion *opinions; /* (n) in that order */
     uint64_t steps_before, steps;
+    uint32_t *count; /* (classes) images of each */
 };
 
 static const dpr__look *look_at(const struct crossing *x, size_t place) {
@@ -245,15 +246,12 @@ static dpr_status judge(struct crossing *x) {
 /* t_j for each class: the mean probability of j among the images that are labelled j. */
 static dpr_status make_thresholds(const struct crossing *x, double **out) {
     uint32_t k = x->c->view.n_classes;
-    double *sum, *count;
-    DPR_TRY(dpr__allocate(x->c->context, 2 * (size_t)k, sizeof *sum, &sum));
-    count = sum + k;
-    for (size_t i = 0; i < x->n; i++) {
+    double *sum;
+    DPR_TRY(dpr__allocate(x->c->context, k, sizeof *sum, &sum));
+    for (size_t i = 0; i < x->n; i++)
         sum[x->labels[i]] += (double)x->opinions[i].label_probability;
-        count[x->labels[i]]++;
-    }
     for (uint32_t j = 0; j < k; j++)
-        sum[j] = count[j] > 0 ? sum[j] / count[j] : 1;
+        sum[j] = x->count[j] > 0 ? sum[j] / x->count[j] : 1;
     *out = sum;
     return DPR_OK;
 }
@@ -271,7 +269,7 @@ static dpr_status find_suspects(const struct crossing *x, const double *threshol
                                 dpr__suspects *found) {
     for (size_t i = 0; i < x->n; i++) {
         const struct opinion *o = &x->opinions[i];
-        if (o->guess == (uint32_t)x->labels[i] ||
+        if (o->guess == (uint32_t)x->labels[i] || x->count[x->labels[i]] < LEAST_OF_CLASS ||
             (double)o->guess_probability < fmax(threshold[o->guess], SURE) ||
             (double)o->label_probability > IMPROBABLE)
             continue;
@@ -314,29 +312,50 @@ static dpr_status cross(struct crossing *x, const uint32_t *sorted) {
 }
 
 /* NULL, or why labels cannot be judged. */
-static const char *reason_not_to(const dpr__checking *c) {
-    size_t n = c->looks.n;
+static const char *reason_not_to(const struct crossing *x) {
+    const dpr__checking *c = x->c;
+    uint32_t large = 0;
     if (c->options.folds == 0)
         return "labels were not looked at";
     if (c->view.n_classes < 2)
         return "labels were not looked at: there is one class only";
     if (c->view.n_classes > MOST_CLASSES)
         return "labels were not looked at: there are more than 1,000 classes";
-    if (n < (size_t)LEAST_OF_CLASS * c->view.n_classes)
-        return "labels were not looked at: there are fewer than ten images a class";
+    for (uint32_t j = 0; j < c->view.n_classes; j++)
+        large += x->count[j] >= LEAST_OF_CLASS;
+    if (large < 2)
+        return "labels were not looked at: fewer than two classes have ten images";
     return NULL;
+}
+
+static dpr_status count_images(struct crossing *x) {
+    const dpr__looks *looks = &x->c->looks;
+    DPR_TRY(dpr__allocate(x->c->context, x->c->view.n_classes, sizeof *x->count, &x->count));
+    for (size_t i = 0; i < looks->n; i++)
+        x->count[looks->looks[i].label]++;
+    return DPR_OK;
+}
+
+static dpr_status check_labels(struct crossing *x, const uint32_t *sorted) {
+    dpr_check *view = &x->c->view;
+    DPR_TRY(count_images(x));
+    view->not_checked = reason_not_to(x);
+    if (view->not_checked != NULL)
+        return DPR_OK;
+    dpr_status status = cross(x, sorted);
+    if (status == DPR_E_NON_FINITE) {
+        view->not_checked = "labels were not looked at: the networks' losses were not finite";
+        return DPR_OK;
+    }
+    for (uint32_t j = 0; j < view->n_classes; j++)
+        view->n_small += x->count[j] > 0 && x->count[j] < LEAST_OF_CLASS;
+    return status;
 }
 
 dpr_status dpr__check_labels(dpr__checking *c, const uint32_t *sorted) {
     struct crossing x = {.c = c};
-    c->view.not_checked = reason_not_to(c);
-    if (c->view.not_checked != NULL)
-        return DPR_OK;
-    dpr_status status = cross(&x, sorted);
-    if (status == DPR_E_NON_FINITE) {
-        c->view.not_checked = "labels were not looked at: the networks' losses were not finite";
-        status = DPR_OK;
-    }
+    dpr_status status = check_labels(&x, sorted);
+    dpr__free(c->context, x.count);
     dpr__free(c->context, x.order);
     dpr__free(c->context, x.labels);
     dpr__free(c->context, x.opinions);

@@ -168,6 +168,25 @@ class Check(Case):
         self.assertRegex(text, r"\n    3  set/train/\w+/wrong\d.png: \w+ \(\d.\d\d %\), rather \w+ \(\d+.\d\d %\)\n")
         self.assertIn("\n       and %d more\n" % (len(named) - 3), text)
 
+    def test_labels_of_small_classes(self):
+        """Nothing is said of labels that a network cannot have learned; of the others it is."""
+        noise = self.make(train=40)
+        os.mkdir(self.path("set/train/dog"))
+        png(self.path("set/train/dog/1.png"), SIDE, SIDE, 3, photo(2, noise))  # as a cat
+        for i in range(3):
+            png(self.path("set/train/bee/wrong%d.png" % i), SIDE, SIDE, 3, photo(0, noise))
+        told = self.ok("data", "check", "set", "--json").lines()[0]
+        self.assertEqual((told["labels_checked"], told["classes_not_checked"]), (True, 1))
+        label = [finding for finding in told["findings"] if finding["finding"] == "label"]
+        self.assertEqual({suspect["class"] for suspect in label[0]["suspects"]}, {"bee"})
+        self.assertIn("\nlabels of 1 class were not looked at: fewer than ten images\n", self.ok("data", "check", "set").out)
+        for name in ("ant", "bee"):  # one class is large: nothing to tell it from
+            shutil.rmtree(self.path("set/train", name))
+            shutil.rmtree(self.path("set/test", name))
+        told = self.ok("data", "check", "set", "--json").lines()[0]
+        self.assertEqual((told["labels_checked"], told["classes_not_checked"]), (False, 0))
+        self.assertIn("fewer than two classes have ten images", self.ok("data", "check", "set").out)
+
     def test_labels_of_equal_images(self):
         """One model judges all copies, and has seen none: it cannot be against two labels."""
         noise = self.make()
