@@ -43,7 +43,7 @@ struct link {
     size_t sent;        /* bytes of an answer that goes on */
     atomic_bool parked; /* it has no more to say for now */
     _Atomic uint64_t
-        since; /* when it was opened, or its last request done; 0: it waits for another thread, or for more to say */
+        since; /* when it was opened, or its last request done; 0: its answer is being worked on, or it waits for another thread, or for more to say */
     uint64_t begun; /* the request */
 };
 
@@ -55,9 +55,10 @@ struct dpr__http {
     pthread_mutex_t lock; /* of the lists and the count */
     struct link *open, *unused;
     unsigned n_open;
-    atomic_size_t bodies; /* bytes */
-    atomic_uint requests; /* that have begun and are not done */
-    atomic_bool closing;
+    atomic_size_t bodies;         /* bytes */
+    atomic_uint requests;         /* that have begun and are not done */
+    atomic_uint resuming;         /* calls of dpr__http_resume */
+    atomic_bool closing, stopped; /* stopped: nothing may wait any more */
 };
 
 /* ---- connections ---- */
@@ -303,8 +304,11 @@ void dpr__http_wait(dpr__exchange *exchange) {
 
 void dpr__http_resume(dpr__exchange *exchange) {
     struct link *link = link_of(exchange);
+    dpr__http *http = link->http;
+    atomic_fetch_add(&http->resuming, 1);
     atomic_store(&link->since, dpr__now_ns());
-    MHD_resume_connection(link->connection);
+    MHD_resume_connection(link->connection); /* from here on the link is another thread's */
+    atomic_fetch_sub(&http->resuming, 1);
 }
 
 static void refuse_large(dpr__exchange *exchange, size_t most) {
@@ -360,6 +364,21 @@ static void take_body(struct link *link, const char *bytes, size_t n) {
         memcpy(link->body + x->n_body - n, bytes, n);
 }
 
+/* While the answer is worked on `since` is 0: nobody cuts the client, and dpr__http_stop, which sets `stopped` before it looks for such links, either finds this one or is seen here.
+ * Later than that no connection may be suspended: MHD_stop_daemon would abort. */
+static void ask(struct link *link) {
+    const dpr__http_options *options = &link->http->options;
+    dpr__exchange *x = &link->exchange;
+    x->body = link->body;
+    atomic_store(&link->since, 0);
+    if (atomic_load(&link->http->stopped))
+        dpr__http_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends; ask another one");
+    else
+        options->answer(options->user, x);
+    if (link->state != WAITING)
+        atomic_store(&link->since, dpr__now_ns());
+}
+
 static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *bytes,
                                   size_t *n, void **kept) {
@@ -383,8 +402,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
     if (link->state == WAITING) {
         http->options.finish(http->options.user, x);
     } else if (link->state == READING && x->status == 0) {
-        x->body = link->body;
-        http->options.answer(http->options.user, x);
+        ask(link);
         if (link->state == WAITING)
             return MHD_YES;
     }
@@ -523,12 +541,12 @@ unsigned dpr__http_port(const dpr__http *http) {
 }
 
 static bool any_waits(dpr__http *http) {
-    bool found = false;
+    bool found = false; /* `since` is set before a connection is resumed, `resuming` before that */
     pthread_mutex_lock(&http->lock);
     for (const struct link *link = http->open; link != NULL && !found; link = link->next)
         found = atomic_load(&link->since) == 0;
     pthread_mutex_unlock(&http->lock);
-    return found;
+    return found || atomic_load(&http->resuming) > 0;
 }
 
 void dpr__http_stop(dpr__http *http, double seconds) {
@@ -542,7 +560,12 @@ void dpr__http_stop(dpr__http *http, double seconds) {
     for (int quiet = 0; quiet < 4;) {
         bool late = (double)(dpr__now_ns() - began) > 1e9 * seconds;
         dpr__http_wake(http);
-        quiet = atomic_load(&http->requests) == 0 || (late && !any_waits(http)) ? quiet + 1 : 0;
+        quiet = atomic_load(&http->requests) == 0 || late ? quiet + 1 : 0;
+        nanosleep(&pause, NULL);
+    }
+    atomic_store(&http->stopped, true);
+    while (any_waits(http)) {
+        dpr__http_wake(http);
         nanosleep(&pause, NULL);
     }
     MHD_stop_daemon(http->daemon);

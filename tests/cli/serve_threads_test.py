@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 
-from serving import ServeCase, Server
+from serving import ServeCase, Server, multipart
 from support import SANITIZED, main
 
 CLIENTS = 12 if SANITIZED else 40
@@ -120,6 +120,18 @@ class ServeThreads(ServeCase):
             begin = time.monotonic()
             self.assertEqual(server.end(), 0, server.err)
             self.assertLess(time.monotonic() - begin, 10)
+
+    def test_images_that_are_decoded_when_it_ends(self):
+        """Beyond the timeout, too: to suspend such a connection once the server has given up waiting would abort."""
+        head, body = multipart([("%d.png" % i, wide(5000)) for i in range(7)])
+        request = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (head["Content-Type"], len(body))
+        for wait in (0.05, 0.15, 0.3):
+            server = Server(self, "m.safetensors", "--timeout", "0.1", "--max-pixels", "178956970")
+            with socket.create_connection((server.host, server.port), 60) as one:
+                one.sendall(request.encode() + body)
+                time.sleep(wait)
+                self.assertEqual(server.end(), 0, server.err)
+                self.assertIn(one.makefile("rb").read().split(b"\r\n")[0], (b"HTTP/1.1 200 OK", b"HTTP/1.1 503 Service Unavailable", b""))
 
     def test_a_second_signal_ends_at_once(self):
         server = Server(self, "m.safetensors")

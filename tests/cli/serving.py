@@ -3,11 +3,13 @@
 import http.client
 import json
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
 import urllib.parse
+import zlib
 
 from support import DEEPER, TIMEOUT, Case, environment, png, write_idx
 
@@ -154,6 +156,15 @@ def multipart(files, boundary="gr enze"):
     body = b"".join(b'--%s\r\nContent-Disposition: form-data; name="image"; filename="%s"\r\nContent-Type: image/png\r\n\r\n%s\r\n'
                     % (boundary.encode(), name.encode(), data) for name, data in files)
     return {"Content-Type": 'multipart/form-data; boundary="%s"' % boundary}, body + b"--%s--\r\n" % boundary.encode()
+
+
+def wide(side):
+    """A black PNG of one bit a pixel: small to send, long to decode."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = zlib.compress(bytes(side * (1 + (side + 7) // 8)), 9)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)) + chunk(b"IDAT", rows)
+            + chunk(b"IEND", b""))
 
 
 class ServeCase(Case):
