@@ -289,7 +289,7 @@ static const struct option SERVE[] = {
     SIZE("max-body", server.body, "bytes of one request; beyond, it is answered 413",
          .otherwise = "8M"),
     LONG("max-pixels", server.pixels, 1, 178956970, "N",
-         "pixels of one image, before it is brought to the model's size"),
+         "pixels of a request's images together, before they are brought to the model's size"),
     REAL("timeout", server.seconds, 0, 86400, "SECONDS",
          "that a connection may take for a request, or for none", .low_open = true),
     FLAG("quiet", quiet, "print errors and the address only", .letter = 'q'),

@@ -319,8 +319,9 @@ typedef struct dpr_server_options {
     unsigned top;         /* classes that an answer names where the request does not say: 5 */
     unsigned connections; /* at a time: 512; requests on others are answered 503 */
     size_t body;          /* bytes of one request: 8 MiB */
-    uint64_t pixels;      /* of one image, before it is brought to the model's size: 25,000,000 */
-    double seconds;       /* that a connection may take for a request, or for none: 30 */
+    uint64_t
+        pixels; /* of a request's images together, before they are brought to the model's size: 25,000,000 */
+    double seconds; /* that a connection may take for a request, or for none: 30 */
 } dpr_server_options;
 
 dpr_server_options dpr_server_options_default(void);

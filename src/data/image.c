@@ -83,6 +83,30 @@ dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8
     return status;
 }
 
+static uint64_t number(const uint8_t *bytes, int n) {
+    uint64_t value = 0;
+    for (int i = 0; i < n; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+/* PNG: width and height begin the first chunk (ISO 15948, section 11.2.2). JPEG: the frame header is a segment with marker C0 to CF, but for C4, C8 and CC, and has height and width
+ * behind its precision (ITU-T T.81, section B.2.2). */
+uint64_t dpr__image_pixels(const uint8_t *bytes, size_t n) {
+    if (is_png(bytes, n))
+        return n < 24 ? 0 : number(bytes + 16, 4) * number(bytes + 20, 4);
+    for (size_t at = 2; is_jpeg(bytes, n) && n - at >= 9 && bytes[at] == 0xff;) {
+        unsigned marker = bytes[at + 1];
+        size_t length = (size_t)number(bytes + at + 2, 2);
+        if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
+            return number(bytes + at + 5, 2) * number(bytes + at + 7, 2);
+        if (marker != 0xff && length + 2 > n - at)
+            return 0;
+        at += marker == 0xff ? 1 : length + 2;
+    }
+    return 0;
+}
+
 /* ---- for one image alone ---- */
 
 dpr_status dpr__image_check_shape(dpr_context *context, const char *name, dpr_shape shape) {
@@ -96,10 +120,11 @@ dpr_status dpr__image_check_shape(dpr_context *context, const char *name, dpr_sh
 }
 
 dpr_status dpr__image_load(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                           uint64_t most, dpr_shape shape, dpr_fit fit, uint8_t *pixels) {
+                           uint64_t *most, dpr_shape shape, dpr_fit fit, uint8_t *pixels) {
     dpr__image image;
     DPR_TRY(dpr__image_check_shape(context, name, shape));
-    DPR_TRY(dpr__image_decode(context, name, bytes, n, most, &image));
+    DPR_TRY(dpr__image_decode(context, name, bytes, n, *most, &image));
+    *most -= (uint64_t)image.height * image.width;
     dpr_status status =
         dpr__image_bring(context, &image, (uint32_t)shape.dim[0], (uint32_t)shape.dim[1],
                          (uint32_t)shape.dim[2], fit, pixels);
@@ -111,13 +136,14 @@ dpr_status dpr_image_read(dpr_context *context, const char *path, dpr_shape shap
                           uint8_t **pixels) {
     uint8_t *bytes, *brought = NULL;
     size_t n;
+    uint64_t most = DPR__MOST_PIXELS;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     DPR_TRY(dpr__image_check_shape(context, name, shape));
     DPR_TRY(dpr__file_read(context, path, DPR__MOST_FILE, &bytes, &n));
     dpr_status status = dpr__allocate(context, (size_t)shape.dim[0] * (size_t)shape.dim[1],
                                       (size_t)shape.dim[2], &brought);
     if (status == DPR_OK)
-        status = dpr__image_load(context, name, bytes, n, DPR__MOST_PIXELS, shape, fit, brought);
+        status = dpr__image_load(context, name, bytes, n, &most, shape, fit, brought);
     dpr__free(context, bytes);
     if (status != DPR_OK) {
         dpr__free(context, brought);

@@ -30,9 +30,11 @@ dpr_status dpr__image_allocate(dpr_context *context, const char *name, uint64_t 
 dpr_status dpr__image_decode(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
                              uint64_t most, dpr__image *out);
 /* Decodes, and brings what there is to shape = (height, width, channels 1 or 3): all that dpr_image_read does with a file's bytes. pixels is
- * the caller's. DPR_E_SHAPE where images cannot be brought to such a shape. */
+ * the caller's. *most: what images may still have together; those of this one are taken from it. DPR_E_SHAPE where images cannot be brought to such a shape. */
 dpr_status dpr__image_load(dpr_context *context, const char *name, const uint8_t *bytes, size_t n,
-                           uint64_t most, dpr_shape shape, dpr_fit fit, uint8_t *pixels);
+                           uint64_t *most, dpr_shape shape, dpr_fit fit, uint8_t *pixels);
+/* Pixels by the header alone; 0 where none is found: that file cannot be decoded, or tells only then. */
+uint64_t dpr__image_pixels(const uint8_t *bytes, size_t n);
 /* DPR_E_SHAPE, and what is possible, where images cannot be brought to this shape. */
 dpr_status dpr__image_check_shape(dpr_context *context, const char *name, dpr_shape shape);
 bool dpr__is_image(const uint8_t *bytes, size_t n);

@@ -32,7 +32,7 @@ const char *dpr__endpoint_method(dpr__endpoint endpoint);
 typedef struct dpr__wanted {
     dpr_shape image;
     dpr_fit fit;
-    uint64_t pixels; /* the most of one image, before it is brought to size */
+    uint64_t pixels; /* the most of a request's images together, before they are brought to size */
 } dpr__wanted;
 
 /* The images of a body. */

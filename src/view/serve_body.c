@@ -189,10 +189,18 @@ dpr_status dpr__images_find(dpr_context *context, const char *type, const uint8_
 dpr_status dpr__images_decode(dpr__images *images, const dpr__wanted *wanted) {
     dpr_context *context = images->arena.context;
     size_t bytes = (size_t)dpr__shape_count(&wanted->image);
+    uint64_t all = 0, left = wanted->pixels;
+    for (size_t i = 0; i < images->n && all <= left; i++)
+        all += dpr__image_pixels(images->file[i].bytes, images->file[i].n);
+    if (images->n > 1 && all > left)
+        return DPR_FAIL(context, DPR_E_FORMAT,
+                        "the images have more than %llu pixels together; send them in several "
+                        "requests, or make them smaller",
+                        (unsigned long long)left);
     DPR_TRY(dpr__allocate_untouched(context, images->n, bytes, &images->pixels));
     for (size_t i = 0; i < images->n; i++)
         DPR_TRY(dpr__image_load(context, images->file[i].name, images->file[i].bytes,
-                                images->file[i].n, wanted->pixels, wanted->image, wanted->fit,
+                                images->file[i].n, &left, wanted->image, wanted->fit,
                                 images->pixels + i * bytes));
     return DPR_OK;
 }

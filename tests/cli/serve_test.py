@@ -166,6 +166,16 @@ class Serve(ServeCase):
         with open(self.path("large.png"), "rb") as file:
             self.assertIn("8 × 8 pixels; images of 1 to 63", server.json("POST", "/predict", file.read(), status=400)["error"])
 
+    def test_images_of_too_many_pixels_together(self):
+        server = Server(self, "m.safetensors", "--max-pixels", "50000000")
+        head, body = multipart([("%d.png" % i, wide(5000)) for i in range(256)])
+        begin = time.monotonic()
+        self.assertIn("more than 50000000 pixels together; send",
+                      server.json("POST", "/predict", body, head, status=400)["error"])
+        self.assertLess(time.monotonic() - begin, 10)
+        head, body = multipart([("%d.png" % i, wide(5000)) for i in range(2)])
+        self.assertEqual(len(server.json("POST", "/predict", body, head)), 2)
+
     def test_paths_and_methods(self):
         server = Server(self, "m.safetensors")
         for path in ("/nothing", "/predict/", "//", "/../etc/passwd", "/%2e%2e/m.safetensors", "/m.safetensors", "/index.html"):
