@@ -27,8 +27,9 @@ struct dpr_server {
     dpr__wanted wanted;
     unsigned top;
     double seconds;
+    size_t class_size;         /* of a class in an answer */
     dpr__text page, described; /* what / and /model answer */
-    atomic_size_t held;        /* bytes of the jobs */
+    atomic_size_t held;        /* bytes of the jobs and their answers */
 };
 
 /* ---- requests ---- */
@@ -64,18 +65,20 @@ static dpr_status read_top(const dpr_server *server, const dpr__exchange *x, uin
     return DPR_OK;
 }
 
-/* Room for the job's results and images, if there is any. */
+/* Room for the job's results, images and answer, which stays until the client has read it, if there is any. In an explanation a value has some 16 characters, and the
+ * pictures have fewer than 8 for a pixel. */
 static dpr_status reserve(dpr_server *server, dpr__exchange *x, dpr__job *job) {
     size_t classes = server->info->n_classes, units = dpr__queue_units(server->queue);
     size_t map = (size_t)(server->info->image.dim[0] * server->info->image.dim[1]);
     bool explains = job->endpoint == DPR__ENDPOINT_EXPLAIN;
-    size_t needs =
-        job->images.n * ((size_t)dpr__shape_count(&server->info->image) + classes * sizeof(float));
-    needs += explains ? (map + units) * sizeof(float) : 0;
+    size_t needs = job->images.n * ((size_t)dpr__shape_count(&server->info->image) +
+                                    classes * sizeof(float) + job->top * server->class_size);
+    needs += explains ? (map + units) * sizeof(float) + 8 * map + 16 * units : 0;
     size_t held = atomic_fetch_add(&server->held, needs);
     job->held = needs;
     if (held > 0 && held + needs > MOST_HELD) /* a lone request has what it needs */
-        return DPR_FAIL(x->context, DPR_E_MEMORY, "too many images wait already; try again later");
+        return DPR_FAIL(x->context, DPR_E_MEMORY,
+                        "too many images and answers wait already; try again later");
     DPR_TRY(dpr__allocate(x->context, job->images.n * classes, sizeof(float), &job->probabilities));
     if (!explains)
         return DPR_OK;
@@ -147,7 +150,8 @@ static void finish(void *user, dpr__exchange *x) {
             dpr__answer_explanation(&x->answer, server->info, server->layers, server->queue, job);
         message = dpr_error(x->context);
     } else if (status == DPR_OK) {
-        dpr__answer_predictions(&x->answer, server->info, job);
+        status = dpr__answer_predictions(&x->answer, server->info, job);
+        message = dpr_error(x->context);
     }
     if (status != DPR_OK)
         refuse_failed(x, status, message);
@@ -220,6 +224,7 @@ dpr_status dpr_server_create(dpr_model *model, const dpr_server_options *options
     dpr_model_layers(model, &server->layers);
     server->top = o.top;
     server->seconds = o.seconds;
+    server->class_size = dpr__answer_class_size(server->info);
     server->wanted = (dpr__wanted){model->info.image, model->info.fit, o.pixels};
     dpr__text_init(&server->page, context);
     dpr__text_init(&server->described, context);

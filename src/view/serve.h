@@ -111,8 +111,10 @@ void dpr__metrics_write(dpr__metrics *metrics, unsigned connections, dpr__text *
 
 /* Quoted; what is no UTF-8 becomes '?'. */
 void dpr__answer_string(dpr__text *out, const char *text);
+/* Bytes that a class takes in an answer, to reckon with. */
+size_t dpr__answer_class_size(const dpr_data_info *info);
 /* What `predict --json` prints of an image; an array where there are several. */
-void dpr__answer_predictions(dpr__text *out, const dpr_data_info *info, const dpr__job *job);
+dpr_status dpr__answer_predictions(dpr__text *out, const dpr_data_info *info, const dpr__job *job);
 /* The same of one image, and what was seen on the way. layers: the model's. */
 dpr_status dpr__answer_explanation(dpr__text *out, const dpr_data_info *info,
                                    const dpr_layer *layers, const dpr__queue *queue,

@@ -5,6 +5,7 @@
 #include "view/page.h"
 #include "view/serve.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void dpr__answer_string(dpr__text *out, const char *text) {
@@ -31,52 +32,76 @@ static void add_class(dpr__text *out, const dpr_data_info *info, uint32_t i) {
         dpr__text_add(out, "\"%u\"", i);
 }
 
-static bool comes_before(const float *p, uint32_t a, uint32_t b) {
-    return p[a] > p[b] || (a < b && p[a] == p[b]);
+struct ranked {
+    float probability;
+    uint32_t class;
+};
+
+/* The likeliest first, the first of equals first. */
+static int compare(const void *left, const void *right) {
+    const struct ranked *a = left, *b = right;
+    if (a->probability != b->probability)
+        return a->probability > b->probability ? -1 : 1;
+    return a->class < b->class ? -1 : 1;
 }
 
-/* The likeliest class of those that come behind `last`, the first of equals first; n: any. */
-static uint32_t next_class(const float *p, uint32_t n, uint32_t last) {
-    uint32_t best = n;
+static void rank(const float *p, uint32_t n, struct ranked *out) {
     for (uint32_t i = 0; i < n; i++)
-        if ((last == n || comes_before(p, last, i)) && (best == n || comes_before(p, i, best)))
-            best = i;
-    return best;
+        out[i] = (struct ranked){p[i], i};
+    qsort(out, n, sizeof *out, compare);
 }
 
-static void add_class_and_probability(dpr__text *out, const dpr_data_info *info, const float *p,
-                                      uint32_t i) {
+static void add_class_and_probability(dpr__text *out, const dpr_data_info *info,
+                                      const struct ranked *of) {
     dpr__text_add(out, "\"class\":");
-    add_class(out, info, i);
-    dpr__text_add(out, ",\"probability\":%.15g", (double)p[i]);
+    add_class(out, info, of->class);
+    dpr__text_add(out, ",\"probability\":%.15g", (double)of->probability);
 }
 
-/* Without the brace at its end. */
+/* Without the brace at its end. ranked: room for all classes. */
 static void add_prediction(dpr__text *out, const dpr_data_info *info, const dpr__job *job,
-                           size_t image) {
-    const float *p = job->probabilities + image * info->n_classes;
-    uint32_t n = info->n_classes, at = next_class(p, n, n);
+                           size_t image, struct ranked *ranked) {
+    rank(job->probabilities + image * info->n_classes, info->n_classes, ranked);
     dpr__text_add(out, "{\"image\":");
     dpr__answer_string(out, job->images.file[image].name);
     dpr__text_bytes(out, ",", 1);
-    add_class_and_probability(out, info, p, at);
-    for (uint32_t i = 0; i < job->top && at != n; i++, at = next_class(p, n, at)) {
+    add_class_and_probability(out, info, ranked);
+    for (uint32_t i = 0; i < job->top; i++) {
         dpr__text_add(out, i > 0 ? ",{" : ",\"top\":[{");
-        add_class_and_probability(out, info, p, at);
+        add_class_and_probability(out, info, &ranked[i]);
         dpr__text_bytes(out, "}", 1);
     }
     dpr__text_bytes(out, "]", 1);
 }
 
-void dpr__answer_predictions(dpr__text *out, const dpr_data_info *info, const dpr__job *job) {
+/* All images' predictions, the last one's brace left open. */
+static dpr_status add_predictions(dpr__text *out, const dpr_data_info *info, const dpr__job *job) {
+    struct ranked *ranked;
+    DPR_TRY(dpr__allocate(out->context, info->n_classes, sizeof *ranked, &ranked));
+    for (size_t i = 0; i < job->images.n; i++) {
+        dpr__text_add(out, i > 0 ? "}," : "");
+        add_prediction(out, info, job, i, ranked);
+    }
+    dpr__free(out->context, ranked);
+    return DPR_OK;
+}
+
+dpr_status dpr__answer_predictions(dpr__text *out, const dpr_data_info *info, const dpr__job *job) {
     bool several = job->images.n > 1;
     dpr__text_add(out, several ? "[" : "");
-    for (size_t i = 0; i < job->images.n; i++) {
-        dpr__text_add(out, i > 0 ? "," : "");
-        add_prediction(out, info, job, i);
-        dpr__text_bytes(out, "}", 1);
+    DPR_TRY(add_predictions(out, info, job));
+    dpr__text_add(out, several ? "}]" : "}");
+    return DPR_OK;
+}
+
+size_t dpr__answer_class_size(const dpr_data_info *info) {
+    static const char around[] = ",{\"class\":,\"probability\":0.000123456789012345}";
+    size_t longest = sizeof "\"4294967295\"";
+    for (uint32_t i = 0; info->class_names != NULL && i < info->n_classes; i++) {
+        size_t n = strlen(info->class_names[i]) + 2;
+        longest = n > longest ? n : longest;
     }
-    dpr__text_add(out, several ? "]" : "");
+    return longest + sizeof around;
 }
 
 /* ---- explanations ---- */
@@ -134,7 +159,7 @@ dpr_status dpr__answer_explanation(dpr__text *out, const dpr_data_info *info,
                                    const dpr__job *job) {
     size_t n;
     const dpr__shown_layer *shown = dpr__queue_shown(queue, &n);
-    add_prediction(out, info, job, 0);
+    DPR_TRY(add_predictions(out, info, job));
     dpr__text_add(out, ",\"input\":");
     DPR_TRY(add_picture(out, job->images.pixels, info->image));
     DPR_TRY(add_saliency(out, info->image, job->saliency));

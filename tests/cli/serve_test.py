@@ -5,9 +5,10 @@ import os
 import socket
 import struct
 import subprocess
+import time
 import zlib
 
-from serving import NAMES, ServeCase, Server, multipart
+from serving import NAMES, ServeCase, Server, multipart, wide
 from support import DEEPER, environment, main, png
 
 

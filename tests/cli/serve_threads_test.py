@@ -6,8 +6,8 @@ import signal
 import socket
 import time
 
-from serving import ServeCase, Server, multipart
-from support import SANITIZED, main
+from serving import ServeCase, Server, multipart, wide
+from support import SANITIZED, main, write_idx
 
 CLIENTS = 12 if SANITIZED else 40
 
@@ -78,6 +78,24 @@ class ServeThreads(ServeCase):
                 one.sendall(part)
                 time.sleep(0.2)
             self.assertTrue(one.recv(999).startswith(b"HTTP/1.1 200 "))
+
+    def test_answers_that_nobody_reads(self):
+        """They have a budget, for they stay in memory: here, by long names, 60 of its 256 MiB each."""
+        write_idx(self.path("long"), train=200, test=60, side=6, names=[letter * 60000 for letter in "abcd"])
+        self.ok("train", "long", "--net", "input 6 6 1, linear classes", "--epochs", "1", "--no-report", "--out", "long.safetensors")
+        server = Server(self, "long.safetensors")
+        head, body = multipart(256 * self.pictures[:1])
+        request = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (head["Content-Type"], len(body))
+        clients, told = [], []
+        for _ in range(7):
+            clients.append(socket.create_connection((server.host, server.port), 60))
+            clients[-1].sendall(request.encode() + body)
+            told.append(clients[-1].recv(12, socket.MSG_WAITALL))
+        for one in clients:
+            one.close()
+        self.assertEqual(told, 4 * [b"HTTP/1.1 200"] + 3 * [b"HTTP/1.1 503"])
+        server.until("deeper_connections", 1)
+        self.assertEqual(len(server.json("POST", "/predict", body, head)), 256)
 
     def test_clients_that_leave(self):
         server = Server(self, "m.safetensors")
