@@ -95,7 +95,7 @@
 
     /* ---- the answer ---- */
 
-    const percent = share => (100 * share).toFixed(2) + " %";
+    const percent = share => share === null ? "no number" : (100 * share).toFixed(2) + " %";
 
     function element(name, text, parent) {
         const one = document.createElement(name);
@@ -136,7 +136,10 @@
         $("status").textContent = told.class + ", " + percent(told.probability);
         showClasses(told.top);
         $("input").src = told.input;
-        $("saliency").src = told.saliency.picture;
+        if (told.saliency.picture) /* not where slopes are no numbers */
+            $("saliency").src = told.saliency.picture;
+        else
+            $("saliency").removeAttribute("src");
         const none = document.createElement("p");
         none.textContent = "This model has no hidden units.";
         $("layers").replaceChildren(...(told.layers.length ? told.layers.map(showLayer) : [none]));

@@ -4,6 +4,7 @@
 #include "train/model.h"
 #include "view/page.h"
 #include "view/serve.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,14 @@ void dpr__answer_string(dpr__text *out, const char *text) {
     dpr__text_bytes(out, "\"", 1);
 }
 
+/* JSON has no NaN and no infinity. */
+static void add_number(dpr__text *out, int digits, double value) {
+    if (isfinite(value))
+        dpr__text_add(out, "%.*g", digits, value);
+    else
+        dpr__text_bytes(out, "null", 4);
+}
+
 /* ---- predictions ---- */
 
 static void add_class(dpr__text *out, const dpr_data_info *info, uint32_t i) {
@@ -33,21 +42,21 @@ static void add_class(dpr__text *out, const dpr_data_info *info, uint32_t i) {
 }
 
 struct ranked {
-    float probability;
+    float key, probability; /* key: −1 where the probability is no number */
     uint32_t class;
 };
 
 /* The likeliest first, the first of equals first. */
 static int compare(const void *left, const void *right) {
     const struct ranked *a = left, *b = right;
-    if (a->probability != b->probability)
-        return a->probability > b->probability ? -1 : 1;
+    if (a->key != b->key)
+        return a->key > b->key ? -1 : 1;
     return a->class < b->class ? -1 : 1;
 }
 
 static void rank(const float *p, uint32_t n, struct ranked *out) {
     for (uint32_t i = 0; i < n; i++)
-        out[i] = (struct ranked){p[i], i};
+        out[i] = (struct ranked){isnan(p[i]) ? -1 : p[i], p[i], i};
     qsort(out, n, sizeof *out, compare);
 }
 
@@ -55,7 +64,8 @@ static void add_class_and_probability(dpr__text *out, const dpr_data_info *info,
                                       const struct ranked *of) {
     dpr__text_add(out, "\"class\":");
     add_class(out, info, of->class);
-    dpr__text_add(out, ",\"probability\":%.15g", (double)of->probability);
+    dpr__text_add(out, ",\"probability\":");
+    add_number(out, 15, (double)of->probability);
 }
 
 /* Without the brace at its end. ranked: room for all classes. */
@@ -120,24 +130,35 @@ static dpr_status add_picture(dpr__text *out, const uint8_t *pixels, dpr_shape i
 }
 
 /* The map as a picture, its largest value white, from black by red and yellow. */
-static dpr_status add_saliency(dpr__text *out, dpr_shape image, const float *map) {
+static dpr_status add_map(dpr__text *out, dpr_shape image, const float *map, float most) {
     size_t n = (size_t)(image.dim[0] * image.dim[1]);
-    float most = 0;
     uint8_t *pixels;
-    for (size_t i = 0; i < n; i++)
-        most = map[i] > most ? map[i] : most;
     DPR_TRY(dpr__allocate(out->context, n, 3, &pixels));
     for (size_t i = 0; i < n && most > 0; i++)
         for (int c = 0; c < 3; c++) {
             float value = 765 * map[i] / most - (float)(255 * c);
             pixels[3 * i + (size_t)c] = (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value);
         }
-    dpr__text_add(out, ",\"saliency\":{\"most\":%.15g,\"picture\":", (double)most);
     image.dim[2] = 3;
     dpr_status status = add_picture(out, pixels, image);
     dpr__free(out->context, pixels);
-    dpr__text_bytes(out, "}", 1);
     return status;
+}
+
+static dpr_status add_saliency(dpr__text *out, dpr_shape image, const float *map) {
+    size_t n = (size_t)(image.dim[0] * image.dim[1]);
+    float most = 0;
+    for (size_t i = 0; i < n && isfinite(most); i++)
+        most = map[i] <= most ? most : map[i]; /* NaN, too, is kept */
+    dpr__text_add(out, ",\"saliency\":{\"most\":");
+    add_number(out, 15, (double)most);
+    dpr__text_add(out, ",\"picture\":");
+    if (isfinite(most))
+        DPR_TRY(add_map(out, image, map, most));
+    else
+        dpr__text_bytes(out, "null", 4);
+    dpr__text_bytes(out, "}", 1);
+    return DPR_OK;
 }
 
 static void add_units(dpr__text *out, const dpr_layer *layer, const dpr__shown_layer *shown,
@@ -149,8 +170,10 @@ static void add_units(dpr__text *out, const dpr_layer *layer, const dpr__shown_l
     dpr__answer_string(out, layer->name);
     dpr__text_add(out, ",\"op\":\"%s\",\"units\":%zu,\"fired\":%zu,\"values\":[", layer->op,
                   shown->units, fired);
-    for (size_t i = 0; i < shown->units; i++)
-        dpr__text_add(out, "%s%.5g", i > 0 ? "," : "", (double)value[i]);
+    for (size_t i = 0; i < shown->units; i++) {
+        dpr__text_add(out, i > 0 ? "," : "");
+        add_number(out, 5, (double)value[i]);
+    }
     dpr__text_add(out, "]}");
 }
 
@@ -198,8 +221,10 @@ static void add_layers(dpr__text *out, const dpr_model *model) {
 
 static void add_numbers(dpr__text *out, const char *key, const double *value, int64_t n) {
     dpr__text_add(out, ",\"%s\":", key);
-    for (int64_t i = 0; i < n; i++)
-        dpr__text_add(out, "%s%.15g", i > 0 ? "," : "[", value[i]);
+    for (int64_t i = 0; i < n; i++) {
+        dpr__text_add(out, i > 0 ? "," : "[");
+        add_number(out, 15, value[i]);
+    }
     dpr__text_bytes(out, "]", 1);
 }
 

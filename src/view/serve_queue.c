@@ -4,6 +4,7 @@
 #include "ir/shape.h"
 #include "train/model.h"
 #include "view/serve.h"
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,9 +48,10 @@ static void pool_units(const dpr__shown_layer *shown, const float *values, float
 }
 
 static dpr_status explain(dpr__queue *queue, dpr__job *job) {
+    const float *p = job->probabilities;
     uint32_t best = 0;
     for (uint32_t i = 1; i < queue->classes; i++)
-        best = job->probabilities[i] > job->probabilities[best] ? i : best;
+        best = p[i] > p[best] || (isnan(p[best]) && !isnan(p[i])) ? i : best;
     DPR_TRY(dpr_probe_saliency(queue->probe, job->images.pixels, best, job->saliency));
     DPR_TRY(dpr_probe_run(queue->probe, job->images.pixels, 1));
     for (size_t i = 0; i < queue->n_shown; i++) {

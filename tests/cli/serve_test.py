@@ -95,6 +95,33 @@ class Serve(ServeCase):
         head, body = multipart(self.pictures)
         self.assertIn("more than 1 images", server.json("POST", "/explain", body, head, status=400)["error"])
 
+    def test_numbers_that_are_none(self):
+        """A network whose sums overflow: JSON has null for that, and no picture shows it."""
+        with open(self.path("m.safetensors"), "rb") as file:
+            data = bytearray(file.read())
+        n = struct.unpack("<Q", data[:8])[0]
+        for name, entry in json.loads(data[8:8 + n]).items():
+            if name.startswith(("conv", "linear")):
+                begin, end = (8 + n + at for at in entry["data_offsets"])
+                data[begin:end] = struct.pack("<f", 3e38 if name.startswith("linear_1") else 1) * ((end - begin) // 4)
+        with open(self.path("large.safetensors"), "wb") as file:
+            file.write(data)
+        server = Server(self, "large.safetensors")
+
+        def strict(path):
+            def refuse(word):
+                self.fail(word)
+            status, _, body = server.ask("POST", path, self.pictures[0][1])
+            self.assertEqual(status, 200, body)
+            return json.loads(body, parse_constant=refuse)
+        told = strict("/predict")
+        self.assertEqual([(one["class"], one["probability"]) for one in told["top"]], [(name, None) for name in NAMES])
+        told = strict("/explain")
+        self.assertEqual(told["saliency"], {"most": None, "picture": None})
+        self.assertEqual(told["layers"][1]["values"], 12 * [None])
+        self.assertEqual(told["layers"][1]["fired"], 12)
+        self.assertEqual(server.end(), 0, server.err)
+
     def test_other_addresses(self):
         server = Server(self, "m.safetensors")
         self.assertEqual(server.json("GET", "/healthz"), {"status": "ok"})
