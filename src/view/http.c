@@ -295,6 +295,11 @@ static struct link *link_of(dpr__exchange *exchange) {
     return (struct link *)(void *)((char *)exchange - offsetof(struct link, exchange));
 }
 
+bool dpr__http_lost(dpr__exchange *exchange) {
+    char byte;
+    return recv(link_of(exchange)->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == ECONNRESET;
+}
+
 void dpr__http_wait(dpr__exchange *exchange) {
     struct link *link = link_of(exchange);
     link->state = WAITING;

@@ -59,6 +59,8 @@ void dpr__http_stop(dpr__http *http, double seconds);
 const char *dpr__http_query(const dpr__exchange *exchange, const char *name);
 /* The value of a header; "" where there is none. */
 const char *dpr__http_header(const dpr__exchange *exchange, const char *name);
+/* Whether the client is gone for good: its connection was reset. One that has closed its end alone may still read. */
+bool dpr__http_lost(dpr__exchange *exchange);
 void dpr__http_wait(dpr__exchange *exchange);
 void dpr__http_resume(dpr__exchange *exchange);
 /* 200 with this text. */

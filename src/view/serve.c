@@ -74,6 +74,10 @@ static dpr_status reserve(dpr_server *server, dpr__exchange *x, dpr__job *job) {
     size_t needs = job->images.n * ((size_t)dpr__shape_count(&server->info->image) +
                                     classes * sizeof(float) + job->top * server->class_size);
     needs += explains ? (map + units) * sizeof(float) + 8 * map + 16 * units : 0;
+    if (dpr__queue_delay(server->queue) > server->seconds)
+        return DPR_FAIL(x->context, DPR_E_MEMORY,
+                        "the images that wait take more than %g seconds; try again later",
+                        server->seconds);
     size_t held = atomic_fetch_add(&server->held, needs);
     job->held = needs;
     if (held > 0 && held + needs > MOST_HELD) /* a lone request has what it needs */

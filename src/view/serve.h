@@ -84,6 +84,8 @@ struct dpr__metrics;
 
 /* Compiles the model's programs and starts the worker, whose model and context are from then on. Errors: those of dpr_predict, DPR_E_MEMORY. */
 dpr_status dpr__queue_create(dpr_model *model, struct dpr__metrics *metrics, dpr__queue **out);
+/* Seconds that what waits will take, by the rate of late. */
+double dpr__queue_delay(dpr__queue *queue);
 /* When nothing is queued any more. */
 void dpr__queue_destroy(dpr__queue *queue);
 const dpr__shown_layer *dpr__queue_shown(const dpr__queue *queue, size_t *n);

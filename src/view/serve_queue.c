@@ -1,5 +1,6 @@
 /* The worker (serve.h): one thread, to which model and context belong, takes whatever waits, up to a batch, and never waits for more. So a lone request is answered at once, and
  * the more come at a time the better they share a pass. */
+#include "base/clock.h"
 #include "base/context.h"
 #include "ir/shape.h"
 #include "train/model.h"
@@ -26,6 +27,7 @@ struct dpr__queue {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
     dpr__job *first, *last;
+    double seconds, images; /* computing, and computed meanwhile, of late */
     bool quit;
 };
 
@@ -78,6 +80,26 @@ static dpr_status predict(dpr__queue *queue, dpr__job *first, size_t images) {
     return DPR_OK;
 }
 
+/* Resumes those whose client is lost, without computing; what is left, and the number of its images. */
+static dpr__job *drop_lost(dpr__job *first, size_t *images) {
+    dpr__job *left = NULL, **end = &left;
+    while (first != NULL) {
+        dpr__job *job = first;
+        first = job->next;
+        if (dpr__http_lost(job->exchange)) {
+            *images -= job->images.n;
+            job->status = DPR_E_MEMORY;
+            snprintf(job->message, sizeof job->message, "the client is gone");
+            dpr__http_resume(job->exchange);
+        } else {
+            *end = job;
+            end = &job->next;
+        }
+    }
+    *end = NULL;
+    return left;
+}
+
 static void work(dpr__queue *queue, dpr__job *first, size_t images) {
     dpr_status status = predict(queue, first, images);
     dpr__metrics_batch(queue->metrics, images);
@@ -104,6 +126,19 @@ static dpr__job *take(dpr__queue *queue, size_t *images) {
     return first;
 }
 
+/* What is older counts by a tenth less with every batch. */
+static void note_rate(dpr__queue *queue, double seconds, size_t images) {
+    queue->seconds = 0.9 * queue->seconds + seconds;
+    queue->images = 0.9 * queue->images + (double)images;
+}
+
+double dpr__queue_delay(dpr__queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    double each = queue->images > 0 ? queue->seconds / queue->images : 0;
+    pthread_mutex_unlock(&queue->lock);
+    return each * (double)atomic_load(&queue->metrics->waiting);
+}
+
 static void *live(void *user) {
     dpr__queue *queue = user;
     pthread_mutex_lock(&queue->lock);
@@ -116,8 +151,12 @@ static void *live(void *user) {
         dpr__job *first = take(queue, &images);
         pthread_mutex_unlock(&queue->lock);
         atomic_fetch_sub(&queue->metrics->waiting, images);
-        work(queue, first, images);
+        first = drop_lost(first, &images);
+        uint64_t begun = dpr__now_ns();
+        if (first != NULL)
+            work(queue, first, images);
         pthread_mutex_lock(&queue->lock);
+        note_rate(queue, 1e-9 * (double)(dpr__now_ns() - begun), images);
     }
     pthread_mutex_unlock(&queue->lock);
     return NULL;

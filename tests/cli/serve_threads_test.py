@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import signal
 import socket
+import struct
 import time
 
 from serving import ServeCase, Server, multipart, wide
@@ -78,6 +79,44 @@ class ServeThreads(ServeCase):
                 one.sendall(part)
                 time.sleep(0.2)
             self.assertTrue(one.recv(999).startswith(b"HTTP/1.1 200 "))
+
+    def slow(self, *more):
+        """A server whose network takes a while for a batch, and a request of one."""
+        self.ok("train", "set", "--net", "input 6 6 1, conv 3x3 256, relu, conv 3x3 256, relu, linear classes", "--epochs", "1",
+                "--no-report", "--out", "slow.safetensors")
+        head, body = multipart(256 * self.pictures[:1])
+        request = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (head["Content-Type"], len(body))
+        server = Server(self, "slow.safetensors", *more)
+        server.json("POST", "/predict", body, head)
+        return server, request.encode() + body
+
+    def send(self, server, request, n):
+        clients = [socket.create_connection((server.host, server.port), 60) for _ in range(n)]
+        for one in clients:
+            one.sendall(request)
+            self.addCleanup(one.close)
+        return clients
+
+    def test_more_waits_than_can_be_done_in_time(self):
+        server, request = self.slow("--timeout", "0.02")
+        told = [one.recv(12, socket.MSG_WAITALL) for one in self.send(server, request, 12)]
+        self.assertEqual(set(told), {b"HTTP/1.1 200", b"HTTP/1.1 503"})
+        server.until("deeper_waiting_images", 0)
+        self.assertEqual(self.send(server, request, 1)[0].recv(12, socket.MSG_WAITALL), b"HTTP/1.1 200", "it is not put off for good")
+
+    def test_what_lost_clients_asked_is_not_computed(self):
+        server, request = self.slow()
+        stay, lost = self.send(server, request, 4), self.send(server, request, 6)
+        time.sleep(0.1)
+        for one in lost:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)) # reset
+            one.close()
+        for one in stay:
+            self.assertEqual(one.recv(12, socket.MSG_WAITALL), b"HTTP/1.1 200")
+            one.close()
+        server.until("deeper_connections", 1)
+        self.assertLess(server.figure("deeper_batch_images_sum"), (1 + 4 + 6) * 256)
+        self.assertEqual(server.end(), 0, server.err)
 
     def test_answers_that_nobody_reads(self):
         """They have a budget, for they stay in memory: here, by long names, 60 of its 256 MiB each."""
