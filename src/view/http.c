@@ -37,7 +37,7 @@ struct link {
     struct MHD_Connection *connection;
     int socket;
     bool surplus;
-    enum state state;
+    _Atomic enum state state;
     uint8_t *body;
     size_t capacity;
     size_t sent;        /* bytes of an answer that goes on */
@@ -143,10 +143,12 @@ unsigned dpr__http_connections(dpr__http *http) {
     return n;
 }
 
-/* Whether the client has closed its end. The library does not notice where that came together with the last bytes. */
-static bool is_left(const struct link *link) {
+/* Whether the client has closed its end before it has asked. The library does not notice where that came together with the last bytes. Who has asked may close, and read on. */
+static bool is_left(struct link *link) {
+    enum state state = atomic_load(&link->state);
     char byte;
-    return recv(link->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return (state == IDLE || state == READING) &&
+           recv(link->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void dpr__http_tick(dpr__http *http) {
@@ -297,7 +299,8 @@ static struct link *link_of(dpr__exchange *exchange) {
 
 bool dpr__http_lost(dpr__exchange *exchange) {
     char byte;
-    return recv(link_of(exchange)->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == ECONNRESET;
+    return recv(link_of(exchange)->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == ECONNRESET;
 }
 
 void dpr__http_wait(dpr__exchange *exchange) {

@@ -80,15 +80,26 @@ class ServeThreads(ServeCase):
                 time.sleep(0.2)
             self.assertTrue(one.recv(999).startswith(b"HTTP/1.1 200 "))
 
+    def batch(self):
+        """A request of 256 images, as bytes."""
+        head, body = multipart(256 * self.pictures[:1])
+        line = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (head["Content-Type"], len(body))
+        return line.encode() + body
+
     def slow(self, *more):
-        """A server whose network takes a while for a batch, and a request of one."""
+        """A server whose network takes a while for a batch, of which it has computed one."""
         self.ok("train", "set", "--net", "input 6 6 1, conv 3x3 256, relu, conv 3x3 256, relu, linear classes", "--epochs", "1",
                 "--no-report", "--out", "slow.safetensors")
-        head, body = multipart(256 * self.pictures[:1])
-        request = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (head["Content-Type"], len(body))
-        server = Server(self, "slow.safetensors", *more)
-        server.json("POST", "/predict", body, head)
-        return server, request.encode() + body
+        server, request = Server(self, "slow.safetensors", *more), self.batch()
+        with self.send(server, request, 1)[0] as one:
+            self.assertEqual(one.recv(12, socket.MSG_WAITALL), b"HTTP/1.1 200")
+        return server, request
+
+    def talkative(self):
+        """A server whose answers to a batch have 60 MiB, by long names."""
+        write_idx(self.path("long"), train=200, test=60, side=6, names=[letter * 60000 for letter in "abcd"])
+        self.ok("train", "long", "--net", "input 6 6 1, linear classes", "--epochs", "1", "--no-report", "--out", "long.safetensors")
+        return Server(self, "long.safetensors"), self.batch()
 
     def send(self, server, request, n):
         clients = [socket.create_connection((server.host, server.port), 60) for _ in range(n)]
@@ -119,22 +130,26 @@ class ServeThreads(ServeCase):
         self.assertEqual(server.end(), 0, server.err)
 
     def test_answers_that_nobody_reads(self):
-        """They have a budget, for they stay in memory: here, by long names, 60 of its 256 MiB each."""
-        write_idx(self.path("long"), train=200, test=60, side=6, names=[letter * 60000 for letter in "abcd"])
-        self.ok("train", "long", "--net", "input 6 6 1, linear classes", "--epochs", "1", "--no-report", "--out", "long.safetensors")
-        server = Server(self, "long.safetensors")
-        head, body = multipart(256 * self.pictures[:1])
-        request = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (head["Content-Type"], len(body))
+        """They have a budget, for they stay in memory: here 60 of its 256 MiB each."""
+        server, request = self.talkative()
         clients, told = [], []
         for _ in range(7):
-            clients.append(socket.create_connection((server.host, server.port), 60))
-            clients[-1].sendall(request.encode() + body)
+            clients += self.send(server, request, 1)
             told.append(clients[-1].recv(12, socket.MSG_WAITALL))
         for one in clients:
             one.close()
         self.assertEqual(told, 4 * [b"HTTP/1.1 200"] + 3 * [b"HTTP/1.1 503"])
         server.until("deeper_connections", 1)
-        self.assertEqual(len(server.json("POST", "/predict", body, head)), 256)
+        self.assertEqual(self.send(server, request, 1)[0].recv(12, socket.MSG_WAITALL), b"HTTP/1.1 200")
+
+    def test_clients_that_close_their_end_get_their_answers(self):
+        """Those that take longer than the second after which who has left is cut, too."""
+        server, request = self.talkative()
+        with self.send(server, request, 1)[0] as one, one.makefile("rb") as answer:
+            one.shutdown(socket.SHUT_WR)
+            self.assertEqual(answer.readline(), b"HTTP/1.1 200 OK\r\n")
+            time.sleep(3)
+            self.assertEqual(answer.read()[-1:], b"]")
 
     def test_clients_that_leave(self):
         server = Server(self, "m.safetensors")
