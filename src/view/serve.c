@@ -216,7 +216,9 @@ static dpr_status start(dpr_server *server, const dpr_server_options *o) {
 
 dpr_status dpr_server_create(dpr_model *model, const dpr_server_options *options,
                              dpr_server **out) {
-    dpr_server_options o = options != NULL ? *options : dpr_server_options_default();
+    dpr_server_options o = dpr_server_options_default();
+    if (options != NULL)
+        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     dpr_context *context = model->context;
     dpr_server *server;
     DPR_TRY(check(context, &o));
