@@ -49,8 +49,8 @@ static void answer(dpr_context *context, dpr__images *images) {
     dpr__job job = {
         .top = 2, .images = *images, .probabilities = (float *)(uintptr_t)probabilities};
     dpr__text_init(&out, context);
-    dpr__answer_predictions(&out, &info, &job);
-    check_text(&out);
+    if (dpr__answer_predictions(&out, &info, &job) == DPR_OK)
+        check_text(&out);
     dpr__text_release(&out);
 }
 
