@@ -21,7 +21,7 @@ struct dpr__queue {
     size_t n_shown, n_units, image_bytes, classes;
     uint8_t *pixels;      /* (BATCH, image) */
     float *probabilities; /* (BATCH × classes) */
-    float *layer;         /* the values of one shown layer, for one image */
+    float *layer;         /* the values of one shown layer, or a map, of one image */
     pthread_t thread;
     bool started;
     pthread_mutex_t lock; /* of what follows */
@@ -179,22 +179,14 @@ void dpr__queue_put(dpr__queue *queue, dpr__job *job) {
 
 /* ---- life ---- */
 
-static bool is_activation(const char *op) {
-    static const char *const OPS[] = {"relu", "leaky_relu", "gelu", "silu",
-                                      "mish", "softplus",   "tanh", "sigmoid"};
-    for (size_t i = 0; i < sizeof OPS / sizeof *OPS; i++)
-        if (strcmp(op, OPS[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Which layers are shown, and room for the largest of them. */
 static dpr_status choose_layers(dpr__queue *queue) {
     const dpr_layer *layers;
-    size_t n = dpr_model_layers(queue->model, &layers), largest = 1;
+    size_t n = dpr_model_layers(queue->model, &layers);
+    size_t largest = queue->image_bytes; /* room for a map, too */
     DPR_TRY(dpr__allocate(queue->context, n, sizeof *queue->shown, &queue->shown));
     for (size_t i = 0; i < n; i++) {
-        if (!is_activation(layers[i].op))
+        if (!layers[i].activation)
             continue;
         const dpr_shape *shape = &layers[i].output;
         size_t all = (size_t)dpr__shape_count(shape);
@@ -208,12 +200,13 @@ static dpr_status choose_layers(dpr__queue *queue) {
     return dpr__allocate(queue->context, largest, sizeof *queue->layer, &queue->layer);
 }
 
-/* Compiles both of the model's forward passes and the probe's before the first request waits for them. */
+/* Compiles both of the model's forward passes and the probe's programs before the first request waits for them. */
 static dpr_status warm_up(dpr__queue *queue) {
     memset(queue->pixels, 0, BATCH * queue->image_bytes);
     DPR_TRY(dpr_predict(queue->model, queue->pixels, 1, queue->probabilities));
     DPR_TRY(dpr_predict(queue->model, queue->pixels, BATCH, queue->probabilities));
     DPR_TRY(dpr_probe_create(queue->model, 1, &queue->probe));
+    DPR_TRY(dpr_probe_saliency(queue->probe, queue->pixels, 0, queue->layer));
     return dpr_probe_run(queue->probe, queue->pixels, 1);
 }
 
