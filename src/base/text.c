@@ -61,8 +61,9 @@ void dpr__text_add(dpr__text *text, const char *format, ...) {
 
 void dpr__text_json(dpr__text *text, const char *string) {
     dpr__text_bytes(text, "\"", 1);
-    for (const char *p = string; *p != '\0'; p++) {
+    for (const char *p = string; *p != '\0';) {
         unsigned char c = (unsigned char)*p;
+        size_t n = dpr__utf8_length((const unsigned char *)p);
         if (c == '"' || c == '\\') {
             const char escaped[2] = {'\\', *p};
             dpr__text_bytes(text, escaped, 2);
@@ -71,8 +72,9 @@ void dpr__text_json(dpr__text *text, const char *string) {
         } else if (c < 0x20 || c == 0x7f) {
             dpr__text_add(text, "\\u%04x", c);
         } else {
-            dpr__text_bytes(text, p, 1);
+            dpr__text_bytes(text, n > 0 ? p : "?", n > 0 ? n : 1);
         }
+        p += n > 0 ? n : 1;
     }
     dpr__text_bytes(text, "\"", 1);
 }

@@ -16,7 +16,10 @@ void dpr__text_init(dpr__text *text, dpr_context *context);
 void dpr__text_release(dpr__text *text);
 void dpr__text_add(dpr__text *text, const char *format, ...) DPR__PRINTF(2, 3); /* C locale */
 void dpr__text_bytes(dpr__text *text, const char *bytes, size_t n);
-void dpr__text_json(dpr__text *text, const char *string); /* quoted and escaped */
+void dpr__text_json(
+    dpr__text *text,
+    const char
+        *string); /* quoted and escaped; what is no UTF-8 becomes '?', since readers refuse it */
 /* The text, now the caller's (dpr__free); "" is allocated too. */
 dpr_status dpr__text_finish(dpr__text *text, char **out);
 

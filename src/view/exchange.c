@@ -1,6 +1,5 @@
 /* What http.h offers without libmicrohttpd. */
 #include "view/http.h"
-#include "view/serve.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +14,7 @@ void dpr__http_refuse(dpr__exchange *exchange, unsigned status, const char *form
     exchange->answer_type = "application/json";
     exchange->answer.length = 0;
     dpr__text_add(&exchange->answer, "{\"error\":");
-    dpr__answer_string(&exchange->answer, message);
+    dpr__text_json(&exchange->answer, message);
     dpr__text_bytes(&exchange->answer, "}", 1);
 }
 

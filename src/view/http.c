@@ -279,22 +279,16 @@ static const char *header(struct MHD_Connection *connection, const char *name) {
     return value != NULL ? value : "";
 }
 
-static struct MHD_Connection *connection_of(const dpr__exchange *exchange) {
-    const struct link *link = (const struct link *)(const void *)((const char *)exchange -
-                                                                  offsetof(struct link, exchange));
-    return link->connection;
-}
-
-const char *dpr__http_query(const dpr__exchange *exchange, const char *name) {
-    return MHD_lookup_connection_value(connection_of(exchange), MHD_GET_ARGUMENT_KIND, name);
-}
-
-const char *dpr__http_header(const dpr__exchange *exchange, const char *name) {
-    return header(connection_of(exchange), name);
-}
-
 static struct link *link_of(dpr__exchange *exchange) {
     return (struct link *)(void *)((char *)exchange - offsetof(struct link, exchange));
+}
+
+const char *dpr__http_query(dpr__exchange *exchange, const char *name) {
+    return MHD_lookup_connection_value(link_of(exchange)->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *dpr__http_header(dpr__exchange *exchange, const char *name) {
+    return header(link_of(exchange)->connection, name);
 }
 
 bool dpr__http_lost(dpr__exchange *exchange) {

@@ -56,9 +56,9 @@ void dpr__http_wake(dpr__http *http);
 void dpr__http_stop(dpr__http *http, double seconds);
 
 /* The value of ?name=… in the address; NULL where there is none. */
-const char *dpr__http_query(const dpr__exchange *exchange, const char *name);
+const char *dpr__http_query(dpr__exchange *exchange, const char *name);
 /* The value of a header; "" where there is none. */
-const char *dpr__http_header(const dpr__exchange *exchange, const char *name);
+const char *dpr__http_header(dpr__exchange *exchange, const char *name);
 /* Whether the client is gone for good: its connection was reset. One that has closed its end alone may still read. */
 bool dpr__http_lost(dpr__exchange *exchange);
 void dpr__http_wait(dpr__exchange *exchange);

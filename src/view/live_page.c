@@ -40,7 +40,7 @@ static void write_now(const dpr_live *live, const dpr__live_news *news, const ch
                       dpr__text *out) {
     const dpr_progress *p = &news->progress;
     dpr__text_add(out, "{\"state\":\"%s\",\"message\":", state);
-    dpr__answer_string(out, atomic_load(&live->state) == DPR__LIVE_ENDED ? live->message : "");
+    dpr__text_json(out, atomic_load(&live->state) == DPR__LIVE_ENDED ? live->message : "");
     dpr__text_add(out, ",\"epoch\":%u,\"epochs\":%u,\"step\":%llu,\"steps\":%llu", p->epoch,
                   p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps);
     add_number(out, "loss", news->has_begun ? p->loss : (double)NAN);
@@ -183,7 +183,7 @@ void dpr__live_write_events(const dpr_live *live, uint64_t seen[DPR__N_LIVE_PART
         if (i == DPR__LIVE_NOW)
             dpr__text_bytes(out, e->part[i].data, e->part[i].length);
         else
-            dpr__answer_string(out, e->part[i].length > 0 ? e->part[i].data : "");
+            dpr__text_json(out, e->part[i].length > 0 ? e->part[i].data : "");
         dpr__text_add(out, "\n\n");
     }
 }

@@ -55,7 +55,7 @@ static void release_job(dpr_server *server, dpr__exchange *x) {
     x->job = NULL;
 }
 
-static dpr_status read_top(const dpr_server *server, const dpr__exchange *x, uint32_t *out) {
+static dpr_status read_top(const dpr_server *server, dpr__exchange *x, uint32_t *out) {
     const char *text = dpr__http_query(x, "top");
     uint64_t top = server->top;
     if (text != NULL && (!dpr__parse_u64(text, &top) || top < 1 || top > MOST_TOP))

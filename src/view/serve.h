@@ -111,8 +111,6 @@ void dpr__metrics_write(dpr__metrics *metrics, unsigned connections, dpr__text *
 
 /* ---- answers (serve_answer.c) ---- */
 
-/* Quoted; what is no UTF-8 becomes '?'. */
-void dpr__answer_string(dpr__text *out, const char *text);
 /* Bytes that a class takes in an answer, to reckon with. */
 size_t dpr__answer_class_size(const dpr_data_info *info);
 /* What `predict --json` prints of an image; an array where there are several. */

@@ -9,21 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void dpr__answer_string(dpr__text *out, const char *text) {
-    dpr__text_bytes(out, "\"", 1);
-    for (const unsigned char *p = (const unsigned char *)text; *p != 0;) {
-        size_t n = dpr__utf8_length(p);
-        if (*p == '"' || *p == '\\')
-            dpr__text_add(out, "\\%c", *p);
-        else if (*p < 0x20 || *p == 0x7f)
-            dpr__text_add(out, "\\u%04x", *p);
-        else
-            dpr__text_bytes(out, n > 0 ? (const char *)p : "?", n > 0 ? n : 1);
-        p += n > 0 ? n : 1;
-    }
-    dpr__text_bytes(out, "\"", 1);
-}
-
 /* JSON has no NaN and no infinity. */
 static void add_number(dpr__text *out, int digits, double value) {
     if (isfinite(value))
@@ -36,7 +21,7 @@ static void add_number(dpr__text *out, int digits, double value) {
 
 static void add_class(dpr__text *out, const dpr_data_info *info, uint32_t i) {
     if (info->class_names != NULL)
-        dpr__answer_string(out, info->class_names[i]);
+        dpr__text_json(out, info->class_names[i]);
     else
         dpr__text_add(out, "\"%u\"", i);
 }
@@ -73,7 +58,7 @@ static void add_prediction(dpr__text *out, const dpr_data_info *info, const dpr_
                            size_t image, struct ranked *ranked) {
     rank(job->probabilities + image * info->n_classes, info->n_classes, ranked);
     dpr__text_add(out, "{\"image\":");
-    dpr__answer_string(out, job->images.file[image].name);
+    dpr__text_json(out, job->images.file[image].name);
     dpr__text_bytes(out, ",", 1);
     add_class_and_probability(out, info, ranked);
     for (uint32_t i = 0; i < job->top; i++) {
@@ -167,7 +152,7 @@ static void add_units(dpr__text *out, const dpr_layer *layer, const dpr__shown_l
     for (size_t i = 0; i < shown->units; i++)
         fired += value[i] > 0;
     dpr__text_add(out, "{\"layer\":");
-    dpr__answer_string(out, layer->name);
+    dpr__text_json(out, layer->name);
     dpr__text_add(out, ",\"op\":\"%s\",\"units\":%zu,\"fired\":%zu,\"values\":[", layer->op,
                   shown->units, fired);
     for (size_t i = 0; i < shown->units; i++) {
@@ -209,7 +194,7 @@ static void add_layers(dpr__text *out, const dpr_model *model) {
     dpr__text_add(out, ",\"layers\":[");
     for (size_t i = 0; i < n; i++) {
         dpr__text_add(out, i > 0 ? ",{\"name\":" : "{\"name\":");
-        dpr__answer_string(out, layers[i].name);
+        dpr__text_json(out, layers[i].name);
         dpr__text_add(out, ",\"op\":\"%s\",\"output\":", layers[i].op);
         add_shape(out, &layers[i].output);
         dpr__text_add(out, ",\"parameters\":%llu,\"flops\":%llu}",
@@ -235,7 +220,7 @@ dpr_status dpr__answer_model(dpr__text *out, const dpr_model *model, const char 
     char sha256[65];
     DPR_TRY(dpr_model_weights_sha256(model, sha256));
     dpr__text_add(out, "{\"model\":");
-    dpr__answer_string(out, name);
+    dpr__text_json(out, name);
     dpr__text_add(out, ",\"classes\":[");
     for (uint32_t i = 0; i < info->n_classes; i++) {
         dpr__text_add(out, i > 0 ? "," : "");
@@ -247,7 +232,7 @@ dpr_status dpr__answer_model(dpr__text *out, const dpr_model *model, const char 
     add_numbers(out, "mean", info->mean, info->image.dim[2]);
     add_numbers(out, "deviation", info->deviation, info->image.dim[2]);
     dpr__text_add(out, ",\"net\":");
-    dpr__answer_string(out, dpr_model_net(model));
+    dpr__text_json(out, dpr_model_net(model));
     dpr__text_add(out, ",\"parameters\":%llu,\"weights_sha256\":\"%s\"",
                   (unsigned long long)dpr_model_parameters(model), sha256);
     dpr__text_add(out, ",\"isa\":\"%s\",\"precision\":\"%s\"", dpr_context_isa(model->context),

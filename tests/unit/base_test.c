@@ -199,9 +199,9 @@ static void text_grows_and_escapes(void **state) {
     assert_memory_equal(out, "0,1,2,", 6);
     dpr__free(context, out);
     dpr__text_init(&text, context);
-    dpr__text_json(&text, "a\"b\\c\nd\x01 ü");
+    dpr__text_json(&text, "a\"b\\c\nd\x01 ü \xff\xc3");
     assert_int_equal(dpr__text_finish(&text, &out), DPR_OK);
-    assert_string_equal(out, "\"a\\\"b\\\\c\\nd\\u0001 ü\"");
+    assert_string_equal(out, "\"a\\\"b\\\\c\\nd\\u0001 ü ??\"");
     dpr__free(context, out);
 }
 

@@ -30,14 +30,19 @@ void dpr__http_stop(dpr__http *http, double seconds) {
     (void)http, (void)seconds;
 }
 
-const char *dpr__http_query(const dpr__exchange *exchange, const char *name) {
+const char *dpr__http_query(dpr__exchange *exchange, const char *name) {
     (void)exchange, (void)name;
     return NULL;
 }
 
-const char *dpr__http_header(const dpr__exchange *exchange, const char *name) {
+const char *dpr__http_header(dpr__exchange *exchange, const char *name) {
     (void)exchange, (void)name;
     return "";
+}
+
+bool dpr__http_lost(dpr__exchange *exchange) {
+    (void)exchange;
+    return false;
 }
 
 void dpr__http_wait(dpr__exchange *exchange) {
