@@ -218,6 +218,17 @@ class Serve(ServeCase):
         status, head, body = server.ask("HEAD", "/predict")
         self.assertEqual((status, body), (405, b""))
 
+    def test_heads_that_the_library_refuses(self):
+        server = Server(self, "m.safetensors")
+        for request, status in ((b"GET /" + 70000 * b"x" + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
+                                (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + 70000 * b"x" + b"\r\n\r\n", b"431"),
+                                (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", b"505"),
+                                (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -3\r\n\r\n", b"400")):
+            with socket.create_connection((server.host, server.port), 20) as one:
+                one.sendall(request)
+                self.assertEqual(one.recv(12, socket.MSG_WAITALL), b"HTTP/1.1 " + status)
+        self.assertEqual(server.json("GET", "/healthz"), {"status": "ok"})
+
     def test_a_body_that_is_too_large_is_read_to_its_end(self):
         server = Server(self, "m.safetensors", "--max-body", "10K")
         connection = server.connect()
