@@ -7,9 +7,13 @@
     let drawn = false, last = null;
 
     /* ---- asking: one request at a time; of what comes meanwhile the newest goes next ---- */
-    let running = false, next = null;
+    let running = false, next = null, generation = 0; /* of the picture: an answer to one that was cleared is not shown */
     const busy = is => $("serve").setAttribute("aria-busy", is);
-    async function ask(picture) {
+    async function ask(picture, asked = generation) {
+        if (asked !== generation) {
+            busy(running);
+            return;
+        }
         if (running) {
             next = picture;
             return;
@@ -21,9 +25,11 @@
             const told = await answer.json();
             if (!answer.ok)
                 throw new Error(told.error);
-            show(told);
+            if (asked === generation)
+                show(told);
         } catch (failure) {
-            $("status").textContent = failure.message;
+            if (asked === generation)
+                $("status").textContent = failure.message;
         }
         running = false;
         const waiting = next;
@@ -90,7 +96,8 @@
         });
         small.width = width, small.height = height;
         small.getContext("2d").putImageData(picture, 0, 0);
-        small.toBlob(ask, "image/png");
+        const asked = generation;
+        small.toBlob(picture => ask(picture, asked), "image/png");
     }
 
     /* ---- the answer ---- */
@@ -150,6 +157,13 @@
     function clear() {
         pen.clearRect(0, 0, side, side);
         drawn = false;
+        generation++;
+        next = null;
+        $("status").textContent = "";
+        for (const list of ["classes", "layers"])
+            $(list).replaceChildren();
+        for (const picture of ["input", "saliency"])
+            $(picture).removeAttribute("src");
     }
 
     function stroke(event) {

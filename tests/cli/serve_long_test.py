@@ -83,6 +83,14 @@ BROWSER = textwrap.dedent('''
             browser.execute_script("return arguments[0].naturalWidth", browser.find_element("id", one)) for one in ("input", "saliency")]
         told["layers"] = text("layers")
         told["found"] += serious("light")
+        browser.execute_script("const ask = window.fetch;"
+                               "window.fetch = (...all) => new Promise(done => setTimeout(done, 500)).then(() => ask(...all));")
+        draw([(0, -90), (0, 180)])
+        canvas = browser.find_element("id", "draw")
+        ActionChains(browser, duration=30).move_to_element_with_offset(canvas, 0, 0).click().perform()
+        browser.find_element("id", "clear").click()
+        told["cleared"] = [settled(), text("classes"), text("layers"), browser.find_element("id", "saliency").get_attribute("src")]
+        draw([(-30, -90), (-40, 90), (120, 0)], [(30, -40), (0, 150)])
         browser.find_element("id", "light").click()
         told["dark ink"] = settled()
         browser.find_element("id", "light").click()
@@ -163,6 +171,8 @@ class Page(Case):
         told = json.loads(done.stdout)
         for name, digit in (("seven", "7"), ("corner", "7"), ("one", "1"), ("four", "4"), ("light ink", "4"), ("file", "7")):
             self.assertTrue(told[name].startswith(digit + ", "), (name, told[name]))
+        self.assertEqual(told["cleared"][:3], ["Nothing is drawn.", "", ""])
+        self.assertFalse(told["cleared"][3])
         self.assertNotEqual(told["dark ink"], told["light ink"])
         self.assertIn("neither a PNG nor a JPEG", told["junk"])
         self.assertEqual(len(told["rows"]), 10)
