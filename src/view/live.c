@@ -3,7 +3,6 @@
 #include "view/live.h"
 #include "base/clock.h"
 #include "base/context.h"
-#include "view/serve.h"
 #include <errno.h>
 #include <math.h>
 #include <signal.h>

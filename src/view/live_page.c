@@ -5,7 +5,6 @@
 #include "view/live.h"
 #include "view/page.h"
 #include "view/report.h"
-#include "view/serve.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
