@@ -458,7 +458,8 @@ static void torn_line(void **state) {
     const size_t torn[] = {n - 1, n - 2, last + 1, last};
     for (size_t i = 0; i < 4; i++) {
         dpr_sweep_destroy(m.sweep);
-        FILE *file = fopen(path, "wb"); /* seconds make a line that is made again longer or shorter */
+        FILE *file =
+            fopen(path, "wb"); /* seconds make a line that is made again longer or shorter */
         assert_non_null(file);
         assert_int_equal(fwrite(whole, 1, torn[i], file), torn[i]);
         fclose(file);
