@@ -109,8 +109,8 @@ int overfit_one_batch(const struct settings *settings, const struct trial *trial
 
 /* What pages call a model: its file without the folder. */
 const char *report_title(const char *model);
-/* The half of `data` that is shown: that which train looked at in the end. *out NULL, where the set has none, after a note of what `missing` will be. Returns EXIT_DONE, or
- * another status after a message. */
+/* The half of `data` that is shown: that which train looked at in the end. Where the set has none, *out is NULL after a note of what will be `missing`; with NULL for that it is a
+ * failure. Returns EXIT_DONE, or another status after a message. */
 int open_shown_half(dpr_context *context, const struct settings *settings, const char *data,
                     const dpr_model *model, const char *missing, dpr_data **out);
 

@@ -72,13 +72,16 @@ static void print_json(const dpr_features *features, const char *path) {
 /* ---- the command ---- */
 
 /* Before anything takes time: a page would not replace a model, and the ending says what is made. */
-static int check_out(const char *path) {
+static int check_out(const struct settings *settings, const char *path) {
     const char *end = strrchr(path, '.');
     if (is_model_file(path))
         return complain(EXIT_FAILED, "--out '%s' is a model, which would be replaced", path);
     if (end == NULL || (strcmp(end, ".html") != 0 && strcmp(end, ".png") != 0))
         return complain(EXIT_USAGE, "--out '%s': the name must end in .html, for a page, or .png",
                         path);
+    if (settings->image != NULL && strcmp(end, ".png") == 0)
+        return complain(EXIT_USAGE,
+                        "--image is explained in a page: let the name of --out end in .html");
     return EXIT_DONE;
 }
 
@@ -119,7 +122,7 @@ static int run(dpr_context *context, const struct settings *settings, const char
     if (status != EXIT_DONE)
         return status;
     if (settings->n_words > 1)
-        status = open_shown_half(context, settings, settings->words[1], model, "images", &data);
+        status = open_shown_half(context, settings, settings->words[1], model, NULL, &data);
     if (status == EXIT_DONE)
         status = make_features(context, settings, model, data, path);
     dpr_data_destroy(data);
@@ -133,7 +136,7 @@ int command_features(const struct settings *settings) {
                                        : name_beside(settings->words[0], ".features.html");
     if (path == NULL)
         return fail(NULL);
-    int status = check_out(path);
+    int status = check_out(settings, path);
     if (status == EXIT_DONE) {
         status = open_context(settings, NULL, &context);
         if (status == EXIT_DONE)

@@ -81,7 +81,8 @@ static int take_lock(struct place *place) {
         struct stat held, named;
         place->held = open(place->lock, O_CREAT | O_RDWR | O_CLOEXEC | O_NONBLOCK, 0666);
         if (place->held < 0)
-            return cannot_write(place->lock, strerror(errno));
+            return cannot_write(place->out,
+                                strerror(errno)); /* the lock beside it is ours alone to know of */
         if (fstat(place->held, &held) != 0 || !S_ISREG(held.st_mode) || held.st_size > 0)
             return drop_lock(place, "it is there, and no lock of a training");
         if (flock(place->held, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {

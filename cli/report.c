@@ -10,7 +10,7 @@ int open_shown_half(dpr_context *context, const struct settings *settings, const
     dpr_open_options options = options_for_model(model);
     options.memory = settings->data.memory;
     dpr_status status = dpr_data_open(context, data, DPR_TEST, &options, out);
-    if (status == DPR_E_DATA) {
+    if (status == DPR_E_DATA && missing != NULL) {
         note(settings, "there will be no %s: %s", missing, dpr_error(context));
         return EXIT_DONE;
     }

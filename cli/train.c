@@ -663,9 +663,10 @@ int run_trial(const struct settings *settings,
 
 int command_train(const struct settings *settings) {
     struct train_result result;
-    if (settings->overfit && (settings->out || settings->log || settings->resume))
-        return complain(EXIT_USAGE, "--overfit-one-batch writes nothing and has nothing to go on "
-                                    "with; leave out --out, --log and --resume");
+    if (settings->overfit &&
+        (settings->out || settings->log || settings->resume || settings->serve))
+        return complain(EXIT_USAGE, "--overfit-one-batch writes, goes on and serves nothing; "
+                                    "leave out --out, --log, --resume and --serve");
     if (settings->overfit)
         return run_trial(settings, overfit_one_batch);
     return run_training(settings, &result);

@@ -129,7 +129,8 @@ static void take_part(dpr__live_edition *e, dpr__live_part which, dpr__text *mad
     e->version[which]++;
 }
 
-static dpr_status draw(dpr__live_edition *e, dpr__text *out) {
+/* What the record tells: curves, epochs, health. Of the model, which is training, only the names of its layers are read. */
+static dpr_status draw(const dpr__live_edition *e, const dpr_model *model, dpr__text *out) {
     const dpr__text *text = &e->news.text[DPR__LIVE_RECORD];
     const dpr__json *record;
     dpr__arena arena;
@@ -137,15 +138,17 @@ static dpr_status draw(dpr__live_edition *e, dpr__text *out) {
     dpr_status status = dpr__json_parse(&arena, "run record", text->data, text->length, &record);
     if (status == DPR_OK)
         status = dpr__report_training(out, record);
+    if (status == DPR_OK)
+        status = dpr__report_health(out, model, record);
     dpr__arena_release(&arena);
     return status;
 }
 
-static void draw_curves(dpr__live_edition *e) {
+static void draw_curves(dpr__live_edition *e, const dpr_model *model) {
     uint64_t begun = dpr__now_ns();
     dpr__text made;
     dpr__text_init(&made, e->context);
-    if (draw(e, &made) != DPR_OK)
+    if (draw(e, model, &made) != DPR_OK)
         dpr__text_release(&made);
     else
         take_part(e, DPR__LIVE_CURVES, &made);
@@ -165,7 +168,7 @@ void dpr__live_refresh(dpr_live *live, bool all) {
     take_part(e, DPR__LIVE_NOW, &now);
     take_part(e, DPR__LIVE_FACTS, &facts);
     if (e->stale && (all || last || dpr__turns_due(&e->turns, dpr__now_ns())))
-        draw_curves(e);
+        draw_curves(e, live->model);
     e->last = last;
 }
 

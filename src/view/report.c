@@ -136,7 +136,7 @@ static dpr_status make_page(const dpr_report *report, const dpr_features *featur
     return status == DPR_OK ? page->status : status;
 }
 
-/* A first look: few units of few layers. *out NULL: images of these channels cannot be shown. */
+/* A first look: few units of few layers. *out NULL: images of these channels cannot be shown, or the slow reference device would take minutes for them. */
 static dpr_status look_inside(const dpr_report *report, dpr_features **out) {
     int64_t channels = report->model->info.image.dim[2];
     dpr_features_options options = dpr_features_options_default();
@@ -145,7 +145,7 @@ static dpr_status look_inside(const dpr_report *report, dpr_features **out) {
     options.steps = 64;
     options.images = 1000;
     *out = NULL;
-    if (channels != 1 && channels != 3)
+    if ((channels != 1 && channels != 3) || report->context->device == DPR__DEVICE_REF)
         return DPR_OK;
     return dpr_features_create(report->model, report->tested ? report->outcome.data : NULL,
                                &options, out);

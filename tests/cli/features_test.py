@@ -87,6 +87,9 @@ class Features(Case):
         self.says(self.fails("features", "m.safetensors", "--image", "none.png"), "none.png")
         self.says(self.fails("features", "m.safetensors", "nowhere"), "nowhere")
         self.says(self.fails("features", "m.safetensors", "--steps", "1", "-o", "no/where.html"), "no/where.html")
+        self.says(self.usage("features", "m.safetensors", "--image", "x.png", "-o", "y.png"), "--image", ".html")
+        os.makedirs(self.path("bare", "a"))
+        self.says(self.fails("features", "m.safetensors", "bare"), "'a'", "no PNG or JPEG")
         write_idx(self.path("other"), train=20, test=9, classes=3, side=8)
         self.says(self.fails("features", "m.safetensors", "other"), "classes")
 

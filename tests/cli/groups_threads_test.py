@@ -32,7 +32,7 @@ TOLERANCE = 2e-4
 class Groups(Case):
     def train(self, net, *more):
         return self.ok("train", "set", "--net", net, "--epochs", "2", "--batch", "20", "--lr", "0.05",
-                       "--json", *more).lines()
+                       "--no-report", "--json", *more).lines()
 
     def compare(self, text):
         write_idx(self.path("set"), train=90, side=12)

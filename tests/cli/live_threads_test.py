@@ -50,7 +50,7 @@ class Watching(Case):
         drawn = [self.curves(events[0]) for _ in range(2)]
         self.assertNotEqual(*drawn)
         self.assertIn("<svg", drawn[1])
-        self.assertEqual(drawn[1].count("<h2"), 1)
+        self.assertEqual(drawn[1].count("<h2"), 2) # curves, and health
         live.wish("stop")
         for one in events:
             last = None
@@ -73,6 +73,7 @@ class Watching(Case):
         self.assertEqual(values, [now[key] for key in ("loss", "train_accuracy", "images_per_second", "lr")])
         self.assertIn("40 of 40", events["facts"])
         self.assertIsNone(now["seconds_left"])
+        self.assertIn("Training health", events["curves"])
         rows = re.findall(r"<tr><th scope=\"row\">(\d+)</th>(.*?)</tr>", events["curves"])
         self.assertEqual(len(rows), 40)
         for (number, row), epoch in zip(rows, epochs):

@@ -109,7 +109,7 @@ class OneBatch(Case):
         self.says(result, "not finite", "matmul 'linear_")
 
     def test_what_it_does_not_go_with(self):
-        for option in (["--out", "m.safetensors"], ["--resume"], ["--log", "log"]):
+        for option in (["--out", "m.safetensors"], ["--resume"], ["--log", "log"], ["--serve", "0"]):
             self.expect(2, "train", "set", "--net", NET, "--overfit-one-batch", *option)
 
 
