@@ -29,8 +29,9 @@ static uint32_t next_class(const dpr__explained *e, uint32_t n_classes, uint32_t
     uint32_t best = n_classes;
     for (uint32_t c = 0; c < n_classes; c++) {
         float p = e->probabilities[c];
-        bool comes = before == n_classes || p < e->probabilities[before] ||
-                     (p == e->probabilities[before] && c > before);
+        bool comes = before == n_classes;
+        if (!comes)
+            comes = p < e->probabilities[before] || (p == e->probabilities[before] && c > before);
         if (comes && (best == n_classes || p > e->probabilities[best]))
             best = c;
     }

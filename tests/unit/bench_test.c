@@ -128,7 +128,7 @@ static void layers_take_time(void **state) {
     assert_in_range(n, 1, MOST - 1);
     FAILS(context, dpr_model_time_layers(model, 0, 0.01, times, &step_us), DPR_E_ARGUMENT,
           "at least 1");
-    FAILS(context, dpr_model_time_layers(model, 32, NAN, times, &step_us), DPR_E_ARGUMENT,
+    FAILS(context, dpr_model_time_layers(model, 32, (double)NAN, times, &step_us), DPR_E_ARGUMENT,
           "more than 0");
     OK(context, dpr_model_time_layers(model, 32, 0.05, times, &step_us));
     for (size_t i = 0; i <= n; i++) {
