@@ -31,7 +31,7 @@ static uint32_t next_class(const dpr__explained *e, uint32_t n_classes, uint32_t
         float p = e->probabilities[c];
         bool comes = before == n_classes;
         if (!comes)
-            comes = p < e->probabilities[before] || (p == e->probabilities[before] && c > before);
+            comes = p < e->probabilities[before] || (c > before && p == e->probabilities[before]);
         if (comes && (best == n_classes || p > e->probabilities[best]))
             best = c;
     }

@@ -154,7 +154,7 @@ static void ascent_excites_more_than_any_image(void **state) {
         const dpr__unit_layer *l = &s->features->layers[k];
         for (uint32_t i = 0; i < l->facts.shown; i++) {
             uint32_t unit = l->shown[i];
-            double made = value_of(s, l, unit, l->made + i * PIXELS), best = -INFINITY;
+            double made = value_of(s, l, unit, l->made + i * PIXELS), best = -(double)INFINITY;
             for (int image = 0; image < IMAGES; image++)
                 best = fmax(best, value_of(s, l, unit, s->sample.images + image * PIXELS));
             if (best > 0 && made <= best) /* never active: nothing to be gained */
