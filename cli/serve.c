@@ -1,27 +1,8 @@
 /* deeper serve MODEL */
 #include "cli.h"
 #include "json.h"
-#include <signal.h>
+#include "signals.h"
 #include <string.h>
-#include <unistd.h>
-
-/* Set by a signal: what is in flight is answered, and the command ends well. A second one ends at once. */
-static volatile sig_atomic_t interrupted;
-static volatile int stop;
-
-static void on_signal(int number) {
-    if (interrupted)
-        _exit(EXIT_SIGNAL + number);
-    interrupted = number;
-    stop = 1;
-}
-
-static void set_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 void server_url(const char *host, unsigned port, char out[300]) {
     bool v6 = strchr(host, ':') != NULL; /* RFC 3986, section 3.2.2 */
@@ -50,7 +31,7 @@ static int serve(dpr_context *context, dpr_model *model, const struct settings *
         return fail(context);
     print_address(settings, server);
     note(settings, "Ctrl-C ends it, when what was asked is answered");
-    dpr_server_run(server, &stop);
+    dpr_server_run(server, &signals_stop);
     dpr_server_destroy(server);
     return EXIT_DONE;
 }
@@ -58,7 +39,7 @@ static int serve(dpr_context *context, dpr_model *model, const struct settings *
 int command_serve(const struct settings *settings) {
     dpr_context *context;
     dpr_model *model = NULL;
-    set_signals();
+    signals_watch(true); /* what is in flight is answered, and the command ends well */
     int status = open_context(settings, NULL, &context);
     if (status == EXIT_DONE)
         status = load_model(context, settings, &model);

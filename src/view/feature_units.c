@@ -18,11 +18,6 @@ struct look {
     float *values;     /* (batch × the largest output) */
 };
 
-/* The i-th of n of a set of `all`, spread over it. */
-static size_t spread(size_t i, size_t n, size_t all) {
-    return (size_t)((uint64_t)i * all / n);
-}
-
 static size_t images_of(const dpr_features *f) {
     return f->data == NULL ? 0 : f->data->n < f->options.images ? f->data->n : f->options.images;
 }
@@ -64,7 +59,8 @@ static void count_image(dpr__unit_layer *l, const float *values, int32_t image, 
 
 /* Where the activity of the i-th image is kept: that of some, spread over all. */
 static float *activity_of(const struct look *look, const dpr__unit_layer *l, size_t i) {
-    size_t slot = spread(i, look->n, look->sampled), next = spread(i + 1, look->n, look->sampled);
+    size_t slot = dpr__spread(i, look->n, look->sampled),
+           next = dpr__spread(i + 1, look->n, look->sampled);
     return slot != next ? l->activity + slot * l->units : NULL;
 }
 
@@ -72,7 +68,7 @@ static float *activity_of(const struct look *look, const dpr__unit_layer *l, siz
 static dpr_status look_at(struct look *look, size_t first, size_t rows) {
     dpr_features *f = look->features;
     for (size_t i = 0; i < rows; i++)
-        look->index[i] = (int32_t)spread(first + i, look->n, f->data->n);
+        look->index[i] = (int32_t)dpr__spread(first + i, look->n, f->data->n);
     DPR_TRY(dpr_data_augment(f->data, NULL, 1, 1, look->index, rows, look->pixels));
     DPR_TRY(dpr_probe_run(f->probe, look->pixels, rows));
     for (size_t k = 0; k < f->n_layers; k++) {
@@ -119,11 +115,11 @@ static float product(const float *a, const float *b, size_t n) {
 static void compare(dpr__unit_layer *l, const float *turned, size_t n) {
     uint32_t compared = l->facts.compared;
     for (uint32_t a = 0; a < compared; a++)
-        l->likeness[spread(a, compared, l->units)] = compared > 1 ? -INFINITY : 0;
+        l->likeness[dpr__spread(a, compared, l->units)] = compared > 1 ? -INFINITY : 0;
     for (uint32_t a = 0; a < compared; a++)
         for (uint32_t b = a + 1; b < compared; b++) {
-            uint32_t u = (uint32_t)spread(a, compared, l->units);
-            uint32_t v = (uint32_t)spread(b, compared, l->units);
+            uint32_t u = (uint32_t)dpr__spread(a, compared, l->units);
+            uint32_t v = (uint32_t)dpr__spread(b, compared, l->units);
             float r = product(turned + a * n, turned + b * n, n);
             if (r > l->likeness[u])
                 l->likeness[u] = r, l->likeness_to[u] = v;
@@ -139,7 +135,7 @@ static dpr_status find_likeness(struct look *look, dpr__unit_layer *l) {
     DPR_TRY(dpr__allocate(look->features->context, n * compared, sizeof *turned, &turned));
     for (size_t i = 0; i < n; i++)
         for (size_t a = 0; a < compared; a++)
-            turned[a * n + i] = l->activity[i * l->units + spread(a, compared, l->units)];
+            turned[a * n + i] = l->activity[i * l->units + dpr__spread(a, compared, l->units)];
     standardise(turned, compared, n);
     compare(l, turned, n);
     dpr__free(look->features->context, turned);

@@ -2,6 +2,7 @@
 #include "view/features.h"
 #include "base/context.h"
 #include "base/file.h"
+#include "data/source.h"
 #include "ir/shape.h"
 #include "view/page.h"
 #include <string.h>
@@ -51,7 +52,7 @@ static dpr_status choose_units(dpr_context *context, dpr__unit_layer *l, unsigne
     uint32_t n = l->units < most ? l->units : most;
     DPR_TRY(dpr__allocate(context, n, sizeof *l->shown, &l->shown));
     for (uint32_t i = 0; i < n; i++)
-        l->shown[i] = (uint32_t)((uint64_t)i * l->units / n);
+        l->shown[i] = (uint32_t)dpr__spread(i, n, l->units);
     l->facts.shown = n;
     return DPR_OK;
 }
@@ -61,7 +62,7 @@ static bool is_shown(size_t k, size_t n, size_t most) {
     if (most == 0 || n <= most || k == n - 1)
         return true;
     for (size_t i = 0; i + 1 < most; i++)
-        if (k == i * (n - 1) / (most - 1))
+        if (k == dpr__spread(i, most - 1, n - 1))
             return true;
     return false;
 }
@@ -110,12 +111,7 @@ static dpr_status check_options(const dpr_features *f) {
 
 static dpr_status make(dpr_features *f) {
     DPR_TRY(check_options(f));
-    int64_t channels = f->model->info.image.dim[2];
-    if (channels != 1 && channels != 3)
-        return DPR_FAIL(f->context, DPR_E_SHAPE,
-                        "features: only images of one or three channels can be shown, the "
-                        "model's have %lld",
-                        (long long)channels);
+    DPR_TRY(dpr__image_check_shape(f->context, "features", f->model->info.image));
     if (f->data != NULL)
         DPR_TRY(dpr__info_match(f->context, &f->model->info, &f->data->info));
     DPR_TRY(choose_layers(f));

@@ -58,6 +58,11 @@ struct dpr_features {
     size_t done, of; /* batches of images and steps of ascent, for progress */
 };
 
+/* The i-th of n things that are spread over `all`. */
+static inline size_t dpr__spread(size_t i, size_t n, size_t all) {
+    return (size_t)((uint64_t)i * all / n);
+}
+
 /* One more of features->of is done. Errors: DPR_E_INTERRUPTED where the caller wants no more. */
 dpr_status dpr__features_advance(dpr_features *features);
 /* Whether units of the layer are shown. */

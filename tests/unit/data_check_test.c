@@ -1,32 +1,5 @@
 /* Checks: what the calls refuse, that no allocation that fails is fatal, and that they can be stopped. What they find: tests/cli/check_test.py. */
-#include "data_support.h"
-#include "support/failing_allocator.h"
-
-struct fixture {
-    dpr_context *context;
-    struct failing_allocator allocator;
-    struct tree tree;
-};
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    dpr_context_options options = dpr_context_options_default();
-    options.threads = 1;
-    failing_allocator_use(&f->allocator, &options);
-    assert_int_equal(dpr_context_create(&options, &f->context), DPR_OK);
-    tree_make(&f->tree);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    tree_remove(&f->tree);
-    dpr_context_destroy(f->context);
-    assert_int_equal(f->allocator.blocks, 0);
-    free(f);
-    return 0;
-}
+#include "data_failing.h"
 
 /* Two classes with a copy, an almost-copy across the halves, a torn file and a blank image. */
 static void make_set(struct fixture *f) {

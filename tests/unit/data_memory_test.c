@@ -1,33 +1,6 @@
 /* Whichever allocation fails, readers end with DPR_E_MEMORY and a message, and nothing leaks. */
+#include "data_failing.h"
 #include "data_jpeg_samples.h"
-#include "data_support.h"
-#include "support/failing_allocator.h"
-
-struct fixture {
-    dpr_context *context;
-    struct failing_allocator allocator;
-    struct tree tree;
-};
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    dpr_context_options options = dpr_context_options_default();
-    options.threads = 1;
-    failing_allocator_use(&f->allocator, &options);
-    assert_int_equal(dpr_context_create(&options, &f->context), DPR_OK);
-    tree_make(&f->tree);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    tree_remove(&f->tree);
-    dpr_context_destroy(f->context);
-    assert_int_equal(f->allocator.blocks, 0);
-    free(f);
-    return 0;
-}
 
 /* Runs the work with allocation 0, 1, 2 … failing until it comes to its end. */
 static void sweep(struct fixture *f, dpr_status (*work)(struct fixture *f), long at_least) {

@@ -319,7 +319,7 @@ static void says_what_is_wrong(void **state) {
     OK(s->context, dpr_model_from_net(s->context, "net", "input 6 6 2, linear classes", &info, 1,
                                       "auto", &model));
     FAILS(s->context, dpr_features_create(model, NULL, NULL, &s->features), DPR_E_SHAPE,
-          "one or three channels");
+          "1 or 3 channels");
     dpr_model_destroy(model);
     stop(s);
 }
