@@ -164,8 +164,7 @@ bool dpr__sums_maxima(const dpr_graph *graph, dpr_value value) {
                              &dpr__node_of(graph, dpr__source(graph, put, 0))->shape);
 }
 
-/* Products of pairs of bf16 pay wherever there is no Winograd; beside it, where they are made by AMX: but for the gradients of filters, whose left operand lies by
- * columns. Winograd's own pay where the machine has an instruction for them and they fill panels. By shapes, and by what class of machine this is. */
+/* Products of pairs of bf16 pay wherever there is no Winograd; beside it, where they are made by AMX. Winograd's own pay where the machine has an instruction for them and they fill panels. By shapes, and by what class of machine this is. */
 int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
                                const bool *kept) {
     enum { LEAST_CHANNELS = 16, LEAST_FOR_WINOGRAD = 32 };
@@ -178,7 +177,7 @@ int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dp
     if (((const dpr__conv_param *)node->param)->groups != 1 || least < LEAST_CHANNELS ||
         c % 2 != 0 || oc % 2 != 0)
         return 0;
-    if ((isa >= DPR__ISA_AMX && !sums_filters) || !pays_winograd(graph, value, kept[second]))
+    if (isa >= DPR__ISA_AMX || !pays_winograd(graph, value, kept[second]))
         return DPR__BF16_OPERANDS;
     return isa >= DPR__ISA_AVX512BF16 && least >= LEAST_FOR_WINOGRAD ? DPR__BF16_WINOGRAD : 0;
 }

@@ -115,6 +115,57 @@ static void test_pixels(int64_t m, int64_t row, int64_t k, int64_t parts, int64_
                          (long long)j, (double)got[i * stride + j], (double)want[i * stride + j]);
 }
 
+/* Rows that may be read beyond m, among them what is no number; c is not written there. Rows of b lie 32 floats apart or more. */
+static void test_beyond(int64_t m, int64_t k, int64_t columns, int64_t b_row, bool add) {
+    enum { MOST = 64, GUARD = 77 };
+    static float a[(MOST + 16) * 64], b[64 * 96], packed[64 * DPR__PANEL];
+    static float want[MOST * DPR__PANEL], got[MOST * DPR__PANEL];
+    memset(a, 0xff, sizeof a);
+    for (int64_t i = 0; i < 2 * m * k; i++)
+        ((uint16_t *)(void *)a)[i] = dpr__to_bf16((float)(i * 37 % 101) / 16 - 3);
+    for (int64_t i = 0; i < 2 * k * b_row; i++)
+        ((uint16_t *)(void *)b)[i] = dpr__to_bf16((float)(i * 53 % 97) / 16 - 3);
+    for (int64_t l = 0; l < k; l++)
+        memcpy(packed + l * DPR__PANEL, b + l * b_row, DPR__PANEL * sizeof *b);
+    for (size_t i = 0; i < sizeof got / sizeof *got; i++)
+        want[i] = got[i] = GUARD;
+    dpr__tile_call call = {.a = a,
+                           .a_chunk = CHUNK,
+                           .a_row = k,
+                           .reads_beyond = true,
+                           .b = packed,
+                           .m = m,
+                           .columns = columns,
+                           .k = k,
+                           .c = want,
+                           .c_stride = DPR__PANEL,
+                           .add = add};
+    dpr__matmul_bf16_avx512bf16.multiply(&call);
+    call.c = got;
+    call.b = b;
+    call.b_row = b_row;
+    dpr__matmul_bf16_emulated.multiply(&call);
+    for (int64_t i = 0; i < MOST; i++)
+        for (int64_t j = 0; j < columns; j++)
+            if (!(fabsf(got[i * DPR__PANEL + j] - want[i * DPR__PANEL + j]) <=
+                  (i < m ? 1e-5F * (float)(k + 1) : 0)))
+                fail_msg("%lld rows, k %lld, %lld columns: (%lld, %lld) is %g, not %g",
+                         (long long)m, (long long)k, (long long)columns, (long long)i, (long long)j,
+                         (double)got[i * DPR__PANEL + j], (double)want[i * DPR__PANEL + j]);
+}
+
+static void rows_beyond(void **state) {
+    (void)state;
+    static const int64_t M[] = {1, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 62},
+                         K[] = {1, 8, 15, 16, 17, 24, 32, 50};
+    for (size_t i = 0; i < sizeof M / sizeof *M; i++)
+        for (size_t l = 0; l < sizeof K / sizeof *K; l++)
+            for (int64_t columns = 10; columns <= 32; columns += 11)
+                for (int64_t b_row = 32; b_row <= 96; b_row += 32)
+                    for (int add = 0; add < 2; add++)
+                        test_beyond(M[i], K[l], columns, b_row, add);
+}
+
 static void pixels(void **state) {
     (void)state;
     static const int64_t M[] = {1, 16, 31, 32, 48}, ROW[] = {8, 9, 16, 40},
@@ -143,6 +194,7 @@ int main(void) {
         return 77;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(products), cmocka_unit_test(pixels),
+                                       cmocka_unit_test(rows_beyond),
                                        cmocka_unit_test(rows_are_turned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,12 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { TILE_ROWS = 16, TILE_BYTES = 64 };
+enum { TILES = 8, TILE_ROWS = 16, TILE_BYTES = 64 };
+
+/* Which tiles are whole: all, or all but those of the last pairs of k, of which there are `tail`: rows of so many for a's, so many rows for b's. */
+struct tile_sizes {
+    uint8_t rows[TILES], bytes[TILES];
+};
 
 #ifndef DPR_EMULATE_TILES
 
@@ -25,15 +30,15 @@ enum { TILE_ROWS = 16, TILE_BYTES = 64 };
     __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c : : : "memory")
 #define TILE_ZERO(t) __asm__ volatile("tilezero %%tmm" #t : : : "memory")
 
-static void tiles_enter(void) {
+static void tiles_set(const struct tile_sizes *sizes) {
     struct {
         uint8_t palette, start, reserved[14];
         uint16_t bytes[16];
         uint8_t rows[16];
     } config = {.palette = 1};
-    for (int t = 0; t < 8; t++) {
-        config.bytes[t] = TILE_BYTES;
-        config.rows[t] = TILE_ROWS;
+    for (int t = 0; t < TILES; t++) {
+        config.bytes[t] = sizes->bytes[t];
+        config.rows[t] = sizes->rows[t];
     }
     __asm__ volatile("ldtilecfg %0" : : "m"(config) : "memory");
 }
@@ -45,24 +50,25 @@ static void tiles_leave(void) {
 
 #include "ir/form.h"
 
-static _Thread_local uint32_t tile[8][TILE_ROWS][16];
+static _Thread_local uint32_t tile[TILES][TILE_ROWS][16];
+static _Thread_local struct tile_sizes sizes_now;
 
 #define TILE_LOAD(t, p, stride)                                                                    \
-    for (int r_ = 0; r_ < TILE_ROWS; r_++)                                                         \
-    memcpy(tile[t][r_], (const char *)(p) + r_ * (int64_t)(stride), TILE_BYTES)
+    for (int r_ = 0; r_ < sizes_now.rows[t]; r_++)                                                 \
+    memcpy(tile[t][r_], (const char *)(p) + r_ * (int64_t)(stride), sizes_now.bytes[t])
 #define TILE_STORE(t, p, stride)                                                                   \
-    for (int r_ = 0; r_ < TILE_ROWS; r_++)                                                         \
-    memcpy((char *)(p) + r_ * (int64_t)(stride), tile[t][r_], TILE_BYTES)
-#define TILE_DOT(c, a, b) dot_tiles(tile[c], tile[a], tile[b])
+    for (int r_ = 0; r_ < sizes_now.rows[t]; r_++)                                                 \
+    memcpy((char *)(p) + r_ * (int64_t)(stride), tile[t][r_], sizes_now.bytes[t])
+#define TILE_DOT(c, a, b) dot_tiles(tile[c], tile[a], tile[b], sizes_now.rows[b])
 #define TILE_ZERO(t) memset(tile[t], 0, sizeof tile[t])
 
 /* c[i][j] += Σ over pairs of a[i][l] · b[l][j] */
-static void dot_tiles(uint32_t c[16][16], uint32_t a[16][16], uint32_t b[16][16]) {
+static void dot_tiles(uint32_t c[16][16], uint32_t a[16][16], uint32_t b[16][16], int pairs) {
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++) {
             float sum;
             memcpy(&sum, &c[i][j], sizeof sum);
-            for (int l = 0; l < 16; l++) {
+            for (int l = 0; l < pairs; l++) {
                 sum += dpr__from_bf16((uint16_t)a[i][l]) * dpr__from_bf16((uint16_t)b[l][j]);
                 sum += dpr__from_bf16((uint16_t)(a[i][l] >> 16)) *
                        dpr__from_bf16((uint16_t)(b[l][j] >> 16));
@@ -70,7 +76,9 @@ static void dot_tiles(uint32_t c[16][16], uint32_t a[16][16], uint32_t b[16][16]
             memcpy(&c[i][j], &sum, sizeof sum);
         }
 }
-static void tiles_enter(void) {}
+static void tiles_set(const struct tile_sizes *sizes) {
+    sizes_now = *sizes;
+}
 static void tiles_leave(void) {}
 
 #endif

@@ -89,13 +89,14 @@ static void visible(int64_t extent, int64_t spread, int64_t pad, int64_t length,
     *end = *end < *first ? *first : *end;
 }
 
-/* A line of floats to pairs of bf16; the last pixels of a line are nobody's first. */
+/* A line of floats to pairs of bf16. The last pixels of a line are nobody's first, and meet zeros if anything. */
 static void round_line(const dpr__cpu_conv *conv, const float *line, float *dst) {
     uint16_t *pairs = (uint16_t *)(void *)dst;
     int64_t step = conv->stride_w * conv->channels, n = conv->width * conv->channels;
-    if (conv->pairs_pixels)
+    if (conv->pairs_pixels) {
         conv->halves->pair(line, line + step, n - step, pairs);
-    else
+        memset(dst + n - step, 0, (size_t)step * sizeof *dst);
+    } else
         conv->halves->round(line, n, pairs);
 }
 
@@ -298,5 +299,6 @@ void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_con
     conv->channels = conv->c;
     conv->depth = p->bf16 == DPR__BF16_OPERANDS && !gradient ? conv->c / 2 : conv->c;
     conv->width = (conv->ow - 1) * conv->stride_w + (conv->kw - 1) * conv->dilation_w + 1;
-    conv->pitch = conv->width * conv->depth;
+    conv->place = conv->depth;
+    conv->pitch = conv->width * conv->place;
 }

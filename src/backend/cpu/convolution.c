@@ -7,29 +7,49 @@
 #include "ir/shape.h"
 #include <string.h>
 
-/* One row of the result, 32 channels. Dilated filters are a run of k for each of their columns. */
-static void multiply_row(const dpr__row *row, const float *copy, const float *filters,
-                         int64_t panel, float *dst) {
+/* 32 channels of so many pixels of a row of the result. A row of taps is one run of k; or, of dilated filters, and of pixels whose k is not consecutive, as many as it has taps. */
+static void multiply_pixels(const dpr__row *row, const float *copy, const float *filters,
+                            int64_t panel, int64_t pixels, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
-    bool whole = conv->dilation_w == 1;
-    int64_t run = whole ? conv->kw * conv->depth : conv->depth,
-            left = conv->oc - panel * DPR__PANEL;
-    dpr__tile_call call = {.a_row = conv->stride_w * conv->depth,
+    const bool takes_runs = row->tile->row_multiple > 0,
+               whole = conv->dilation_w == 1 && !(takes_runs && conv->depth % row->chunk != 0);
+    int64_t left = conv->oc - panel * DPR__PANEL;
+    dpr__tile_call call = {.a_row = conv->stride_w * conv->place,
                            .a_chunk = row->chunk,
                            .parts = conv->kh,
                            .a_part = conv->dilation_h * conv->pitch,
                            .b_part = conv->kw * conv->depth * DPR__PANEL,
-                           .m = conv->ow,
+                           .runs = takes_runs && !whole ? conv->kw : 1,
+                           .a_run = conv->dilation_w * conv->place,
+                           .b_run = conv->depth * DPR__PANEL,
+                           .m = pixels,
+                           .reads_beyond = true,
                            .columns = left < DPR__PANEL ? left : DPR__PANEL,
-                           .k = run,
+                           .k = whole ? conv->kw * conv->depth : conv->depth,
                            .c = dst,
                            .c_stride = conv->row_floats};
-    for (int64_t kw = 0; kw < (whole ? 1 : conv->kw); kw++) {
-        call.a = copy + kw * conv->dilation_w * conv->depth;
-        call.b = filters + kw * conv->depth * DPR__PANEL;
+    for (int64_t kw = 0; kw < (whole || takes_runs ? 1 : conv->kw); kw++) {
+        call.a = copy + kw * call.a_run;
+        call.b = filters + kw * call.b_run;
         call.add = kw > 0;
         row->tile->multiply(&call);
     }
+}
+
+/* Rows of the result one by one; or as one run, with sums of no meaning between them, which are brought together then. */
+static void multiply_rows(const dpr__row *row, const float *copy, const float *filters,
+                          int64_t panel, int64_t rows, float *run, float *dst) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const int64_t floats = conv->ow * conv->row_floats;
+    for (int64_t r = 0; conv->through == 0 && r < rows; r++)
+        multiply_pixels(row, copy + r * conv->stride_h * conv->pitch, filters, panel, conv->ow,
+                        dst + r * floats);
+    if (conv->through == 0)
+        return;
+    multiply_pixels(row, copy, filters, panel, (rows - 1) * conv->through + conv->ow, run);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(dst + r * floats, run + r * conv->through * conv->row_floats,
+               (size_t)floats * sizeof *dst);
 }
 
 /* ---- back to the data of a convolution with a stride ----
@@ -58,7 +78,7 @@ static struct window window_of(const dpr__cpu_conv *conv, int64_t oh, int64_t ro
     w.rows = floor_divide(oh + rows + conv->kh - 2 - conv->pad_top, conv->spread_h) - w.y0 + 1;
     w.copy.width =
         floor_divide(conv->ow + conv->kw - 2 - conv->pad_left, conv->spread_w) - w.x0 + 1;
-    w.copy.pitch = w.copy.width * conv->depth;
+    w.copy.pitch = w.copy.width * conv->place;
     w.copy.kh = w.copy.kw = w.copy.spread_h = w.copy.spread_w = 1;
     w.copy.pad_top = 0;
     w.copy.pad_left = -w.x0;
@@ -74,12 +94,13 @@ static void multiply_spread_row(const dpr__row *row, const struct window *w, con
     int64_t n_kh = kh < conv->kh ? dpr__ceil_divide(conv->kh - kh, conv->spread_h) : 0;
     for (int64_t ow = 0; ow < conv->spread_w && ow < conv->ow; ow++) {
         int64_t first = first_tap(ow - conv->pad_left, conv->spread_w);
-        dpr__tile_call call = {.a_row = conv->depth,
+        dpr__tile_call call = {.a_row = conv->place,
                                .a_chunk = row->chunk,
                                .parts = n_kh,
                                .a_part = w->copy.pitch,
                                .b_part = conv->spread_h * row_of_taps,
                                .m = dpr__ceil_divide(conv->ow - ow, conv->spread_w),
+                               .reads_beyond = true,
                                .columns = left < DPR__PANEL ? left : DPR__PANEL,
                                .k = conv->depth,
                                .c = dst + ow * conv->row_floats,
@@ -90,7 +111,7 @@ static void multiply_spread_row(const dpr__row *row, const struct window *w, con
         }
         for (int64_t kw = first; n_kh > 0 && kw < conv->kw; kw += conv->spread_w) {
             int64_t x = (ow + kw - conv->pad_left) / conv->spread_w - w->x0;
-            call.a = copy + y * w->copy.pitch + x * conv->depth;
+            call.a = copy + y * w->copy.pitch + x * conv->place;
             call.b = filters + kh * row_of_taps + kw * conv->depth * DPR__PANEL;
             call.add = kw > first;
             row->tile->multiply(&call);
@@ -105,48 +126,116 @@ static bool is_spread(const dpr__cpu_conv *conv) {
 
 /* ---- running ---- */
 
+/* A tile: some rows of one image, or some images. */
+struct tile {
+    int64_t n, images, oh, rows;
+    struct window window;
+};
+
+static struct tile tile_of(const dpr__cpu_conv *conv, int64_t block) {
+    int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h);
+    struct tile tile = {.n = block / down * conv->images, .oh = block % down * conv->tile_h};
+    int64_t images = conv->n - tile.n, rows = conv->oh - tile.oh;
+    tile.images = images < conv->images ? images : conv->images;
+    tile.rows = rows < conv->tile_h ? rows : conv->tile_h;
+    tile.window = window_of(conv, tile.oh, tile.rows);
+    return tile;
+}
+
+static void copy_image(const dpr__row *row, const dpr__values *values, const struct tile *tile,
+                       int64_t image, float *scratch, float *copy) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const struct window *w = &tile->window;
+    const float *src = values->memory[conv->src];
+    float *line = scratch + conv->line_at;
+    if (is_spread(conv))
+        dpr__cpu_conv_copy(&w->copy, values->step, src, image, w->y0, w->rows, 0, line, copy);
+    else
+        dpr__cpu_conv_copy(conv, values->step, src, image, tile->oh, tile->rows, 0, line, copy);
+    if (row->pixels != NULL)
+        dpr__cpu_pixels_planes(conv, tile->rows, copy, scratch + conv->planes_at);
+}
+
+static void multiply_image(const dpr__row *row, const struct tile *tile, const float *copy,
+                           const float *filters, int64_t panel, float *scratch, float *dst) {
+    const dpr__cpu_conv *conv = &row->conv;
+    const int64_t floats = conv->ow * conv->row_floats;
+    if (is_spread(conv)) {
+        for (int64_t r = 0; r < tile->rows; r++)
+            multiply_spread_row(row, &tile->window, copy, filters, panel, tile->oh + r,
+                                dst + r * floats);
+        return;
+    }
+    if (row->pixels == NULL) {
+        multiply_rows(row, copy, filters, panel, tile->rows, scratch + conv->run_at, dst);
+        return;
+    }
+    for (int64_t r = 0; r < tile->rows; r++)
+        dpr__cpu_pixels_multiply(row, scratch + conv->planes_at + r * conv->stride_h * conv->pitch,
+                                 filters, dst + r * floats);
+}
+
 static void run(const dpr__row *row, const dpr__values *values, float *scratch, int64_t first,
                 int64_t last) {
     const dpr__cpu_conv *conv = &row->conv;
-    const float *src = values->memory[conv->src];
-    int64_t down = dpr__ceil_divide(conv->oh, conv->tile_h), copied = -1;
-    float *copy = scratch + conv->copy_at, *planes = scratch + conv->planes_at,
-          *tile = scratch + row->tile_at, *line = scratch + conv->line_at;
-    const bool spread = is_spread(conv);
+    const int64_t panels = dpr__cpu_conv_panels(conv),
+                  copied = (int64_t)dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    int64_t in_copy = -1;
+    float *copy = scratch + conv->copy_at;
     for (int64_t t = first; t < last; t++) {
-        int64_t block = t / dpr__cpu_conv_panels(conv), panel = t % dpr__cpu_conv_panels(conv);
-        int64_t n = block / down, oh = block % down * conv->tile_h;
-        int64_t rows = conv->oh - oh < conv->tile_h ? conv->oh - oh : conv->tile_h;
-        struct window w = window_of(conv, oh, rows);
-        if (block != copied && spread)
-            dpr__cpu_conv_copy(&w.copy, values->step, src, n, w.y0, w.rows, 0, line, copy);
-        else if (block != copied)
-            dpr__cpu_conv_copy(conv, values->step, src, n, oh, rows, 0, line, copy);
-        if (block != copied && row->pixels != NULL)
-            dpr__cpu_pixels_planes(conv, rows, copy, planes);
-        copied = block;
+        int64_t block = t / panels, panel = t % panels;
+        struct tile tile = tile_of(conv, block);
+        for (int64_t i = 0; block != in_copy && i < tile.images; i++)
+            copy_image(row, values, &tile, tile.n + i, scratch, copy + i * copied);
+        in_copy = block;
         const float *filters = dpr__cpu_conv_filters(
             conv, values, conv->kh * conv->kw * conv->depth, panel, scratch + conv->filters_at);
-        int64_t pixel = (n * conv->oh + oh) * conv->ow;
-        float *dst = row->bare ? dpr__cpu_conv_place(row, values, pixel, panel) : tile;
-        for (int64_t r = 0; r < rows; r++)
-            if (spread)
-                multiply_spread_row(row, &w, copy, filters, panel, oh + r,
-                                    dst + r * conv->ow * conv->row_floats);
-            else if (row->pixels != NULL)
-                dpr__cpu_pixels_multiply(row, planes + r * conv->stride_h * conv->pitch, filters,
-                                         dst + r * conv->ow * conv->row_floats);
-            else
-                multiply_row(row, copy + r * conv->stride_h * conv->pitch, filters, panel,
-                             dst + r * conv->ow * conv->row_floats);
-        dpr__cpu_conv_close(row, values, scratch, dst, pixel, rows * conv->ow, panel, block);
+        int64_t pixel = (tile.n * conv->oh + tile.oh) * conv->ow, pixels = tile.rows * conv->ow;
+        float *dst =
+            row->bare ? dpr__cpu_conv_place(row, values, pixel, panel) : scratch + row->tile_at;
+        for (int64_t i = 0; i < tile.images; i++)
+            multiply_image(row, &tile, copy + i * copied, filters, panel, scratch,
+                           dst + i * pixels * conv->row_floats);
+        dpr__cpu_conv_close(row, values, scratch, dst, pixel, tile.images * pixels, panel, block);
     }
 }
+
+/* ---- compiling ---- */
 
 /* Multiply-adds of a result's pixel and channel, twice: without the zeros between pixels. */
 static uint64_t flops_of(const dpr__cpu_conv *conv) {
     uint64_t taps = (uint64_t)(conv->kh * conv->kw * conv->c);
     return is_spread(conv) ? 2 * taps / (uint64_t)(conv->spread_h * conv->spread_w) : 2 * taps;
+}
+
+/* Where a kernel makes sixteen rows at once, a narrow map's rows in one run and small images together waste fewer of them, and filters are read less often. */
+static void gather_rows(dpr__row *row) {
+    enum { TILE_PIXELS = 128, LEAST_TILES = 16 };
+    dpr__cpu_conv *conv = &row->conv;
+    const int64_t at_once = row->tile->row_multiple;
+    conv->images = 1;
+    if (at_once == 0 || conv->oh * conv->ow == 0)
+        return;
+    if (conv->depth % row->chunk != 0) { /* so that no pixel's k crosses a line of the cache */
+        int64_t whole = conv->depth <= row->chunk / 2 ? row->chunk / 2 : row->chunk;
+        conv->place = dpr__ceil_divide(conv->depth, whole) * whole;
+        conv->channels = 2 * conv->place;
+        conv->pitch = conv->width * conv->place;
+    }
+    int64_t width = dpr__ceil_divide(conv->width, conv->stride_w) * conv->stride_w,
+            through = conv->stride_h * width / conv->stride_w;
+    if (!is_spread(conv) && dpr__ceil_divide((conv->tile_h - 1) * through + conv->ow, at_once) <
+                                conv->tile_h * dpr__ceil_divide(conv->ow, at_once)) {
+        conv->through = through;
+        conv->width = width;
+        conv->pitch = width * conv->place;
+    }
+    if (conv->tile_h == conv->oh && row->pooling == NULL)
+        conv->images = TILE_PIXELS / (conv->oh * conv->ow);
+    while (conv->images > 1 &&
+           dpr__ceil_divide(conv->n, conv->images) * dpr__cpu_conv_panels(conv) < LEAST_TILES)
+        conv->images--;
+    conv->images = conv->images > 1 ? conv->images : 1;
 }
 
 dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
@@ -158,8 +247,9 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     dpr__cpu_conv_geometry(step, value, conv);
     dpr__cpu_conv_take_pooling(row, step, group);
     conv->tile_h = dpr__cpu_conv_tile_rows(conv);
-    int64_t pixels = conv->tile_h * conv->ow;
     const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
+    gather_rows(row);
+    int64_t pixels = conv->images * conv->tile_h * conv->ow;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);
     if (!row->halves && dpr__cpu_pixels_fit(conv))
@@ -167,7 +257,8 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     row->bare = dpr__cpu_conv_is_bare(conv, &row->chain);
     row->run = run;
     row->kernel = dpr__cpu_chosen(plan, row->pixels != NULL ? row->kernel : kernel->name, node);
-    int64_t blocks = conv->n * dpr__ceil_divide(conv->oh, conv->tile_h);
+    int64_t blocks =
+        dpr__ceil_divide(conv->n, conv->images) * dpr__ceil_divide(conv->oh, conv->tile_h);
     row->n_tiles = blocks * dpr__cpu_conv_panels(conv);
     dpr__cpu_finish_sums(row, blocks);
     row->flops =
@@ -176,12 +267,16 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
                  dpr__value_bytes(step, conv->weights);
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
     conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
-    size_t copied = dpr__cpu_conv_copy_floats(conv, conv->tile_h);
+    size_t copied = (size_t)conv->images * dpr__cpu_conv_copy_floats(conv, conv->tile_h) +
+                    (size_t)(row->tile->row_multiple * conv->stride_w * conv->place);
     conv->planes_at = conv->copy_at + (conv->c > 1 && row->pixels != NULL ? copied : 0);
     conv->line_at = conv->planes_at + copied + (row->pixels != NULL ? DPR__PIXELS_BEYOND : 0);
-    conv->filters_at = conv->line_at + dpr__cpu_conv_line_floats(conv);
-    row->scratch_floats = conv->filters_at;
+    conv->filters_at = (conv->line_at + dpr__cpu_conv_line_floats(conv) + 15) / 16 * 16;
+    conv->run_at = conv->filters_at;
     if (step->forms[conv->weights] == DPR__PLAIN)
-        row->scratch_floats += (size_t)(conv->kh * conv->kw * conv->depth * DPR__PANEL);
+        conv->run_at += (size_t)(conv->kh * conv->kw * conv->depth * DPR__PANEL);
+    row->scratch_floats = conv->run_at;
+    if (conv->through > 0)
+        row->scratch_floats += (size_t)((conv->tile_h * conv->through) * DPR__PANEL);
     return DPR_OK;
 }

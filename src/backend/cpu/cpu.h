@@ -30,6 +30,9 @@ typedef struct dpr__cpu_run {
     int64_t at, advance, tap_advance;
 } dpr__cpu_run;
 
+/* Of functions that run once a plan: as little code as possible. */
+#define DPR__ONCE __attribute__((cold))
+
 /* A convolution: of a map n × h × w × c (src) by kh × kw filters, to oh × ow × oc (dst); in a weights' gradient dst is its diff. */
 typedef struct dpr__cpu_conv {
     dpr_value src, weights, dst; /* dst only in a weights' gradient: it is read there */
@@ -41,9 +44,15 @@ typedef struct dpr__cpu_conv {
     const dpr__half_kernel *halves; /* NULL: floats */
     bool pairs_pixels;
     int64_t channels, width, pitch;
-    int64_t depth;      /* of k in a pixel: c, or c / 2 pairs */
-    int64_t tile_h;     /* rows of dst in a tile, */
-    int64_t whole_h;    /* a multiple of so many; 0: any number */
+    int64_t depth,
+        place;      /* of k in a pixel: c, or c / 2 pairs; from one pixel of the copy to the next */
+    int64_t tile_h; /* rows of dst in a tile, */
+    int64_t whole_h; /* a multiple of so many; 0: any number */
+    int64_t images;  /* in a tile, where it holds whole ones */
+    /* Places of the copy, a stride apart, from one row of dst to the next, where a tile's rows are multiplied in one run, through those between them; 0: row by row.
+     * run_at: the run's sums. */
+    int64_t through;
+    size_t run_at;
     int64_t row_floats; /* of the result's pixels in the tile, before they are packed */
     /* Floats into scratch; filters where they lie in no panels, or the other operand of a gradient; a line of the map on its way to bf16. */
     size_t copy_at, filters_at, line_at;
@@ -149,41 +158,44 @@ typedef struct dpr__tile {
 } dpr__tile;
 
 /* Makes the row of a group. */
-dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t group, dpr__row *row);
+DPR__ONCE dpr_status dpr__cpu_compile_group(dpr__cpu_plan *plan, uint32_t group, dpr__row *row);
 
 /* One for each kind of group. *supported is false when a member has no vector kernel. */
-dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                        bool *supported);
-dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                        bool *supported);
-dpr_status dpr__cpu_compile_spread(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                   bool *supported);
-dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
-                                            dpr__row *row, bool *supported);
-dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                     bool *supported);
-dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__group *group,
+DPR__ONCE dpr_status dpr__cpu_compile_contraction(dpr__cpu_plan *plan, const dpr__group *group,
+                                                  dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group,
+                                                  dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_spread(dpr__cpu_plan *plan, const dpr__group *group,
+                                             dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__group *group,
+                                                      dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_winograd(dpr__cpu_plan *plan, const dpr__group *group,
+                                               dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan,
+                                                        const dpr__group *group, dpr__row *row,
+                                                        bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_depthwise(dpr__cpu_plan *plan, const dpr__group *group,
+                                                dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_depthwise_filters(dpr__cpu_plan *plan,
+                                                        const dpr__group *group, dpr__row *row,
+                                                        bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group,
                                               dpr__row *row, bool *supported);
-dpr_status dpr__cpu_compile_depthwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                      bool *supported);
-dpr_status dpr__cpu_compile_depthwise_filters(dpr__cpu_plan *plan, const dpr__group *group,
-                                              dpr__row *row, bool *supported);
-dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                    bool *supported);
-dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__group *group,
-                                            dpr__row *row, bool *supported);
-dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                   bool *supported);
-dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                      bool *supported);
-dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                   bool *supported);
-dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row);
+DPR__ONCE dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__group *group,
+                                                      dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group,
+                                             dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_pointwise(dpr__cpu_plan *plan, const dpr__group *group,
+                                                dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_reduce(dpr__cpu_plan *plan, const dpr__group *group,
+                                             dpr__row *row, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_node(dpr__cpu_plan *plan, const dpr__group *group,
+                                           dpr__row *row);
 /* A row of one chain without a product: all but what runs it, and its tiles. */
-dpr_status dpr__cpu_compile_chain(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
-                                  int64_t tile_rows, bool *supported);
+DPR__ONCE dpr_status dpr__cpu_compile_chain(dpr__cpu_plan *plan, const dpr__group *group,
+                                            dpr__row *row, int64_t tile_rows, bool *supported);
 /* Sums that end a chain (reduce.c). A row that brings each panel's in so many parts, and joins them when it is finished; no sums: nothing to do. */
-void dpr__cpu_finish_sums(dpr__row *row, int64_t n_parts);
+DPR__ONCE void dpr__cpu_finish_sums(dpr__row *row, int64_t n_parts);
 /* After the chain ran on a tile: what it brings is part `number`. */
 void dpr__cpu_bring_sums(const dpr__row *row, const dpr__values *values, const float *scratch,
                          const dpr__tile *tile, int64_t number);
@@ -193,10 +205,10 @@ void dpr__cpu_refresh_node(const dpr__cpu_plan *plan, dpr__row *row);
 /* ---- maps, shared by convolutions and the gradients of their filters (conv_copy.c) ---- */
 
 /* The geometry of a row's convolution. */
-void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_conv *conv);
+DPR__ONCE void dpr__cpu_conv_geometry(const dpr__step *step, dpr_value value, dpr__cpu_conv *conv);
 /* Takes the kernels of products for row->conv: of pairs of bf16 where its operands are rounded. */
-const dpr__kernel *dpr__cpu_conv_take_kernels(dpr__row *row, const dpr__step *step,
-                                              const dpr__node *node);
+DPR__ONCE const dpr__kernel *dpr__cpu_conv_take_kernels(dpr__row *row, const dpr__step *step,
+                                                        const dpr__node *node);
 /* Copies what `rows` rows of dst from row oh on of image n read of channels first … first + conv->channels − 1, with the zeros around and between. `line`: room
  * for dpr__cpu_conv_line_floats. */
 void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src,
@@ -206,18 +218,19 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
 const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
                                    int64_t rows, int64_t panel, float *copy);
 /* Rows of the result in a tile: many pixels, but some tiles for each thread of a small machine where there is one panel of one image. */
-int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv);
+DPR__ONCE int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv);
 /* Finds the pooling among the members of the row's group, before tiles are cut. */
-void dpr__cpu_conv_take_pooling(dpr__row *row, const dpr__step *step, const dpr__group *group);
+DPR__ONCE void dpr__cpu_conv_take_pooling(dpr__row *row, const dpr__step *step,
+                                          const dpr__group *group);
 /* As many rows of diff_dst at a time as a copy has room for. */
-int64_t dpr__cpu_conv_strip_rows(const dpr__cpu_conv *conv);
+DPR__ONCE int64_t dpr__cpu_conv_strip_rows(const dpr__cpu_conv *conv);
 /* Chunks of images that a filters' gradient sums apart, each into so many floats: some tiles for every thread of a small machine where each is cut in `others`, but as much
  * memory as is worth it. */
-int64_t dpr__cpu_conv_chunks(const dpr__cpu_conv *conv, int64_t others, int64_t sums);
+DPR__ONCE int64_t dpr__cpu_conv_chunks(const dpr__cpu_conv *conv, int64_t others, int64_t sums);
 /* Products write whole vectors: sets how far a tile's pixels lie apart for them. */
-void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain);
+DPR__ONCE void dpr__cpu_conv_set_rows(dpr__cpu_conv *conv, const dpr__chain *chain);
 /* Whether the result is what the chain would copy: products go to their place at once. */
-bool dpr__cpu_conv_is_bare(const dpr__cpu_conv *conv, const dpr__chain *chain);
+DPR__ONCE bool dpr__cpu_conv_is_bare(const dpr__cpu_conv *conv, const dpr__chain *chain);
 /* Where those of some pixels belong. */
 float *dpr__cpu_conv_place(const dpr__row *row, const dpr__values *values, int64_t pixel,
                            int64_t panel);
@@ -225,18 +238,26 @@ float *dpr__cpu_conv_place(const dpr__row *row, const dpr__values *values, int64
 void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *scratch,
                          float *products, int64_t pixel, int64_t pixels, int64_t panel,
                          int64_t number);
+/* 32 channels of diff_dst from a pixel on, in a gradient of filters; *row: floats from one pixel to the next. */
+const float *dpr__cpu_conv_diff(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
+                                int64_t panel, int64_t *row);
+/* Whether diff_dst is turned, not src (filter_turned.c): how wide the copy is then; how, and the floats of a chunk's sums; where in scratch all lies. */
+DPR__ONCE bool dpr__cpu_turned_fits(const dpr__row *row);
+DPR__ONCE void dpr__cpu_turned_width(dpr__cpu_conv *conv);
+DPR__ONCE int64_t dpr__cpu_turned_choose(dpr__row *row, dpr__isa isa);
+DPR__ONCE void dpr__cpu_turned_place(dpr__row *row);
 /* Whether lanes go over pixels of a row, not over channels (conv_pixels.c); how, and their rows of the copy and of the result. */
-bool dpr__cpu_pixels_fit(const dpr__cpu_conv *conv);
-dpr_status dpr__cpu_pixels_choose(dpr__cpu_plan *plan, dpr__row *row);
+DPR__ONCE bool dpr__cpu_pixels_fit(const dpr__cpu_conv *conv);
+DPR__ONCE dpr_status dpr__cpu_pixels_choose(dpr__cpu_plan *plan, dpr__row *row);
 void dpr__cpu_pixels_planes(const dpr__cpu_conv *conv, int64_t rows, const float *copy,
                             float *planes);
 void dpr__cpu_pixels_multiply(const dpr__row *row, const float *planes, const float *filters,
                               float *dst);
 /* Whether what is 0 in diff is skipped, of a gradient whose map has so many channels (conv_sparse.c); how, in maps of `pitch` floats a row. */
-bool dpr__cpu_sparse_fits(const dpr__step *step, const dpr__cpu_conv *conv, dpr_value diff,
-                          int64_t channels);
-dpr_status dpr__cpu_sparse_choose(dpr__cpu_plan *plan, dpr__row *row, int64_t channels,
-                                  int64_t pitch);
+DPR__ONCE bool dpr__cpu_sparse_fits(const dpr__step *step, const dpr__cpu_conv *conv,
+                                    dpr_value diff, int64_t channels);
+DPR__ONCE dpr_status dpr__cpu_sparse_choose(dpr__cpu_plan *plan, dpr__row *row, int64_t channels,
+                                            int64_t pitch);
 /* Filters of so many channels of diff, rows `filter_row` apart, as its vectors; and how many floats these are. */
 void dpr__cpu_sparse_filters(const dpr__row *row, int64_t channels, const float *filters,
                              int64_t filter_row, float *vectors);
@@ -254,7 +275,7 @@ const char *dpr__cpu_chosen(const dpr__cpu_plan *plan, const char *name, const d
 
 dpr__tile dpr__cpu_tile(const dpr__row *row, int64_t number);
 /* Sets the tiles of a row whose chain is in panels; tile_rows is given. */
-void dpr__cpu_cut_panels(dpr__row *row);
+DPR__ONCE void dpr__cpu_cut_panels(dpr__row *row);
 
 static inline int64_t dpr__ceil_divide(int64_t a, int64_t b) {
     return (a + b - 1) / b;

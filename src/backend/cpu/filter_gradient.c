@@ -32,23 +32,28 @@ static int64_t row_depth(const dpr__cpu_conv *conv) {
     return conv->pairs_pixels ? (conv->ow + 1) / 2 : conv->ow;
 }
 
-/* 32 channels of `rows` rows of diff_dst: where they lie, or copied. */
-static const float *diff_rows(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
-                              int64_t rows, int64_t panel, float *stage) {
+const float *dpr__cpu_conv_diff(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
+                                int64_t panel, int64_t *row) {
     const dpr__step *step = values->step;
     const dpr__form form = step->forms[conv->dst];
     const float *diff = values->memory[conv->dst];
-    int64_t row = dpr__form_row(form, &dpr__node_of(step->graph, conv->dst)->shape);
-    const float *first = form == DPR__PANELS
-                             ? diff + (panel * conv->n * conv->oh * conv->ow + pixel) * DPR__PANEL
-                             : diff + pixel * row + panel * DPR__PANEL;
+    *row = dpr__form_row(form, &dpr__node_of(step->graph, conv->dst)->shape);
+    return form == DPR__PANELS ? diff + (panel * conv->n * conv->oh * conv->ow + pixel) * DPR__PANEL
+                               : diff + pixel * *row + panel * DPR__PANEL;
+}
+
+/* 32 channels of `rows` rows of diff_dst: where they lie, or copied. */
+static const float *diff_rows(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
+                              int64_t rows, int64_t panel, float *stage) {
+    int64_t row;
+    const float *first = dpr__cpu_conv_diff(conv, values, pixel, panel, &row);
     int64_t left = conv->oc - panel * DPR__PANEL, n = left < DPR__PANEL ? left : DPR__PANEL;
     for (int64_t r = 0; conv->pairs_pixels && r < rows; r++)
         conv->halves->store(first + r * conv->ow * row, row, conv->ow, n, NULL,
                             (uint16_t *)(void *)(stage + r * row_depth(conv) * DPR__PANEL));
     if (conv->pairs_pixels)
         return stage;
-    if (form == DPR__PANELS)
+    if (values->step->forms[conv->dst] == DPR__PANELS)
         return first;
     for (int64_t i = 0; i < rows * conv->ow; i++)
         memcpy(stage + i * DPR__PANEL, first + i * row, (size_t)n * sizeof *stage);
@@ -157,6 +162,9 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     conv->channels = conv->c < BLOCK_CHANNELS ? conv->c : BLOCK_CHANNELS;
     if (conv->pairs_pixels && conv->ow % 2 != 0) /* the last pixel's partner, which meets a zero */
         conv->width += conv->stride_w;
+    const bool turned = dpr__cpu_turned_fits(row);
+    if (turned)
+        dpr__cpu_turned_width(conv);
     conv->pitch = conv->width * conv->channels;
     conv->tile_h = dpr__cpu_conv_strip_rows(conv);
     row->maxima = step->group_of[conv->dst] == row->group + 1;
@@ -166,12 +174,14 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         conv->tile_h = (windows > 0 ? windows : 1) * window->kernel_h;
     }
     int64_t sums = dpr__cpu_conv_panels(conv) * filter_rows(conv) * DPR__PANEL;
+    row->run = run;
+    row->finish = finish;
+    if (turned)
+        sums = dpr__cpu_turned_choose(row, step->context->isa);
     conv->chunks = dpr__cpu_conv_chunks(conv, blocks_of(conv), sums);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
     row->partial_floats = (size_t)(conv->chunks * sums);
-    row->run = run;
-    row->finish = finish;
     row->n_finish = blocks_of(conv) * dpr__cpu_conv_panels(conv) * conv->kh * conv->kw;
     row->kernel = kernel->name;
     bool sparse =
@@ -190,6 +200,10 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
     for (uint32_t i = 0; row->maxima && i < 2; i++)
         row->bytes += dpr__value_bytes(step, dpr__source(step->graph, conv->dst, i));
     row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    if (turned) {
+        dpr__cpu_turned_place(row);
+        return DPR_OK;
+    }
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
     size_t copied = (dpr__cpu_conv_copy_floats(conv, conv->tile_h) + 15) / 16 * 16;
     conv->line_at = conv->filters_at = conv->copy_at + copied;

@@ -34,10 +34,15 @@ typedef struct dpr__tile_call {
     const float *a;
     int64_t a_chunk, a_panel, a_row;
     bool by_columns;
+    /* Rows of a may be read up to a multiple of row_multiple (below), whatever they hold; none of c is written beyond m. */
+    bool reads_beyond;
     const float *b;
+    int64_t b_row; /* 0: 32. Others are for kernels with a row_multiple */
     int64_t m, columns, k;
     /* Where parts > 1 the product is the sum of so many: each lies a_part and b_part floats behind the one before. */
     int64_t parts, a_part, b_part;
+    /* And where runs > 1 each part of so many more; for kernels with a row_multiple. */
+    int64_t runs, a_run, b_run;
     float *c;
     int64_t c_stride; /* 32 where there is a strip */
     bool add;
@@ -58,7 +63,13 @@ typedef struct dpr__tile_kernel {
     /* On each thread before its first call and after its last; NULL: nothing to do. */
     void (*enter)(void);
     void (*leave)(void);
+    /* Rows of c that are made at once, and cost as much as one; 0: any number is as good. Such a kernel wants a by rows. */
+    int64_t row_multiple;
 } dpr__tile_kernel;
+
+static inline int64_t dpr__b_row(const dpr__tile_call *call) {
+    return call->b_row != 0 ? call->b_row : DPR__PANEL;
+}
 
 /* HALF_TILE: the same of bf16: a and b are pairs of neighbours along k, each in the place of a float, and k counts pairs. By rows a
  * chunk is 16 pairs: a[(l / 16)·a_chunk + i·a_row + l % 16] with a_row = 16; by columns pairs lie as floats in panels do. turn takes and gives pairs of rows. Each

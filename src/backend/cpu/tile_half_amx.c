@@ -1,6 +1,6 @@
 /* kernel */
 /* Matrix tiles of bf16 pairs for AMX: 32 × 32 sums in four tiles, two tiles of a and two of b for each sixteen pairs of k. All operands are
- * tiles where they lie: rows of a are 64 bytes, a_row apart, rows of b 128. Rows beyond a multiple of sixteen go to the vector kernel. */
+ * tiles where they lie: rows of a are 64 bytes, a_row apart. Rows beyond a multiple of sixteen go to the vector kernel, unless more of a may be read. */
 #include "backend/cpu/amx.h"
 #include "backend/cpu/kernel.h"
 #include "backend/cpu/turn_half_avx512.h"
@@ -15,19 +15,43 @@ static inline void stay_awake(void) {
     __asm__ volatile("vfmadd231ps %%zmm31, %%zmm31, %%zmm31" : : : "xmm31");
 }
 
-/* What a block sums: 16 rows or 32 (both), 16 columns or 32 (wide). Tiles 0 and 1 are the first rows' sums, 2 and 3 the others'. */
+/* Where k ends in less than sixteen pairs, these take tiles of their own: rows of so many pairs of a in two, so many rows of b in one. */
+enum { LAST_A = 2, LAST_B = 7 };
+
+static _Thread_local int64_t
+    last_pairs; /* for which this thread's tiles are set; 0: all are whole */
+
+static void set_tiles(int64_t last) {
+    struct tile_sizes sizes;
+    for (int t = 0; t < TILES; t++) {
+        bool short_rows = last != 0 && (t == LAST_A || t == LAST_A + 1);
+        sizes.bytes[t] = short_rows ? (uint8_t)(last * (int64_t)sizeof(float)) : TILE_BYTES;
+        sizes.rows[t] = last != 0 && t == LAST_B ? (uint8_t)last : TILE_ROWS;
+    }
+    tiles_set(&sizes);
+    last_pairs = last;
+}
+static void enter(void) {
+    set_tiles(0);
+}
+
+/* What a block sums: up to 32 rows, or up to 16 (not both); 32 columns, or 16 (not wide). */
 struct block {
+    int64_t rows;
     bool both, wide;
 };
 
+/* ---- k in sixteens: tiles 0 and 1 are the first rows' sums, 2 and 3 the others' ---- */
+
 /* Over sixteen pairs. */
-static inline void step(struct block of, const float *a, int64_t row, const float *b) {
-    const int64_t stride = row * (int64_t)sizeof *a;
-    TILE_LOAD(6, b, DPR__PANEL * sizeof *b);
+static inline void step(struct block of, const float *a, int64_t row, const float *b,
+                        int64_t b_row) {
+    const int64_t stride = row * (int64_t)sizeof *a, b_stride = b_row * (int64_t)sizeof *b;
+    TILE_LOAD(6, b, b_stride);
     TILE_LOAD(4, a, stride);
     TILE_DOT(0, 4, 6);
     if (of.wide) {
-        TILE_LOAD(7, b + 16, DPR__PANEL * sizeof *b);
+        TILE_LOAD(7, b + 16, b_stride);
         TILE_DOT(1, 4, 7);
     }
     if (of.both) {
@@ -39,51 +63,50 @@ static inline void step(struct block of, const float *a, int64_t row, const floa
     stay_awake();
 }
 
-/* The last pairs, where k is no multiple of sixteen. Of a matrix, whose chunks lie apart, a's are there, and zero; behind the pixels of a map stands what is no
- * number, perhaps. `tail`: room for b's, with zeros behind them. */
-static void last_step(const dpr__tile_call *call, struct block of, const float *a, const float *b,
-                      float *tail) {
-    const int64_t rest = call->k % CHUNK;
-    float rows[2 * TILE_ROWS * CHUNK];
-    memcpy(tail, b, (size_t)(rest * DPR__PANEL) * sizeof *tail);
-    if (call->a_chunk != CHUNK) {
-        step(of, a, call->a_row, tail);
-        return;
-    }
-    memset(rows, 0, sizeof rows);
-    for (int64_t i = 0; i < (of.both ? 2 : 1) * TILE_ROWS; i++)
-        memcpy(rows + i * CHUNK, a + i * call->a_row, (size_t)rest * sizeof *rows);
-    step(of, rows, CHUNK, tail);
+/* What a product sums over, one after the other: runs of parts. */
+struct run {
+    int64_t part, number;
+};
+static inline bool next_run(const dpr__tile_call *call, struct run *run) {
+    if (++run->number < call->runs)
+        return true;
+    run->number = 0;
+    return ++run->part < call->parts;
+}
+static inline int64_t a_offset(const dpr__tile_call *call, struct run run) {
+    return run.part * call->a_part + run.number * call->a_run;
+}
+static inline int64_t b_offset(const dpr__tile_call *call, struct run run) {
+    return run.part * call->b_part + run.number * call->b_run;
 }
 
-static void add_part(const dpr__tile_call *call, struct block of, const float *a, const float *b,
-                     float *tail) {
-    int64_t l = 0;
-    for (; l + CHUNK <= call->k; l += CHUNK, a += call->a_chunk)
-        step(of, a, call->a_row, b + l * DPR__PANEL);
-    if (l < call->k)
-        last_step(call, of, a, b + l * DPR__PANEL, tail);
+static void add_products(const dpr__tile_call *call, struct block of, const float *a) {
+    const int64_t b_row = dpr__b_row(call);
+    struct run run = {0};
+    do {
+        const float *at = a + a_offset(call, run), *b = call->b + b_offset(call, run);
+        for (int64_t l = 0; l < call->k; l += CHUNK, at += call->a_chunk)
+            step(of, at, call->a_row, b + l * b_row, b_row);
+    } while (next_run(call, &run));
 }
 
-static void begin_sums(const dpr__tile_call *call, struct block of, const float *c) {
-    const int64_t stride = call->c_stride * (int64_t)sizeof *c, next = TILE_ROWS * call->c_stride;
+static void sum_block(const dpr__tile_call *call, struct block of, const float *a, float *c,
+                      int64_t c_row) {
+    const int64_t stride = c_row * (int64_t)sizeof *c, next = TILE_ROWS * c_row;
     TILE_ZERO(0);
     TILE_ZERO(1);
     TILE_ZERO(2);
     TILE_ZERO(3);
-    if (!call->add)
-        return;
-    TILE_LOAD(0, c, stride);
-    if (of.wide)
-        TILE_LOAD(1, c + 16, stride);
-    if (of.both)
-        TILE_LOAD(2, c + next, stride);
-    if (of.both && of.wide)
-        TILE_LOAD(3, c + next + 16, stride);
-}
-
-static void store_sums(const dpr__tile_call *call, struct block of, float *c) {
-    const int64_t stride = call->c_stride * (int64_t)sizeof *c, next = TILE_ROWS * call->c_stride;
+    if (call->add) {
+        TILE_LOAD(0, c, stride);
+        if (of.wide)
+            TILE_LOAD(1, c + 16, stride);
+        if (of.both)
+            TILE_LOAD(2, c + next, stride);
+        if (of.both && of.wide)
+            TILE_LOAD(3, c + next + 16, stride);
+    }
+    add_products(call, of, a);
     TILE_STORE(0, c, stride);
     if (of.wide)
         TILE_STORE(1, c + 16, stride);
@@ -93,40 +116,111 @@ static void store_sums(const dpr__tile_call *call, struct block of, float *c) {
         TILE_STORE(3, c + next + 16, stride);
 }
 
-static void sum_block(const dpr__tile_call *call, struct block of, const float *a, float *tail,
-                      float *c) {
-    int64_t p = 0;
-    begin_sums(call, of, c);
-    do
-        add_part(call, of, a + p * call->a_part, call->b + p * call->b_part, tail);
-    while (++p < call->parts);
-    store_sums(call, of, c);
+/* ---- k with less than sixteen pairs at its end: half the columns at a time, tile 0 the first rows' sums, 1 the others' ---- */
+
+static inline void step_of_half(bool both, const float *a, int64_t row, const float *b,
+                                int64_t b_row) {
+    const int64_t stride = row * (int64_t)sizeof *a;
+    TILE_LOAD(6, b, b_row * (int64_t)sizeof *b);
+    TILE_LOAD(4, a, stride);
+    TILE_DOT(0, 4, 6);
+    if (both) {
+        TILE_LOAD(5, a + TILE_ROWS * row, stride);
+        TILE_DOT(1, 5, 6);
+    }
+    stay_awake();
+}
+
+static inline void last_step_of_half(bool both, const float *a, int64_t row, const float *b,
+                                     int64_t b_row) {
+    const int64_t stride = row * (int64_t)sizeof *a;
+    TILE_LOAD(7, b, b_row * (int64_t)sizeof *b);
+    TILE_LOAD(2, a, stride);
+    TILE_DOT(0, 2, 7);
+    if (both) {
+        TILE_LOAD(3, a + TILE_ROWS * row, stride);
+        TILE_DOT(1, 3, 7);
+    }
+}
+
+/* Sixteen columns, from `column` on. */
+static void sum_half(const dpr__tile_call *call, struct block of, const float *a, int64_t column,
+                     float *c, int64_t c_row) {
+    const int64_t stride = c_row * (int64_t)sizeof *c, next = TILE_ROWS * c_row;
+    const int64_t b_row = dpr__b_row(call), whole = call->k / CHUNK * CHUNK;
+    struct run run = {0};
+    TILE_ZERO(0);
+    TILE_ZERO(1);
+    if (call->add) {
+        TILE_LOAD(0, c, stride);
+        if (of.both)
+            TILE_LOAD(1, c + next, stride);
+    }
+    do {
+        const float *at = a + a_offset(call, run), *b = call->b + b_offset(call, run) + column;
+        for (int64_t l = 0; l < whole; l += CHUNK, at += call->a_chunk)
+            step_of_half(of.both, at, call->a_row, b + l * b_row, b_row);
+        last_step_of_half(of.both, at, call->a_row, b + whole * b_row, b_row);
+    } while (next_run(call, &run));
+    TILE_STORE(0, c, stride);
+    if (of.both)
+        TILE_STORE(1, c + next, stride);
+}
+
+/* ---- rows ---- */
+
+static void sum_rows(const dpr__tile_call *call, struct block of, const float *a, float *c,
+                     int64_t c_row) {
+    if (call->k % CHUNK == 0) {
+        sum_block(call, of, a, c, c_row);
+        return;
+    }
+    sum_half(call, of, a, 0, c, c_row);
+    if (of.wide)
+        sum_half(call, of, a, CHUNK, c + CHUNK, c_row);
+}
+
+/* Rows that are no multiple of sixteen, by way of a place that is. */
+static void sum_some_rows(const dpr__tile_call *call, struct block of, const float *a, float *c) {
+    float sums[2 * TILE_ROWS * DPR__PANEL];
+    const size_t columns = (of.wide ? 32 : 16) * sizeof *c;
+    for (int64_t i = 0; call->add && i < of.rows; i++)
+        memcpy(sums + i * DPR__PANEL, c + i * call->c_stride, columns);
+    sum_rows(call, of, a, sums, DPR__PANEL);
+    for (int64_t i = 0; i < of.rows; i++)
+        memcpy(c + i * call->c_stride, sums + i * DPR__PANEL, columns);
+}
+
+static void leave_to_vectors(const dpr__tile_call *call, int64_t done) {
+    dpr__tile_call left = *call;
+    left.m -= done;
+    left.a += done * call->a_row;
+    left.c += done * call->c_stride;
+    left.strip = NULL;
+    left.n_ahead = 0;
+    dpr__matmul_bf16_avx512bf16.multiply(&left);
 }
 
 static void multiply_rows(const dpr__tile_call *call) {
-    float tail[CHUNK * DPR__PANEL];
-    int64_t i = 0;
-    if (call->k % CHUNK != 0)
-        memset(tail, 0, sizeof tail);
-    while (call->m - i >= TILE_ROWS) {
-        struct block of = {.both = call->m - i >= 2 * TILE_ROWS, .wide = call->columns > 16};
-        int64_t rows = of.both ? 2 * TILE_ROWS : TILE_ROWS;
-        sum_block(call, of, call->a + i * call->a_row, tail, call->c + i * call->c_stride);
+    if (call->k % CHUNK != last_pairs)
+        set_tiles(call->k % CHUNK);
+    for (int64_t i = 0; i < call->m;) {
+        int64_t left = call->m - i, rows = left < 2 * TILE_ROWS ? left : 2 * TILE_ROWS;
+        if (!call->reads_beyond && rows % TILE_ROWS != 0)
+            rows = rows < TILE_ROWS ? rows : TILE_ROWS;
+        struct block of = {rows, rows > TILE_ROWS, call->columns > 16};
+        const float *a = call->a + i * call->a_row;
+        float *c = call->c + i * call->c_stride;
+        if (rows % TILE_ROWS == 0)
+            sum_rows(call, of, a, c, call->c_stride);
+        else if (call->reads_beyond)
+            sum_some_rows(call, of, a, c);
+        else
+            leave_to_vectors(call, i);
         if (call->strip != NULL)
             call->strip(call->strip_call, i, rows);
         i += rows;
     }
-    if (i == call->m)
-        return;
-    dpr__tile_call left = *call;
-    left.m -= i;
-    left.a += i * call->a_row;
-    left.c += i * call->c_stride;
-    left.strip = NULL;
-    left.n_ahead = 0;
-    dpr__matmul_bf16_avx512bf16.multiply(&left);
-    if (call->strip != NULL)
-        call->strip(call->strip_call, i, call->m - i);
 }
 
 /* By columns a tile's rows would have to be turned for each call; whoever calls turns them once (turn_rows). */
@@ -153,4 +247,5 @@ static void turn_rows(const float *src, float *dst) {
     }
 }
 
-const dpr__tile_kernel dpr__matmul_bf16_amx = {multiply, turn, turn_rows, tiles_enter, tiles_leave};
+const dpr__tile_kernel dpr__matmul_bf16_amx = {multiply, turn,        turn_rows,
+                                               enter,    tiles_leave, TILE_ROWS};
