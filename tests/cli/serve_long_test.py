@@ -2,113 +2,62 @@
 and every answer agrees with the OpenAPI description, which a schema-driven tester tries. The model is trained on MNIST where that lies beside
 the checkout (or in DEEPER_MNIST), in some seconds. DEEPER_SCREENSHOTS=DIR keeps pictures of the page."""
 
-import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import textwrap
+import time
 
+from browser import Browser, need_browser
 from environment import python_with, skip
 from serving import Server, has_server
-from support import Case, main
+from support import Case, main, png
 
 SOURCE = pathlib.Path(os.environ["DEEPER_SOURCE"])
 MNIST = pathlib.Path(os.environ.get("DEEPER_MNIST", SOURCE.parent / "shared" / "data" / "mnist"))
 NET = "input 28 28 1, linear 128, relu, linear classes"
+SEVEN, ONE = [[(-60, -80), (110, 0), (-60, 160)]], [[(0, -90), (0, 180)]]
+FOUR = [[(-30, -90), (-40, 90), (120, 0)], [(30, -40), (0, 150)]]
+SMALL_SEVEN = [[(-120, -120), (60, 0), (-33, 90)]]
 
-# Runs in the environment that has the packages; prints a JSON object.
-BROWSER = textwrap.dedent('''
-    import json, sys, time
-    from axe_core_python.selenium import Axe
-    from selenium import webdriver
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.chrome.service import Service
 
-    url, kept, chromium, driver = sys.argv[1:5]
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,1250"):
-        options.add_argument(word)
-    browser = webdriver.Chrome(options=options, service=Service(driver))
+class Hand:
+    """Who draws on the page. Places are pixels from the canvas's middle, steps from where the pen is."""
 
-    def mode(width, dark):
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                                {"width": width, "height": 1250 if width > 500 else 2100, "deviceScaleFactor": 1, "mobile": width < 500})
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+    def __init__(self, page):
+        self.page = page
 
-    def text(name):
-        return browser.find_element("id", name).text
-
-    def settled():
+    def settled(self):
         """The status, once nothing is asked any more."""
         since = time.monotonic()
         while time.monotonic() < since + 0.3:
             time.sleep(0.05)
-            if browser.find_element("id", "serve").get_attribute("aria-busy") == "true":
+            if self.page.get_attribute("#serve", "aria-busy") == "true":
                 since = time.monotonic()
-        return text("status")
+        return self.page.inner_text("#status")
 
-    def draw(*strokes):
-        canvas = browser.find_element("id", "draw")
-        browser.execute_script("arguments[0].scrollIntoView()", canvas)
-        browser.find_element("id", "clear").click()
-        for (x, y), *steps in strokes:
-            hand = ActionChains(browser, duration=30).move_to_element_with_offset(canvas, x, y).click_and_hold()
-            for dx, dy in steps:
-                hand = hand.move_by_offset(dx, dy)
-            hand.release().perform()
-        return settled()
+    def stroke(self, points):
+        box = self.page.locator("#draw").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for n, (dx, dy) in enumerate(points):
+            x, y = x + dx, y + dy
+            self.page.mouse.move(x, y, steps=1 if n == 0 else 8)
+            if n == 0:
+                self.page.mouse.down()
+        self.page.mouse.up()
 
-    def serious(name):
-        if kept:
-            browser.execute_script("window.scrollTo(0, 0)")
-            browser.save_screenshot(kept + "/serve-" + name + ".png")
-        found = Axe().run(browser)["violations"]
-        return [name + ": " + one["id"] + ": " + one["help"] for one in found if one["impact"] in ("serious", "critical")]
+    def draw(self, strokes):
+        self.page.locator("#draw").scroll_into_view_if_needed()
+        self.page.click("#clear")
+        for points in strokes:
+            self.stroke(points)
+        return self.settled()
 
-    told = {"found": []}
-    try:
-        mode(1100, False)
-        browser.get(url)
-        told["found"] += serious("empty")
-        told["seven"] = draw([(-60, -80), (110, 0), (-60, 160)])
-        told["one"] = draw([(0, -90), (0, 180)])
-        told["corner"] = draw([(-120, -120), (60, 0), (-33, 90)])
-        told["four"] = draw([(-30, -90), (-40, 90), (120, 0)], [(30, -40), (0, 150)])
-        told["rows"] = [row.text for row in browser.find_elements("css selector", "#classes tr")]
-        told["pictures"] = [
-            browser.execute_script("return arguments[0].naturalWidth", browser.find_element("id", one)) for one in ("input", "saliency")]
-        told["layers"] = text("layers")
-        told["found"] += serious("light")
-        browser.execute_script("const ask = window.fetch;"
-                               "window.fetch = (...all) => new Promise(done => setTimeout(done, 500)).then(() => ask(...all));")
-        draw([(0, -90), (0, 180)])
-        canvas = browser.find_element("id", "draw")
-        ActionChains(browser, duration=30).move_to_element_with_offset(canvas, 0, 0).click().perform()
-        browser.find_element("id", "clear").click()
-        told["cleared"] = [settled(), text("classes"), text("layers"), browser.find_element("id", "saliency").get_attribute("src")]
-        draw([(-30, -90), (-40, 90), (120, 0)], [(30, -40), (0, 150)])
-        browser.find_element("id", "light").click()
-        told["dark ink"] = settled()
-        browser.find_element("id", "light").click()
-        told["light ink"] = settled()
-        mode(1100, True)
-        told["found"] += serious("dark")
-        mode(380, False)
-        told["wide"] = browser.execute_script("return document.documentElement.scrollWidth")
-        told["found"] += serious("phone")
-        browser.find_element("id", "file").send_keys(sys.argv[5])
-        told["file"] = settled()
-        browser.find_element("id", "file").send_keys(sys.argv[6])
-        told["junk"] = settled()
-        told["log"] = browser.get_log("browser")
-    finally:
-        browser.quit()
-    print(json.dumps(told))
-''')
+    def give(self, path):
+        self.page.set_input_files("#file", path)
+        return self.settled()
+
 
 SCHEMA = textwrap.dedent('''
     import sys
@@ -141,16 +90,13 @@ SCHEMA = textwrap.dedent('''
 class Page(Case):
     def setUp(self):
         super().setUp()
-        if not MNIST.is_dir():
-            skip("no MNIST at %s" % MNIST)
         self.ok("train", str(MNIST), "--net", NET, "--epochs", "3", "--no-report", "--out", "m.safetensors", "--quiet")
         if not has_server(self, "m.safetensors"):
             skip("the command was built without libmicrohttpd")
         self.server = Server(self, "m.safetensors")
 
     def picture(self, name):
-        """A seven, dark on light, which as a file is taken as it is, and a broken file."""
-        from support import png
+        """A seven, dark on light, which as a file is taken as it is."""
         rows = [[0] * 28 for _ in range(28)]
         for i in range(18):
             for j in range(3):
@@ -159,30 +105,62 @@ class Page(Case):
         png(self.path(name), 28, 28, 1, bytes(sum(rows, [])))
         return self.path(name)
 
-    def test_page(self):
-        chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-        if chromium is None or driver is None:
-            skip("no chromium and chromedriver: install chromium-driver")
-        python = python_with("selenium", "axe_core_python")
-        kept = os.environ.get("DEEPER_SCREENSHOTS", "")
-        done = subprocess.run([python, "-c", BROWSER, self.server.url, kept, chromium, driver, self.picture("seven.png"),
-                               self.path(self.write("junk.png", "junk"))], capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        told = json.loads(done.stdout)
-        for name, digit in (("seven", "7"), ("corner", "7"), ("one", "1"), ("four", "4"), ("light ink", "4"), ("file", "7")):
-            self.assertTrue(told[name].startswith(digit + ", "), (name, told[name]))
-        self.assertEqual(told["cleared"][:3], ["Nothing is drawn.", "", ""])
-        self.assertFalse(told["cleared"][3])
-        self.assertNotEqual(told["dark ink"], told["light ink"])
-        self.assertIn("neither a PNG nor a JPEG", told["junk"])
-        self.assertEqual(len(told["rows"]), 10)
-        self.assertRegex(told["rows"][0], r"^4\s\d+\.\d\d %$")
-        self.assertEqual(told["pictures"], [28, 28])
-        self.assertRegex(told["layers"], r"relu_1: \d+ of 128 units fired; strongest \d+")
-        self.assertEqual(told["wide"], 380)
-        self.assertEqual(told["found"], [])
-        unexpected = [line for line in told["log"] if "explain" not in line["message"] or "400" not in line["message"]]
-        self.assertEqual(unexpected, [], "the browser's console")
+    def no_barriers(self, browser, page, name):
+        self.assertEqual(browser.barriers(page), [], name)
+        kept = os.environ.get("DEEPER_SCREENSHOTS")
+        if kept:
+            page.screenshot(path=os.path.join(kept, "serve-%s.png" % name), full_page=True)
+
+    def test_drawing(self):
+        with Browser() as browser:
+            page = browser.open(self.server.url, height=1250)
+            hand = Hand(page)
+            self.no_barriers(browser, page, "empty")
+            for digit, strokes in (("7", SEVEN), ("1", ONE), ("7", SMALL_SEVEN), ("4", FOUR)):
+                told = hand.draw(strokes)
+                self.assertTrue(told.startswith(digit + ", "), (strokes, told))
+            rows = page.locator("#classes tr").all_inner_texts()
+            self.assertEqual(len(rows), 10)
+            self.assertRegex(rows[0], r"^4\s+\d+\.\d\d %$")
+            for one in ("#input", "#saliency"):
+                self.assertEqual(page.evaluate("one => document.querySelector(one).naturalWidth", one), 28)
+            self.assertRegex(page.inner_text("#layers"), r"relu_1: \d+ of 128 units fired; strongest \d+")
+            self.no_barriers(browser, page, "light")
+            page.click("#light")
+            dark_ink = hand.settled()
+            page.click("#light")
+            light_ink = hand.settled()
+            self.assertTrue(light_ink.startswith("4, "), light_ink)
+            self.assertNotEqual(dark_ink, light_ink)
+            page.emulate_media(color_scheme="dark")
+            self.no_barriers(browser, page, "dark")
+            self.assertEqual(browser.errors, [])
+
+    def test_cleared_before_the_answer(self):
+        """What comes late is not shown; what was cleared is not asked about."""
+        with Browser() as browser:
+            page = browser.open(self.server.url, height=1250)
+            hand = Hand(page)
+            page.evaluate("() => { const ask = window.fetch; window.fetch = (...all) => new Promise(done => setTimeout(done, 500)).then(() => ask(...all)); }")
+            hand.draw(ONE)
+            hand.stroke([(0, 0)])
+            page.click("#clear")
+            self.assertEqual(hand.settled(), "Nothing is drawn.")
+            self.assertEqual((page.inner_text("#classes"), page.inner_text("#layers")), ("", ""))
+            self.assertFalse(page.get_attribute("#saliency", "src"))
+            self.assertEqual(browser.errors, [])
+
+    def test_files_on_a_phone(self):
+        with Browser() as browser:
+            page = browser.open(self.server.url, width=380, height=2100)
+            hand = Hand(page)
+            self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), 380)
+            self.no_barriers(browser, page, "phone")
+            told = hand.give(self.picture("seven.png"))
+            self.assertTrue(told.startswith("7, "), told)
+            self.assertEqual(browser.errors, [])
+            self.assertIn("neither a PNG nor a JPEG", hand.give(self.path(self.write("junk.png", "junk"))))
+            self.assertEqual([line for line in browser.errors if "400" not in line], [])  # the browser's own notes of the refusal
 
     def test_description(self):
         python = python_with("schemathesis")
@@ -196,4 +174,7 @@ class Page(Case):
 
 
 if __name__ == "__main__":
+    if not MNIST.is_dir():
+        skip("no MNIST at %s" % MNIST)
+    need_browser()
     main()
