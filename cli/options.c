@@ -86,10 +86,16 @@ static int bad_value(const struct parser *p, const struct option *o, const char 
                     must);
 }
 
+static const struct option *find_option(const struct command *command, const char *word,
+                                        size_t length);
+
 /* "a whole number from 1 to 1024", "a number above 0 and at most 1". */
 static int bad_number(const struct parser *p, const struct option *o, const char *value) {
-    char must[128];
-    if (o->kind != OPTION_REAL)
+    char must[256];
+    if (strchr(value, ',') != NULL && find_option(p->command, "--grid", 6) != NULL)
+        snprintf(must, sizeof must, "one number; for several there is --grid %s=%.128s", o->name,
+                 value);
+    else if (o->kind != OPTION_REAL)
         snprintf(must, sizeof must, "a whole number from %.0f to %.0f", o->low, o->high);
     else
         snprintf(must, sizeof must, "a number, %s %.10g and %s %.10g",

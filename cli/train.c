@@ -375,9 +375,21 @@ static double do_without_page(void) {
     return (double)INFINITY;
 }
 
+/* What an earlier save left is whole. */
+static int fail_to_save(struct run *run) {
+    progress_clear(&run->progress);
+    fail(run->context);
+    if (access(run->place.checkpoint, F_OK) == 0)
+        complain(
+            EXIT_FAILED,
+            "'%s' has what was learned before; once that is mended, --resume goes on from there",
+            run->place.checkpoint);
+    return EXIT_FAILED;
+}
+
 static int save_checkpoint(struct run *run) {
     if (dpr_trainer_save(run->trainer, run->place.checkpoint) != DPR_OK)
-        return fail(run->context);
+        return fail_to_save(run);
     run->saved = now_seconds();
     if (run->place.report != NULL && run->saved - run->paged >= PAGE_SECONDS)
         run->paged = write_page(run) == EXIT_DONE ? run->saved : do_without_page();
@@ -566,7 +578,7 @@ static int finish(struct run *run, struct train_result *result) {
                                     .precision = dpr_context_precision(run->context),
                                     .decode_seconds = run->decode_seconds};
     if (!run->complete && dpr_trainer_save(run->trainer, run->place.out) != DPR_OK)
-        return fail(run->context);
+        return fail_to_save(run);
     unlink(run->place.checkpoint);
     result->seconds = now_seconds() - run->began;
     if (dpr_data_sha256(run->train, result->data_sha256) != DPR_OK ||

@@ -340,6 +340,23 @@ class Contract(unittest.TestCase):
             with open("/dev/full", "w") as full:
                 self.assertEqual(subprocess.run([DEEPER, "help"], stdout=full, stderr=subprocess.DEVNULL).returncode, 1)
 
+    def test_disk_that_fills_up(self):
+        """What was learned before stays, and the message says how to go on from there."""
+        out = self.root / "filled.safetensors"
+        run = ["train", self.data, "--net", self.net, "--batch", 7, "--json", "--epochs", 200, "--out"]
+        begun = subprocess.Popen([DEEPER, *map(str, run), out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        begun.stdout.readline()
+        resource.prlimit(begun.pid, resource.RLIMIT_FSIZE, (100, 100))
+        said = begun.communicate()[1]
+        self.assertEqual(begun.returncode, 1, said)
+        self.assertIn("filled.checkpoint.safetensors' has what was learned before", said)
+        self.assertIn("--resume goes on from there", said)
+        self.assertFalse(out.exists())
+        resumed = lines(deeper(*run, out, "--resume", check=0).stdout)[-1]
+        alone = lines(deeper(*run, self.root / "alone.safetensors", check=0).stdout)[-1]
+        self.assertEqual(resumed["weights_sha256"], alone["weights_sha256"])
+
     def test_locale(self):
         have = subprocess.run(["locale", "-a"], stdout=subprocess.PIPE, text=True).stdout.lower()
         if "de_de.utf8" not in have:

@@ -445,6 +445,7 @@ class Sweep(Case):
                 (["--net", "300-0-100"], "no list of up to 64 hidden widths"),
                 (["--net", "300", "--params", "1k"], "give one of them"),
                 (["--budget", "flop"], "did you mean 'flops'"),
+                (["--lr", "0.1,0.2"], "--lr is '0.1,0.2'", "--grid lr=0.1,0.2"),
                 (["--grid", "lr"], "NAME=VALUE"),
                 (["--grid", "lr=0.1,fast"], "--lr is 'fast'", "a number"),
                 (["--grid", "lr=0.1,"], "--lr is ''"),
