@@ -255,8 +255,6 @@ static void print(const char *name, dpr__isa isa, double ns, double work, const 
 
 static void time_tile(const dpr__kernel *kernel) {
     double flops = (kernel->class == DPR__HALF_TILE ? 4.0 : 2.0) * TILE * DPR__PANEL * DEPTH;
-    if (kernel->run.tile->enter != NULL)
-        kernel->run.tile->enter();
     double ns = time_of(call_tile, kernel);
     if (kernel->run.tile->leave != NULL)
         kernel->run.tile->leave();

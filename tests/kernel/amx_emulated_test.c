@@ -146,7 +146,7 @@ static void test_beyond(int64_t m, int64_t k, int64_t columns, int64_t b_row, bo
     call.b_row = b_row;
     dpr__matmul_bf16_emulated.multiply(&call);
     for (int64_t i = 0; i < MOST; i++)
-        for (int64_t j = 0; j < columns; j++)
+        for (int64_t j = 0; j < (i < m ? columns : DPR__PANEL); j++)
             if (!(fabsf(got[i * DPR__PANEL + j] - want[i * DPR__PANEL + j]) <=
                   (i < m ? 1e-5F * (float)(k + 1) : 0)))
                 fail_msg("%lld rows, k %lld, %lld columns: (%lld, %lld) is %g, not %g",
@@ -164,6 +164,53 @@ static void rows_beyond(void **state) {
                 for (int64_t b_row = 32; b_row <= 96; b_row += 32)
                     for (int add = 0; add < 2; add++)
                         test_beyond(M[i], K[l], columns, b_row, add);
+}
+
+/* Parts of some runs each, with what is no number between them, as the sum of as many calls. */
+static void test_runs(int64_t runs, int64_t parts, int64_t k) {
+    enum { M = 37, GAP = 16 };
+    static float a[6 * M * 64], b[6 * 64 * DPR__PANEL], want[M * DPR__PANEL], got[M * DPR__PANEL];
+    const int64_t run = M * k + GAP;
+    memset(a, 0xff, sizeof a);
+    for (int64_t r = 0; r < runs * parts; r++)
+        for (int64_t i = 0; i < 2 * M * k; i++)
+            ((uint16_t *)(void *)(a + r * run))[i] = dpr__to_bf16((float)((r + i) % 31) / 8 - 2);
+    for (int64_t i = 0; i < 2 * runs * parts * k * DPR__PANEL; i++)
+        ((uint16_t *)(void *)b)[i] = dpr__to_bf16((float)(i * 53 % 97) / 16 - 3);
+    dpr__tile_call call = {.a = a,
+                           .a_chunk = CHUNK,
+                           .a_row = k,
+                           .reads_beyond = true,
+                           .b = b,
+                           .m = M,
+                           .columns = DPR__PANEL,
+                           .k = k,
+                           .parts = parts,
+                           .a_part = runs * run,
+                           .b_part = runs * k * DPR__PANEL,
+                           .runs = runs,
+                           .a_run = run,
+                           .b_run = k * DPR__PANEL,
+                           .c = got,
+                           .c_stride = DPR__PANEL};
+    dpr__matmul_bf16_emulated.multiply(&call);
+    call.c = want;
+    call.parts = call.runs = 1;
+    for (int64_t r = 0; r < runs * parts; r++, call.a += run, call.b += k * DPR__PANEL) {
+        call.add = r > 0;
+        dpr__matmul_bf16_avx512bf16.multiply(&call);
+    }
+    for (int64_t i = 0; i < M * DPR__PANEL; i++)
+        assert_true(fabsf(got[i] - want[i]) <= 1e-4F * (float)(k * parts * runs + 1));
+}
+
+static void runs_of_parts(void **state) {
+    (void)state;
+    static const int64_t K[] = {1, 8, 16, 24, 32};
+    for (size_t l = 0; l < sizeof K / sizeof *K; l++)
+        for (int64_t runs = 1; runs < 4; runs++)
+            for (int64_t parts = 1; parts < 3; parts++)
+                test_runs(runs, parts, K[l]);
 }
 
 static void pixels(void **state) {
@@ -193,8 +240,8 @@ int main(void) {
         puts("skipped: amx_emulated_test: this machine has no AVX512-bf16");
         return 77;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(products), cmocka_unit_test(pixels),
-                                       cmocka_unit_test(rows_beyond),
-                                       cmocka_unit_test(rows_are_turned)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products), cmocka_unit_test(pixels), cmocka_unit_test(rows_beyond),
+        cmocka_unit_test(runs_of_parts), cmocka_unit_test(rows_are_turned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,6 +119,13 @@ static const struct geometry GEOMETRIES_IN_BF16[] = {
     G(19, 8, 8, 24, 32, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
     G(18, 7, 7, 160, 32, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
     G(17, 7, 7, 16, 16, 2, 2, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(140, 1, 1, 32, 32, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1),
+    G(0, 6, 6, 16, 32, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+    /* gradients of filters that are summed over some strips of an image, the last of fewer rows, and over some groups of a chunk's images */
+    G(1, 27, 31, 144, 18, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(150, 4, 4, 16, 16, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(3, 9, 13, 18, 20, 3, 3, {1, 2}, {1, 1}, {1, 1, 1, 1}, 1),
+    G(3, 11, 13, 16, 24, 3, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, 1),
 };
 
 static void expect_near(const char *what, size_t g, const float *got, const float *want, size_t n,

@@ -583,8 +583,6 @@ static void updates(void **state) {
         const dpr__kernel *kernel = &dpr__kernels[t];
         if ((kernel->class != DPR__TILE && kernel->class != DPR__HALF_TILE) || !runs_here(kernel))
             continue;
-        if (kernel->run.tile->enter != NULL)
-            kernel->run.tile->enter();
         for (size_t u = 0; u < sizeof UPDATES / sizeof *UPDATES; u++)
             for (size_t j = 0; j < sizeof COLUMNS / sizeof *COLUMNS; j++) {
                 int in_registers = 0;

@@ -1,5 +1,4 @@
-/* The tile instructions that the AMX kernel uses, or the same in plain C where a test defines DPR_EMULATE_TILES. Eight tiles of 16 rows of
- * 64 bytes. As assembly with a memory clobber: gcc 12 may else move a store past the tile load that reads it. */
+/* The tile instructions that the AMX kernel uses, or the same in plain C where a test defines DPR_EMULATE_TILES. As assembly with a memory clobber: gcc 12 may else move a store past the tile load that reads it. */
 #ifndef DPR_BACKEND_CPU_AMX_H
 #define DPR_BACKEND_CPU_AMX_H
 
@@ -8,7 +7,7 @@
 
 enum { TILES = 8, TILE_ROWS = 16, TILE_BYTES = 64 };
 
-/* Which tiles are whole: all, or all but those of the last pairs of k, of which there are `tail`: rows of so many for a's, so many rows for b's. */
+/* Rows of each tile, and bytes of its rows: at most 16 and 64. */
 struct tile_sizes {
     uint8_t rows[TILES], bytes[TILES];
 };
@@ -59,11 +58,17 @@ static _Thread_local struct tile_sizes sizes_now;
 #define TILE_STORE(t, p, stride)                                                                   \
     for (int r_ = 0; r_ < sizes_now.rows[t]; r_++)                                                 \
     memcpy((char *)(p) + r_ * (int64_t)(stride), tile[t][r_], sizes_now.bytes[t])
-#define TILE_DOT(c, a, b) dot_tiles(tile[c], tile[a], tile[b], sizes_now.rows[b])
+#define TILE_DOT(c, a, b)                                                                          \
+    do { /* what the instruction would refuse */                                                   \
+        DPR_ASSERT(sizes_now.bytes[a] == 4 * sizes_now.rows[b] &&                                  \
+                   sizes_now.rows[c] == sizes_now.rows[a] && sizes_now.bytes[c] == TILE_BYTES);    \
+        dot_tiles(tile[c], tile[a], tile[b], sizes_now.rows[b]);                                   \
+    } while (0)
 #define TILE_ZERO(t) memset(tile[t], 0, sizeof tile[t])
 
 /* c[i][j] += Σ over pairs of a[i][l] · b[l][j] */
 static void dot_tiles(uint32_t c[16][16], uint32_t a[16][16], uint32_t b[16][16], int pairs) {
+    DPR_ASSERT(pairs > 0);
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++) {
             float sum;

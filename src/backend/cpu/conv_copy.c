@@ -163,8 +163,17 @@ int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv) {
     return rows < conv->oh ? rows : conv->oh;
 }
 
+enum { COPY_FLOATS = 64 << 10 }; /* stay in L2 */
+
+int64_t dpr__cpu_conv_images(const dpr__cpu_conv *conv, int64_t most) {
+    int64_t floats = (int64_t)dpr__cpu_conv_copy_floats(conv, conv->tile_h), images = 1;
+    most = most < conv->n ? most : conv->n;
+    while (conv->tile_h == conv->oh && images < most && (images + 1) * floats <= COPY_FLOATS)
+        images++;
+    return images;
+}
+
 int64_t dpr__cpu_conv_strip_rows(const dpr__cpu_conv *conv) {
-    enum { COPY_FLOATS = 64 << 10 }; /* stays in L2 */
     int64_t rows = conv->oh;
     while (rows > 1 && dpr__cpu_conv_copy_floats(conv, rows) > COPY_FLOATS)
         rows--;

@@ -1,7 +1,8 @@
 /* Convolutions forward, and back to the data (whose filters were turned, pass/prepare.c). A tile is 32 channels of some rows of one image's result; what
  * these rows read is copied to scratch (conv_copy.c) for the first panel of them that a thread comes to, and stays there for the next. There neighbouring pixels are consecutive, so a row of filters, kw × c, is one run
  * of k, filters' rows are parts at equal distances, and products read pixels where they lie:
- *   dst[ow][oc] = Σ over kh of (kw·c numbers from pixel ow·stride on) · weights[kh][kw·c][oc] */
+ *   dst[ow][oc] = Σ over kh of (kw·c numbers from pixel ow·stride on) · weights[kh][kw·c][oc]
+ * Where a kernel makes sixteen rows at once (AMX), a tile may hold some small images, its rows are one run of pixels, and k goes tap by tap where a tap's pixels would cross lines of the cache. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
 #include "ir/shape.h"
@@ -41,11 +42,12 @@ static void multiply_rows(const dpr__row *row, const float *copy, const float *f
                           int64_t panel, int64_t rows, float *run, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
     const int64_t floats = conv->ow * conv->row_floats;
-    for (int64_t r = 0; conv->through == 0 && r < rows; r++)
-        multiply_pixels(row, copy + r * conv->stride_h * conv->pitch, filters, panel, conv->ow,
-                        dst + r * floats);
-    if (conv->through == 0)
+    if (conv->through == 0) {
+        for (int64_t r = 0; r < rows; r++)
+            multiply_pixels(row, copy + r * conv->stride_h * conv->pitch, filters, panel, conv->ow,
+                            dst + r * floats);
         return;
+    }
     multiply_pixels(row, copy, filters, panel, (rows - 1) * conv->through + conv->ow, run);
     for (int64_t r = 0; r < rows; r++)
         memcpy(dst + r * floats, run + r * conv->through * conv->row_floats,
@@ -109,7 +111,13 @@ static void multiply_spread_row(const dpr__row *row, const struct window *w, con
             call.a = copy, call.b = filters, call.k = 0;
             row->tile->multiply(&call);
         }
-        for (int64_t kw = first; n_kh > 0 && kw < conv->kw; kw += conv->spread_w) {
+        if (row->tile->row_multiple > 0) {
+            call.runs = dpr__ceil_divide(conv->kw - first, conv->spread_w);
+            call.a_run = conv->place;
+            call.b_run = conv->spread_w * conv->depth * DPR__PANEL;
+        }
+        for (int64_t kw = first; n_kh > 0 && kw < (call.runs > 0 ? first + 1 : conv->kw);
+             kw += conv->spread_w) {
             int64_t x = (ow + kw - conv->pad_left) / conv->spread_w - w->x0;
             call.a = copy + y * w->copy.pitch + x * conv->place;
             call.b = filters + kh * row_of_taps + kw * conv->depth * DPR__PANEL;
@@ -208,20 +216,23 @@ static uint64_t flops_of(const dpr__cpu_conv *conv) {
     return is_spread(conv) ? 2 * taps / (uint64_t)(conv->spread_h * conv->spread_w) : 2 * taps;
 }
 
-/* Where a kernel makes sixteen rows at once, a narrow map's rows in one run and small images together waste fewer of them, and filters are read less often. */
-static void gather_rows(dpr__row *row) {
-    enum { TILE_PIXELS = 128, LEAST_TILES = 16 };
+/* ---- for kernels that make sixteen rows at once ---- */
+
+/* No pixel's k crosses a line of the cache. */
+static void pad_pixels(dpr__row *row) {
+    dpr__cpu_conv *conv = &row->conv;
+    if (conv->depth % row->chunk == 0)
+        return;
+    int64_t whole = conv->depth <= row->chunk / 2 ? row->chunk / 2 : row->chunk;
+    conv->place = dpr__ceil_divide(conv->depth, whole) * whole;
+    conv->channels = 2 * conv->place;
+    conv->pitch = conv->width * conv->place;
+}
+
+/* A narrow map's rows in one run, where that wastes fewer rows of products. */
+static void run_through(dpr__row *row) {
     dpr__cpu_conv *conv = &row->conv;
     const int64_t at_once = row->tile->row_multiple;
-    conv->images = 1;
-    if (at_once == 0 || conv->oh * conv->ow == 0)
-        return;
-    if (conv->depth % row->chunk != 0) { /* so that no pixel's k crosses a line of the cache */
-        int64_t whole = conv->depth <= row->chunk / 2 ? row->chunk / 2 : row->chunk;
-        conv->place = dpr__ceil_divide(conv->depth, whole) * whole;
-        conv->channels = 2 * conv->place;
-        conv->pitch = conv->width * conv->place;
-    }
     int64_t width = dpr__ceil_divide(conv->width, conv->stride_w) * conv->stride_w,
             through = conv->stride_h * width / conv->stride_w;
     if (!is_spread(conv) && dpr__ceil_divide((conv->tile_h - 1) * through + conv->ow, at_once) <
@@ -230,12 +241,27 @@ static void gather_rows(dpr__row *row) {
         conv->width = width;
         conv->pitch = width * conv->place;
     }
-    if (conv->tile_h == conv->oh && row->pooling == NULL)
-        conv->images = TILE_PIXELS / (conv->oh * conv->ow);
+}
+
+/* Small images together, so that filters are read less often. */
+static void take_images(dpr__row *row) {
+    enum { TILE_PIXELS = 128, LEAST_TILES = 16 };
+    dpr__cpu_conv *conv = &row->conv;
+    if (row->pooling == NULL)
+        conv->images = dpr__cpu_conv_images(conv, TILE_PIXELS / (conv->oh * conv->ow));
     while (conv->images > 1 &&
            dpr__ceil_divide(conv->n, conv->images) * dpr__cpu_conv_panels(conv) < LEAST_TILES)
         conv->images--;
-    conv->images = conv->images > 1 ? conv->images : 1;
+}
+
+static void fill_tiles(dpr__row *row) {
+    dpr__cpu_conv *conv = &row->conv;
+    conv->images = 1;
+    if (row->tile->row_multiple == 0 || conv->oh * conv->ow == 0)
+        return;
+    pad_pixels(row);
+    run_through(row);
+    take_images(row);
 }
 
 dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *group, dpr__row *row,
@@ -248,7 +274,7 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     dpr__cpu_conv_take_pooling(row, step, group);
     conv->tile_h = dpr__cpu_conv_tile_rows(conv);
     const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
-    gather_rows(row);
+    fill_tiles(row);
     int64_t pixels = conv->images * conv->tile_h * conv->ow;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));
     dpr__cpu_conv_set_rows(conv, &row->chain);

@@ -46,7 +46,7 @@ static dpr_status make_rows(dpr__cpu_plan *plan) {
         plan->phase_serial[plan->rows[i].phase] &= plan->rows[i].serial;
         plan->phase_finishes[plan->rows[i].phase] |= plan->rows[i].finish != NULL;
         plan->serial &= plan->rows[i].serial || plan->rows[i].phase < plan->first_phase;
-        if (plan->rows[i].tile != NULL && plan->rows[i].tile->enter != NULL)
+        if (plan->rows[i].tile != NULL && plan->rows[i].tile->leave != NULL)
             plan->tiles = plan->rows[i].tile;
     }
     return DPR_OK;
@@ -69,6 +69,13 @@ static dpr_status make_parts(dpr__cpu_plan *plan) {
     return DPR_OK;
 }
 
+/* Scratch in builds that check: no number, so that what is read and was never written is seen. */
+#ifdef NDEBUG
+enum { UNTOUCHED = 0 };
+#else
+enum { UNTOUCHED = 0xff };
+#endif
+
 static dpr_status make_team(dpr__cpu_plan *plan) {
     dpr_context *context = plan->values.step->context;
     if (context->team == NULL)
@@ -81,7 +88,7 @@ static dpr_status make_team(dpr__cpu_plan *plan) {
     for (; plan->n_scratch < n; plan->n_scratch++) {
         float **scratch = &plan->scratch[plan->n_scratch];
         DPR_TRY(dpr__allocate_aligned(context, floats * sizeof **scratch, 64, scratch));
-        memset(*scratch, 0, floats * sizeof **scratch); /* touched now, not in the first tick */
+        memset(*scratch, UNTOUCHED, floats * sizeof **scratch); /* now, not in the first tick */
     }
     return DPR_OK;
 }
@@ -214,8 +221,6 @@ static void prepare(dpr__cpu_plan *plan, unsigned member) {
 
 static void work(void *user, unsigned member) {
     dpr__cpu_plan *plan = user;
-    if (plan->tiles != NULL)
-        plan->tiles->enter();
     if (plan->values.stale)
         prepare(plan, member);
     else if (plan->members > 1)

@@ -43,16 +43,16 @@ typedef struct dpr__cpu_conv {
      * channels of a pixel; or, where k goes over pixels, a channel of the pixels that a stride lies between. */
     const dpr__half_kernel *halves; /* NULL: floats */
     bool pairs_pixels;
+    /* `channels` may be more than c: lanes beyond c hold anything, and no product takes them for its a. */
     int64_t channels, width, pitch;
-    int64_t depth,
-        place;      /* of k in a pixel: c, or c / 2 pairs; from one pixel of the copy to the next */
-    int64_t tile_h; /* rows of dst in a tile, */
+    int64_t depth;   /* of k in a pixel: c, or c / 2 pairs */
+    int64_t place;   /* from one pixel of the copy to the next: depth, or more */
+    int64_t tile_h;  /* rows of dst in a tile, */
     int64_t whole_h; /* a multiple of so many; 0: any number */
-    int64_t images;  /* in a tile, where it holds whole ones */
-    /* Places of the copy, a stride apart, from one row of dst to the next, where a tile's rows are multiplied in one run, through those between them; 0: row by row.
-     * run_at: the run's sums. */
+    int64_t images;  /* in a tile, or a strip of a gradient, that holds whole ones */
+    /* Pixels of the copy, a stride apart, from one row of dst to the next, where rows are multiplied as one run, with those between them; 0: row by row. */
     int64_t through;
-    size_t run_at;
+    size_t run_at;      /* floats into scratch: a run's sums */
     int64_t row_floats; /* of the result's pixels in the tile, before they are packed */
     /* Floats into scratch; filters where they lie in no panels, or the other operand of a gradient; a line of the map on its way to bf16. */
     size_t copy_at, filters_at, line_at;
@@ -64,7 +64,7 @@ typedef struct dpr__cpu_conv {
     int64_t panels;                        /* of filters whose gradients are summed together */
     dpr__cpu_run *down, *across;           /* depthwise: each row, and the runs of a row */
     int64_t n_across;
-    /* Turns 32 × 32 floats, where Winograd's filters come as they are, of the convolution whose gradient this is. NULL: they need no turning. */
+    /* Turns 32 × 32 floats: Winograd's filters that come as they are, of the convolution whose gradient this is, or a gradient's sums. NULL: nothing needs turning. */
     void (*turn)(const float *src, float *dst);
 } dpr__cpu_conv;
 
@@ -133,7 +133,7 @@ typedef struct dpr__cpu_plan {
     size_t n_rows;
     dpr__arena arena;              /* chains, operands */
     bool serial;                   /* no row is worth a second thread */
-    const dpr__tile_kernel *tiles; /* whose enter and leave threads call; NULL: none */
+    const dpr__tile_kernel *tiles; /* whose leave threads call; NULL: none */
     float **scratch;               /* one for each member */
     float *parts;                  /* the partial of all rows: every phase begins it anew */
     unsigned n_scratch;
@@ -222,6 +222,8 @@ DPR__ONCE int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv);
 /* Finds the pooling among the members of the row's group, before tiles are cut. */
 DPR__ONCE void dpr__cpu_conv_take_pooling(dpr__row *row, const dpr__step *step,
                                           const dpr__group *group);
+/* So many whole images, at most, as copies have room for; 1 where a tile is a part of one. */
+DPR__ONCE int64_t dpr__cpu_conv_images(const dpr__cpu_conv *conv, int64_t most);
 /* As many rows of diff_dst at a time as a copy has room for. */
 DPR__ONCE int64_t dpr__cpu_conv_strip_rows(const dpr__cpu_conv *conv);
 /* Chunks of images that a filters' gradient sums apart, each into so many floats: some tiles for every thread of a small machine where each is cut in `others`, but as much
@@ -241,10 +243,13 @@ void dpr__cpu_conv_close(const dpr__row *row, const dpr__values *values, float *
 /* 32 channels of diff_dst from a pixel on, in a gradient of filters; *row: floats from one pixel to the next. */
 const float *dpr__cpu_conv_diff(const dpr__cpu_conv *conv, const dpr__values *values, int64_t pixel,
                                 int64_t panel, int64_t *row);
-/* Whether diff_dst is turned, not src (filter_turned.c): how wide the copy is then; how, and the floats of a chunk's sums; where in scratch all lies. */
+/* Gradients of filters by products that take a by rows (filter_gradient_turned.c): whether these are; */
 DPR__ONCE bool dpr__cpu_turned_fits(const dpr__row *row);
-DPR__ONCE void dpr__cpu_turned_width(dpr__cpu_conv *conv);
+/* how wide the copy, and its pixels, are then; */
+DPR__ONCE void dpr__cpu_turned_width(const dpr__row *row, dpr__cpu_conv *conv);
+/* chooses them, and gives the floats of a chunk's sums; */
 DPR__ONCE int64_t dpr__cpu_turned_choose(dpr__row *row, dpr__isa isa);
+/* and says where in scratch all lies. */
 DPR__ONCE void dpr__cpu_turned_place(dpr__row *row);
 /* Whether lanes go over pixels of a row, not over channels (conv_pixels.c); how, and their rows of the copy and of the result. */
 DPR__ONCE bool dpr__cpu_pixels_fit(const dpr__cpu_conv *conv);

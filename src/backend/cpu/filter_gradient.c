@@ -128,7 +128,10 @@ static void finish(const dpr__row *row, const dpr__values *values, float *scratc
         first *= conv->channels;
         int64_t left = conv->c - first, channels = left < conv->channels ? left : conv->channels;
         int64_t at = t % taps * conv->c + first;
-        memcpy(sum, partial_of(row, 0, panel, at), (size_t)(channels * DPR__PANEL) * sizeof *sum);
+        const size_t bytes = (size_t)(channels * DPR__PANEL) * sizeof *sum;
+        memset(sum, 0, bytes); /* of no images */
+        if (conv->n > 0)
+            memcpy(sum, partial_of(row, 0, panel, at), bytes);
         for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
             const float *part = partial_of(row, chunk, panel, at);
             for (int64_t i = 0; i < channels * DPR__PANEL; i++)
@@ -164,7 +167,7 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         conv->width += conv->stride_w;
     const bool turned = dpr__cpu_turned_fits(row);
     if (turned)
-        dpr__cpu_turned_width(conv);
+        dpr__cpu_turned_width(row, conv);
     conv->pitch = conv->width * conv->channels;
     conv->tile_h = dpr__cpu_conv_strip_rows(conv);
     row->maxima = step->group_of[conv->dst] == row->group + 1;

@@ -60,8 +60,7 @@ typedef struct dpr__tile_kernel {
     void (*turn)(const float *src, float *dst);
     /* Where the kernel wants a by rows only: dst[i][l] = src[l][i], 32 rows of sixteen pairs. NULL: it takes both. */
     void (*turn_rows)(const float *src, float *dst);
-    /* On each thread before its first call and after its last; NULL: nothing to do. */
-    void (*enter)(void);
+    /* On each thread after its last call; NULL: nothing to do. */
     void (*leave)(void);
     /* Rows of c that are made at once, and cost as much as one; 0: any number is as good. Such a kernel wants a by rows. */
     int64_t row_multiple;

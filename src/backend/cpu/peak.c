@@ -29,8 +29,6 @@ static void multiply(void *user, unsigned member) {
                            .c_stride = DPR__PANEL};
     const dpr__tile_kernel *kernel = peak->kernel->run.tile;
     peak->ns[member] = UINT64_MAX;
-    if (kernel->enter != NULL)
-        kernel->enter();
     uint64_t end = dpr__now_ns() + LONGEST_NS;
     for (int i = 0; i < REPEATS; i++) {
         uint64_t begin = dpr__now_ns();

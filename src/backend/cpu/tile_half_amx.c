@@ -18,8 +18,8 @@ static inline void stay_awake(void) {
 /* Where k ends in less than sixteen pairs, these take tiles of their own: rows of so many pairs of a in two, so many rows of b in one. */
 enum { LAST_A = 2, LAST_B = 7 };
 
-static _Thread_local int64_t
-    last_pairs; /* for which this thread's tiles are set; 0: all are whole */
+/* For which this thread's tiles are set; 0: all are whole; -1: they are not set. */
+static _Thread_local int64_t last_pairs = -1;
 
 static void set_tiles(int64_t last) {
     struct tile_sizes sizes;
@@ -31,8 +31,9 @@ static void set_tiles(int64_t last) {
     tiles_set(&sizes);
     last_pairs = last;
 }
-static void enter(void) {
-    set_tiles(0);
+static void leave(void) {
+    tiles_leave();
+    last_pairs = -1;
 }
 
 /* What a block sums: up to 32 rows, or up to 16 (not both); 32 columns, or 16 (not wide). */
@@ -182,7 +183,7 @@ static void sum_rows(const dpr__tile_call *call, struct block of, const float *a
 
 /* Rows that are no multiple of sixteen, by way of a place that is. */
 static void sum_some_rows(const dpr__tile_call *call, struct block of, const float *a, float *c) {
-    float sums[2 * TILE_ROWS * DPR__PANEL];
+    _Alignas(TILE_BYTES) float sums[2 * TILE_ROWS * DPR__PANEL];
     const size_t columns = (of.wide ? 32 : 16) * sizeof *c;
     for (int64_t i = 0; call->add && i < of.rows; i++)
         memcpy(sums + i * DPR__PANEL, c + i * call->c_stride, columns);
@@ -192,6 +193,7 @@ static void sum_some_rows(const dpr__tile_call *call, struct block of, const flo
 }
 
 static void leave_to_vectors(const dpr__tile_call *call, int64_t done) {
+    DPR_ASSERT(call->runs <= 1 && dpr__b_row(call) == DPR__PANEL);
     dpr__tile_call left = *call;
     left.m -= done;
     left.a += done * call->a_row;
@@ -247,5 +249,8 @@ static void turn_rows(const float *src, float *dst) {
     }
 }
 
-const dpr__tile_kernel dpr__matmul_bf16_amx = {multiply, turn,        turn_rows,
-                                               enter,    tiles_leave, TILE_ROWS};
+const dpr__tile_kernel dpr__matmul_bf16_amx = {.multiply = multiply,
+                                               .turn = turn,
+                                               .turn_rows = turn_rows,
+                                               .leave = leave,
+                                               .row_multiple = TILE_ROWS};

@@ -1,7 +1,7 @@
 /* Gradients of filters where a kernel makes rows in sixteens and wants its left operand by rows (AMX): the transpose of what filter_gradient.c sums,
  *   diff_weights[kh][kw][c][oc] = Σ over places p of diff_dst[oc][p] · src[p, moved by kh and kw][c]
- * diff_dst is turned, once for all taps and channels; src is read where its copy lies, two neighbouring places a row of pairs. Places run through the copy from a strip's first result
- * to its last, a stride apart: where none lies, between rows, diff_dst is zero. Sums are blocks of 32 × 32, a tap and 32 channels each, which are turned back when chunks are added. */
+ * diff_dst is turned, once for all taps of a block of channels; src is read where its copy lies, two neighbouring places a row of pairs. Places run through the copy from a strip's first result
+ * to its last, a stride apart: where none lies, between rows, diff_dst is zero (and what the map holds there must be finite). Sums are blocks of 32 × 32, a tap and 32 channels each, which are turned back when chunks are added. */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
 #include "ir/shape.h"
@@ -124,13 +124,16 @@ static void finish(const dpr__row *row, const dpr__values *values, float *scratc
                    int64_t end) {
     const dpr__cpu_conv *conv = &row->conv;
     const int64_t taps = conv->kh * conv->kw, panels = dpr__cpu_conv_panels(conv);
-    float sum[BLOCK], *turned = scratch + row->tile_at;
+    _Alignas(64) float sum[BLOCK];
+    float *turned = scratch + row->tile_at;
     for (int64_t t = begin; t < end; t++) {
         int64_t tap = t % taps, panel = t / taps % panels;
         int64_t first = t / taps / panels * conv->channels, left = conv->c - first;
         int64_t channels = left < conv->channels ? left : conv->channels;
         for (int64_t c = 0; c < channels; c += DPR__PANEL) {
-            memcpy(sum, block_of(row, 0, panel, tap, first + c), sizeof sum);
+            memset(sum, 0, sizeof sum); /* of no images */
+            if (conv->n > 0)
+                memcpy(sum, block_of(row, 0, panel, tap, first + c), sizeof sum);
             for (int64_t chunk = 1; chunk < conv->chunks; chunk++) {
                 const float *part = block_of(row, chunk, panel, tap, first + c);
                 for (int64_t i = 0; i < BLOCK; i++)
@@ -144,10 +147,11 @@ static void finish(const dpr__row *row, const dpr__values *values, float *scratc
 }
 
 bool dpr__cpu_turned_fits(const dpr__row *row) {
-    return row->halves && row->tile->row_multiple > 0;
+    return row->halves && row->tile->turn_rows != NULL;
 }
 
-void dpr__cpu_turned_width(dpr__cpu_conv *conv) {
+void dpr__cpu_turned_width(const dpr__row *row, dpr__cpu_conv *conv) {
+    conv->channels = dpr__ceil_divide(conv->channels, row->chunk) * row->chunk;
     while (conv->width % conv->stride_w != 0 ||
            conv->width / conv->stride_w * conv->stride_h % 2 != 0)
         conv->width++;
@@ -155,13 +159,9 @@ void dpr__cpu_turned_width(dpr__cpu_conv *conv) {
 }
 
 int64_t dpr__cpu_turned_choose(dpr__row *row, dpr__isa isa) {
-    enum { COPY_FLOATS = 64 << 10, MOST_IMAGES = 8 };
+    enum { MOST_IMAGES = 8 };
     dpr__cpu_conv *conv = &row->conv;
-    size_t copied = dpr__cpu_conv_copy_floats(conv, conv->tile_h);
-    conv->images = 1;
-    while (conv->tile_h == conv->oh && conv->images < MOST_IMAGES &&
-           (size_t)(conv->images + 1) * copied <= COPY_FLOATS)
-        conv->images++;
+    conv->images = dpr__cpu_conv_images(conv, MOST_IMAGES);
     conv->turn = dpr__kernel_find(DPR__TILE, DPR__OP_matmul, DPR_F32, isa)->run.tile->turn;
     row->run = run;
     row->finish = finish;
