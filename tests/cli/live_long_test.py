@@ -9,7 +9,7 @@ import time
 
 from browser import Browser, need_browser
 from environment import skip
-from serving import Events, Live, has_server
+from serving import Events, Live, need_server
 from support import Case, main
 
 SOURCE = pathlib.Path(os.environ["DEEPER_SOURCE"])
@@ -31,8 +31,7 @@ def seconds_of_threads(run):
 class LivePage(Case):
     def setUp(self):
         super().setUp()
-        if not has_server(self, "m.safetensors"):
-            skip("the command was built without libmicrohttpd")
+        need_server(self)
 
     def begin(self, net="preset:lenet5", epochs="200"):
         return Live(self, str(MNIST), "--net", net, "--epochs", epochs, "--val", "0.1", "--no-report", "--out", "m.safetensors")

@@ -5,10 +5,9 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 
-from serving import Events, Live, has_server
+from serving import Events, Live, need_server
 from support import DEEPER, SANITIZED, Case, environment, main, write_idx
 
 NET = "input 6 6 1, linear 24, relu, linear classes"
@@ -20,9 +19,7 @@ class Watching(Case):
     def setUp(self):
         super().setUp()
         write_idx(self.path("set"), train=300, test=60, side=6, names=NAMES)
-        if not has_server(self, "m.safetensors"):
-            print("skipped: the command was built without libmicrohttpd", flush=True)
-            sys.exit(77)
+        need_server(self)
 
     def begin(self, *arguments, epochs=LONG):
         return Live(self, "set", "--net", NET, "--epochs", epochs, "--no-report", "--out", "m.safetensors", *arguments)

@@ -11,7 +11,7 @@ import time
 
 from browser import Browser, need_browser
 from environment import python_with, skip
-from serving import Server, has_server
+from serving import Server, need_server
 from support import Case, main, png
 
 SOURCE = pathlib.Path(os.environ["DEEPER_SOURCE"])
@@ -91,8 +91,7 @@ class Page(Case):
     def setUp(self):
         super().setUp()
         self.ok("train", str(MNIST), "--net", NET, "--epochs", "3", "--no-report", "--out", "m.safetensors", "--quiet")
-        if not has_server(self, "m.safetensors"):
-            skip("the command was built without libmicrohttpd")
+        need_server(self)
         self.server = Server(self, "m.safetensors")
 
     def picture(self, name):

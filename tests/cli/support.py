@@ -97,7 +97,11 @@ def main(needs_json=True):
     if needs_json and not has_json():
         print("skipped: the command was built without jansson", flush=True)
         sys.exit(77)
-    unittest.main(verbosity=1)
+    result = unittest.main(verbosity=1, exit=False).result
+    if result.wasSuccessful() and 0 < result.testsRun == len(result.skipped):
+        print("skipped: " + result.skipped[0][1], flush=True)
+        sys.exit(77)
+    sys.exit(not result.wasSuccessful())
 
 
 # ---- data sets ----------------------------------------------------------------------------------
