@@ -164,10 +164,10 @@ bool dpr__sums_maxima(const dpr_graph *graph, dpr_value value) {
                              &dpr__node_of(graph, dpr__source(graph, put, 0))->shape);
 }
 
-/* Products of pairs of bf16 pay wherever there is no Winograd; beside it, where they are made by AMX. Winograd's own pay where the machine has an instruction for them and they fill panels. By shapes, and by what class of machine this is. */
+/* Products of pairs of bf16 pay wherever there is no Winograd; beside it, where they are made by AMX and a gradient of filters has the pixels to fill tiles. Winograd's own pay where the machine has an instruction for them and they fill panels. By shapes, and by what class of machine this is. */
 int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dpr_value value,
                                const bool *kept) {
-    enum { LEAST_CHANNELS = 16, LEAST_FOR_WINOGRAD = 32 };
+    enum { LEAST_CHANNELS = 16, LEAST_FOR_WINOGRAD = 32, LEAST_PIXELS = 16 };
     const dpr__node *node = dpr__node_of(graph, value);
     dpr_value second = dpr__source(graph, value, 1);
     bool sums_filters = node->op == DPR__OP_conv2d_weights;
@@ -177,7 +177,9 @@ int64_t dpr__convolves_in_bf16(const dpr__step *step, const dpr_graph *graph, dp
     if (((const dpr__conv_param *)node->param)->groups != 1 || least < LEAST_CHANNELS ||
         c % 2 != 0 || oc % 2 != 0)
         return 0;
-    if (isa >= DPR__ISA_AMX || !pays_winograd(graph, value, kept[second]))
+    const dpr_shape *map = &dpr__node_of(graph, sums_filters ? second : value)->shape;
+    bool fills_tiles = !sums_filters || map->dim[1] * map->dim[2] >= LEAST_PIXELS;
+    if ((isa >= DPR__ISA_AMX && fills_tiles) || !pays_winograd(graph, value, kept[second]))
         return DPR__BF16_OPERANDS;
     return isa >= DPR__ISA_AVX512BF16 && least >= LEAST_FOR_WINOGRAD ? DPR__BF16_WINOGRAD : 0;
 }
