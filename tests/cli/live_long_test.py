@@ -118,7 +118,7 @@ class LivePage(Case):
 
     def test_what_watching_takes(self):
         """With one reader, threads of the server take less than 1 % of what all take."""
-        live = self.begin("input 28 28 1, linear 128, relu, linear classes", "60")
+        live = self.begin("input 28 28 1, linear 128, relu, linear classes", "5000")
         live.until(lambda now: now["epoch"] > 0)
         before, reader, end = seconds_of_threads(live.run), Events(live), time.monotonic() + 15
         while time.monotonic() < end and reader.next():
