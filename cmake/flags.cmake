@@ -44,13 +44,6 @@ add_library(deeper-flags INTERFACE)
 target_link_libraries(deeper-flags INTERFACE deeper-cli-flags)
 target_include_directories(deeper-flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
-# Loops to vectors, where what else -O3 does to them is a fifth more code and no faster.
-check_c_compiler_flag(-fvect-cost-model=dynamic DEEPER_HAS_VECTOR_COST) # GCC
-set(vectorise -O3)
-if(DEEPER_HAS_VECTOR_COST)
-    set(vectorise -ftree-vectorize -fvect-cost-model=dynamic)
-endif()
-
 # Kernels for one instruction set live in files named after it, compiled with its flags; elsewhere
 # than on x86-64 they are left out, and the dispatch table must not name them.
 function(deeper_isa_flags list)
@@ -69,9 +62,9 @@ function(deeper_isa_flags list)
             continue()
         endif()
         if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
-            # What the compiler makes vectors of; the others are vectors already.
+            # What the compiler makes vectors of; the others are vectors already. For some, what else -O3 does is a fifth more code and no faster.
             if(source MATCHES "/(windows|span)_")
-                list(APPEND isa "$<$<CONFIG:Release>:${vectorise}>")
+                list(APPEND isa "$<$<CONFIG:Release>:-ftree-vectorize>")
             elseif(source MATCHES "/(maps|rows)_" AND NOT source MATCHES "rows_avx2")
                 list(APPEND isa "$<$<CONFIG:Release>:-O3>")
             endif()

@@ -263,6 +263,13 @@ static void test_runs(dpr__isa isa, int64_t n, int64_t distance) {
         assert_int_equal(pairs[GUARD + 2 * i], dpr__to_bf16(src[i]));
         assert_int_equal(pairs[GUARD + 2 * i + 1], dpr__to_bf16(src[i + distance]));
     }
+    uint16_t apart[3 * 40];
+    memset(apart, 0xab, sizeof apart);
+    halves_of(isa)->spread(src, n / DPR__PANEL, apart, 40);
+    for (int64_t i = 0; i < 3 * 40; i++)
+        assert_int_equal(apart[i], i / 40 < n / DPR__PANEL && i % 40 < DPR__PANEL
+                                       ? dpr__to_bf16(src[i / 40 * DPR__PANEL + i % 40])
+                                       : 0xabab);
     for (int g = 0; g < GUARD; g++) {
         assert_int_equal(rounded[g] & rounded[GUARD + n + g], 0xabab);
         assert_int_equal(pairs[g] & pairs[GUARD + 2 * n + g], 0xabab);

@@ -100,6 +100,26 @@ static void round_line(const dpr__cpu_conv *conv, const float *line, float *dst)
         conv->halves->round(line, n, pairs);
 }
 
+/* Pixels go to bf16 at once, without a line of floats between, where they lie in whole panels or one behind the other. */
+static bool rounds_at_once(const dpr__cpu_conv *conv, dpr__form form, int64_t src_step) {
+    return conv->halves != NULL && !conv->pairs_pixels && conv->spread_w == 1 &&
+           conv->channels == conv->c &&
+           (form == DPR__PANELS ? conv->c % DPR__PANEL == 0 : src_step == conv->c);
+}
+
+/* A line whose pixels left … left + count − 1 are those of src from `at` on. */
+static void round_pixels(const dpr__cpu_conv *conv, dpr__form form, const float *src, int64_t at,
+                         int64_t left, int64_t count, float *dst) {
+    const int64_t c = conv->c, pixels = conv->n * conv->h * conv->w;
+    uint16_t *to = (uint16_t *)(void *)dst + left * c;
+    memset(dst, 0, (size_t)(left * c) * sizeof *to);
+    memset(to + count * c, 0, (size_t)((conv->width - left - count) * c) * sizeof *to);
+    if (form != DPR__PANELS)
+        conv->halves->round(src + at * c, count * c, to);
+    for (int64_t first = 0; form == DPR__PANELS && first < c; first += DPR__PANEL)
+        conv->halves->spread(src + first * pixels + at * DPR__PANEL, count, to + first, c);
+}
+
 void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const float *src,
                         int64_t n, int64_t oh, int64_t rows, int64_t first, float *line,
                         float *dst) {
@@ -110,10 +130,16 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
     int64_t left = from * conv->spread_w + conv->pad_left,
             seen = (end - from - 1) * conv->spread_w + 1;
     seen = end > from ? seen : 0;
+    const bool at_once = rounds_at_once(conv, form, src_step);
     for (int64_t r = 0; r < copied_rows(conv, rows); r++, dst += conv->pitch) {
         int64_t y = oh * conv->stride_h + r - conv->pad_top;
         if (y < 0 || y % conv->spread_h != 0 || y / conv->spread_h >= conv->h || seen == 0) {
             memset(dst, 0, (size_t)conv->pitch * sizeof *dst);
+            continue;
+        }
+        int64_t at = n * conv->h + y / conv->spread_h;
+        if (at_once) {
+            round_pixels(conv, form, src, at * conv->w + from, left, end - from, dst);
             continue;
         }
         float *to = conv->halves != NULL ? line : dst;
@@ -121,8 +147,8 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
             memset(to, 0, (size_t)floats * sizeof *to);
         memset(to, 0, (size_t)(left * c) * sizeof *to);
         memset(to + (left + seen) * c, 0, (size_t)(floats - (left + seen) * c) * sizeof *to);
-        copy_pixels(conv, form, src_step, src, n * conv->h + y / conv->spread_h, from, end - from,
-                    first, conv->spread_w, to + left * c);
+        copy_pixels(conv, form, src_step, src, at, from, end - from, first, conv->spread_w,
+                    to + left * c);
         if (conv->halves != NULL)
             round_line(conv, line, dst);
     }
@@ -147,13 +173,16 @@ const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values 
 
 /* ---- cuts, from shapes alone ---- */
 
-int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv) {
+int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv, const dpr__tile_kernel *kernel) {
     enum {
         TILE_PIXELS = 128, /* of the result: 16 KB of sums for 32 channels */
+        FAST_PIXELS = 256, /* where products take less time than the rows that two tiles copy */
         NARROW_PIXELS = 512,
         EVEN = 4, /* pixels: of the narrowest maps 32 floats */
     };
-    int64_t pixels = conv->oc <= DPR__PIXELS_CHANNELS ? NARROW_PIXELS : TILE_PIXELS;
+    int64_t pixels = conv->oc <= DPR__PIXELS_CHANNELS ? NARROW_PIXELS
+                     : kernel->row_multiple > 0       ? FAST_PIXELS
+                                                      : TILE_PIXELS;
     int64_t rows = pixels / (conv->ow > 0 ? conv->ow : 1), half = (conv->oh + 1) / 2;
     if (conv->n * dpr__cpu_conv_panels(conv) == 1 && rows > half)
         rows = half;

@@ -13,7 +13,7 @@ static void multiply_pixels(const dpr__row *row, const float *copy, const float 
                             int64_t panel, int64_t pixels, float *dst) {
     const dpr__cpu_conv *conv = &row->conv;
     const bool takes_runs = row->tile->row_multiple > 0,
-               whole = conv->dilation_w == 1 && !(takes_runs && conv->depth % row->chunk != 0);
+               whole = conv->dilation_w == 1 && conv->place == conv->depth;
     int64_t left = conv->oc - panel * DPR__PANEL;
     dpr__tile_call call = {.a_row = conv->stride_w * conv->place,
                            .a_chunk = row->chunk,
@@ -218,13 +218,12 @@ static uint64_t flops_of(const dpr__cpu_conv *conv) {
 
 /* ---- for kernels that make sixteen rows at once ---- */
 
-/* No pixel's k crosses a line of the cache. */
+/* So that no pixel's k crosses a line of the cache; but for the fewest channels, where that would take half as many products again. */
 static void pad_pixels(dpr__row *row) {
     dpr__cpu_conv *conv = &row->conv;
-    if (conv->depth % row->chunk == 0)
+    if (conv->depth % row->chunk == 0 || conv->depth <= row->chunk / 2)
         return;
-    int64_t whole = conv->depth <= row->chunk / 2 ? row->chunk / 2 : row->chunk;
-    conv->place = dpr__ceil_divide(conv->depth, whole) * whole;
+    conv->place = dpr__ceil_divide(conv->depth, row->chunk) * row->chunk;
     conv->channels = 2 * conv->place;
     conv->pitch = conv->width * conv->place;
 }
@@ -272,8 +271,8 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
     dpr__cpu_conv *conv = &row->conv;
     dpr__cpu_conv_geometry(step, value, conv);
     dpr__cpu_conv_take_pooling(row, step, group);
-    conv->tile_h = dpr__cpu_conv_tile_rows(conv);
     const dpr__kernel *kernel = dpr__cpu_conv_take_kernels(row, step, node);
+    conv->tile_h = dpr__cpu_conv_tile_rows(conv, row->tile);
     fill_tiles(row);
     int64_t pixels = conv->images * conv->tile_h * conv->ow;
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, pixels, &row->chain, supported));

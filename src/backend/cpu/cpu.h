@@ -218,7 +218,8 @@ void dpr__cpu_conv_copy(const dpr__cpu_conv *conv, const dpr__step *step, const 
 const float *dpr__cpu_conv_filters(const dpr__cpu_conv *conv, const dpr__values *values,
                                    int64_t rows, int64_t panel, float *copy);
 /* Rows of the result in a tile: many pixels, but some tiles for each thread of a small machine where there is one panel of one image. */
-DPR__ONCE int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv);
+DPR__ONCE int64_t dpr__cpu_conv_tile_rows(const dpr__cpu_conv *conv,
+                                          const dpr__tile_kernel *kernel);
 /* Finds the pooling among the members of the row's group, before tiles are cut. */
 DPR__ONCE void dpr__cpu_conv_take_pooling(dpr__row *row, const dpr__step *step,
                                           const dpr__group *group);

@@ -286,7 +286,7 @@ dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group
     const dpr__step *step = plan->values.step;
     dpr__cpu_conv *conv = &row->conv;
     begin(plan, group, row);
-    conv->tile_h = dpr__cpu_conv_tile_rows(conv);
+    conv->tile_h = dpr__cpu_conv_tile_rows(conv, row->tile);
     size_t tile = (size_t)(conv->tile_h * conv->ow * DPR__PANEL);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, step->members[group->first],
                                conv->tile_h * conv->ow, &row->chain, supported));

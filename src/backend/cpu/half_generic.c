@@ -37,4 +37,9 @@ static void pair(const float *src, const float *partner, int64_t n, uint16_t *ds
     }
 }
 
-const dpr__half_kernel dpr__halves_generic = {store, load, round_run, pair};
+static void spread(const float *src, int64_t rows, uint16_t *dst, int64_t dst_row) {
+    for (int64_t i = 0; i < rows; i++)
+        round_run(src + i * DPR__PANEL, DPR__PANEL, dst + i * dst_row);
+}
+
+const dpr__half_kernel dpr__halves_generic = {store, load, round_run, pair, spread};

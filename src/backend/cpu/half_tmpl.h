@@ -75,4 +75,9 @@ static void pair(const float *src, const float *partner, int64_t n, uint16_t *ds
                                           _mm512_maskz_loadu_ps(left, partner + i)));
 }
 
-const dpr__half_kernel HALF_NAME = {store, load, round_run, pair};
+static void spread(const float *src, int64_t rows, uint16_t *dst, int64_t dst_row) {
+    for (int64_t i = 0; i < rows; i++, src += DPR__PANEL, dst += dst_row)
+        _mm512_storeu_si512(dst, ROUND(_mm512_loadu_ps(src), _mm512_loadu_ps(src + 16)));
+}
+
+const dpr__half_kernel HALF_NAME = {store, load, round_run, pair, spread};

@@ -75,13 +75,14 @@ static inline int64_t dpr__b_row(const dpr__tile_call *call) {
  * element of c adds the two products of a pair in an order that the ISA sets. */
 
 /* HALVES: rows of up to 32 floats, src_row apart, to bf16 and back (ir/form.h). Both results of store may be NULL; `rows` is even but at the
- * matrix's end. And runs of n floats: round, one after the other; pair, each beside its partner. */
+ * matrix's end. And runs of n floats: round, one after the other; pair, each beside its partner; spread, 32 at a time to places dst_row numbers apart. */
 typedef struct dpr__half_kernel {
     void (*store)(const float *src, int64_t src_row, int64_t rows, int64_t columns,
                   uint16_t *as_rows, uint16_t *as_pairs);
     void (*load)(const uint16_t *src, int64_t rows, float *dst);
     void (*round)(const float *src, int64_t n, uint16_t *dst);
     void (*pair)(const float *src, const float *partner, int64_t n, uint16_t *dst);
+    void (*spread)(const float *src, int64_t rows, uint16_t *dst, int64_t dst_row);
 } dpr__half_kernel;
 
 /* SUMS: what rows of 32 floats add to sums of 32 columns, row by row in order: the numbers; or, less `shift`, they and their squares. */
