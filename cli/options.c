@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,13 +87,11 @@ static int bad_value(const struct parser *p, const struct option *o, const char 
                     must);
 }
 
-static const struct option *find_option(const struct command *command, const char *word,
-                                        size_t length);
-
 /* "a whole number from 1 to 1024", "a number above 0 and at most 1". */
 static int bad_number(const struct parser *p, const struct option *o, const char *value) {
     char must[256];
-    if (strchr(value, ',') != NULL && find_option(p->command, "--grid", 6) != NULL)
+    if (strchr(value, ',') != NULL && option_named(p->command, "grid") != NULL &&
+        option_of_training(o))
         snprintf(must, sizeof must, "one number; for several there is --grid %s=%.128s", o->name,
                  value);
     else if (o->kind != OPTION_REAL)
@@ -504,6 +503,15 @@ const struct option *option_named(const struct command *command, const char *nam
         if (strcmp(o->name, name) == 0)
             return o;
     return NULL;
+}
+
+bool option_of_training(const struct option *option) {
+    size_t first = offsetof(struct settings, training);
+    bool inside = option->offset >= first && option->offset < first + sizeof(dpr_train_options);
+    return (inside && strcmp(option->name, "seed") != 0) ||
+           option->offset == offsetof(struct settings, groups) ||
+           option->offset == offsetof(struct settings, init) ||
+           option->offset == offsetof(struct settings, dropout);
 }
 
 bool option_given(const struct settings *settings, const char *name) {

@@ -107,6 +107,8 @@ bool option_given(const struct settings *settings, const char *name);
 
 /* The row of the command's option `name`; NULL: there is none. */
 const struct option *option_named(const struct command *command, const char *name);
+/* Whether it is one of training, which a grid may hold. */
+bool option_of_training(const struct option *option);
 /* Sets one option as the command line would, a flag by yes or no. Returns EXIT_DONE, or EXIT_USAGE after a message. */
 int option_set(const struct command *command, const struct option *option, const char *text,
                struct settings *settings);

@@ -5,25 +5,15 @@
 
 /* ---- the grid ---- */
 
-/* Options of training, which a grid may hold. */
-static bool is_of_training(const struct option *o) {
-    size_t first = offsetof(struct settings, training);
-    bool inside = o->offset >= first && o->offset < first + sizeof(dpr_train_options);
-    return (inside && strcmp(o->name, "seed") != 0) ||
-           o->offset == offsetof(struct settings, groups) ||
-           o->offset == offsetof(struct settings, init) ||
-           o->offset == offsetof(struct settings, dropout);
-}
-
 static int find_axis(const struct sweep *sweep, const char *name, const struct option **out) {
     const struct command *command = sweep->settings->command;
     const char *names[96];
     size_t n = 0;
     *out = option_named(command, name);
-    if (*out != NULL && is_of_training(*out))
+    if (*out != NULL && option_of_training(*out))
         return EXIT_DONE;
     for (const struct option *o = command->options; o->name != NULL; o++)
-        if (is_of_training(o))
+        if (option_of_training(o))
             names[n++] = o->name;
     const char *nearest = dpr_nearest_word(name, names, n);
     return complain(EXIT_USAGE, "--grid: '%s' is no option of training%s%s%s", name,

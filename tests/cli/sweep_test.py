@@ -446,6 +446,8 @@ class Sweep(Case):
                 (["--net", "300", "--params", "1k"], "give one of them"),
                 (["--budget", "flop"], "did you mean 'flops'"),
                 (["--lr", "0.1,0.2"], "--lr is '0.1,0.2'", "--grid lr=0.1,0.2"),
+                (["--seeds", "1,2"], "--seeds is '1,2'", "a whole number from 1"), # no option that a grid may hold
+                (["--threads", "1,2"], "--threads is '1,2'", "a whole number from 1"),
                 (["--grid", "lr"], "NAME=VALUE"),
                 (["--grid", "lr=0.1,fast"], "--lr is 'fast'", "a number"),
                 (["--grid", "lr=0.1,"], "--lr is ''"),

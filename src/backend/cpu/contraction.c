@@ -270,12 +270,8 @@ static int64_t rows_of_tile(const dpr__row *row, int64_t rows, int64_t columns) 
     return dpr__ceil_divide(tile, multiple) * multiple;
 }
 
-static size_t aligned(size_t floats) {
-    return (floats + 15) / 16 * 16;
-}
-
 static void place_scratch(dpr__row *row) {
-    size_t at = aligned(row->chain.scratch_floats);
+    size_t at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     row->tile_at = at;
     at += (size_t)row->tile_rows * DPR__PANEL;
     row->b.stage = at;

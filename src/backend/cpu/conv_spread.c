@@ -203,7 +203,7 @@ dpr_status dpr__cpu_compile_spread(dpr__cpu_plan *plan, const dpr__group *group,
                  2U * (uint64_t)(conv->n * conv->h * conv->w * conv->c) * (uint64_t)window_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     conv->copy_at = row->tile_at + (size_t)((pixels + 1) * DPR__PANEL);
     conv->filters_at =
         conv->copy_at + (size_t)((conv->width * conv->pitch * conv->oc + 15) / 16 * 16 + VECTOR);

@@ -290,13 +290,13 @@ dpr_status dpr__cpu_compile_convolution(dpr__cpu_plan *plan, const dpr__group *g
         row->chain.flops + (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
     size_t copied = (size_t)conv->images * dpr__cpu_conv_copy_floats(conv, conv->tile_h) +
                     (size_t)(row->tile->row_multiple * conv->stride_w * conv->place);
     conv->planes_at = conv->copy_at + (conv->c > 1 && row->pixels != NULL ? copied : 0);
     conv->line_at = conv->planes_at + copied + (row->pixels != NULL ? DPR__PIXELS_BEYOND : 0);
-    conv->filters_at = (conv->line_at + dpr__cpu_conv_line_floats(conv) + 15) / 16 * 16;
+    conv->filters_at = dpr__cpu_whole_lines(conv->line_at + dpr__cpu_conv_line_floats(conv));
     conv->run_at = conv->filters_at;
     if (step->forms[conv->weights] == DPR__PLAIN)
         conv->run_at += (size_t)(conv->kh * conv->kw * conv->depth * DPR__PANEL);

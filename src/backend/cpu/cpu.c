@@ -59,7 +59,7 @@ static dpr_status make_parts(dpr__cpu_plan *plan) {
         dpr__row *row = &plan->rows[i];
         at = i > 0 && row[-1].phase == row->phase ? at : 0;
         row->partial_at = at;
-        at += (row->partial_floats + 15) / 16 * 16;
+        at += dpr__cpu_whole_lines(row->partial_floats);
         most = at > most ? at : most;
     }
     DPR_TRY(dpr__allocate_aligned(plan->values.step->context, most * sizeof *plan->parts, 64,

@@ -287,6 +287,11 @@ static inline int64_t dpr__ceil_divide(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+/* So many floats up to a whole line of the cache, where what follows in scratch begins. */
+static inline size_t dpr__cpu_whole_lines(size_t floats) {
+    return (floats + 15) / 16 * 16;
+}
+
 /* Panels of the channels of a convolution's result. */
 static inline int64_t dpr__cpu_conv_panels(const dpr__cpu_conv *conv) {
     return dpr__ceil_divide(conv->oc, DPR__PANEL);

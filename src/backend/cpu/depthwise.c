@@ -270,7 +270,7 @@ dpr_status dpr__cpu_compile_depthwise(dpr__cpu_plan *plan, const dpr__group *gro
     row->flops = row->chain.flops + flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     conv->filters_at = row->tile_at + (size_t)pixels * DPR__PANEL;
     row->scratch_floats = conv->filters_at + (size_t)filter_floats(conv);
     return DPR_OK;
@@ -293,7 +293,7 @@ dpr_status dpr__cpu_compile_depthwise_filters(dpr__cpu_plan *plan, const dpr__gr
     row->flops = row->chain.flops + flops_of(conv);
     row->bytes =
         row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     row->scratch_floats = row->tile_at + (size_t)filter_floats(conv);
     return DPR_OK;
 }

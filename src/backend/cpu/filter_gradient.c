@@ -177,10 +177,12 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         conv->tile_h = (windows > 0 ? windows : 1) * window->kernel_h;
     }
     int64_t sums = dpr__cpu_conv_panels(conv) * filter_rows(conv) * DPR__PANEL;
-    row->run = run;
-    row->finish = finish;
-    if (turned)
+    if (turned) {
         sums = dpr__cpu_turned_choose(row, step->context->isa);
+    } else {
+        row->run = run;
+        row->finish = finish;
+    }
     conv->chunks = dpr__cpu_conv_chunks(conv, blocks_of(conv), sums);
     DPR_TRY(dpr__chain_compile(&plan->arena, step, group, value, conv->channels, &row->chain,
                                supported));
@@ -202,13 +204,13 @@ dpr_status dpr__cpu_compile_filter_gradient(dpr__cpu_plan *plan, const dpr__grou
         row->bytes += dpr__value_bytes(step, conv->dst);
     for (uint32_t i = 0; row->maxima && i < 2; i++)
         row->bytes += dpr__value_bytes(step, dpr__source(step->graph, conv->dst, i));
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     if (turned) {
         dpr__cpu_turned_place(row);
         return DPR_OK;
     }
     conv->copy_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
-    size_t copied = (dpr__cpu_conv_copy_floats(conv, conv->tile_h) + 15) / 16 * 16;
+    size_t copied = dpr__cpu_whole_lines(dpr__cpu_conv_copy_floats(conv, conv->tile_h));
     conv->line_at = conv->filters_at = conv->copy_at + copied;
     if (sparse)
         conv->filters_at += 2 * VECTOR - copied % VECTOR;

@@ -169,17 +169,14 @@ int64_t dpr__cpu_turned_choose(dpr__row *row, dpr__isa isa) {
            dpr__ceil_divide(conv->c, DPR__PANEL) * BLOCK;
 }
 
-static size_t aligned(size_t floats) {
-    return (floats + 15) / 16 * 16;
-}
-
 void dpr__cpu_turned_place(dpr__row *row) {
     dpr__cpu_conv *conv = &row->conv;
     size_t pairs = (size_t)pairs_of(row, conv->tile_h), images = (size_t)conv->images;
     conv->copy_at = row->tile_at + (size_t)(dpr__ceil_divide(conv->channels, DPR__PANEL) * BLOCK);
-    conv->line_at = conv->copy_at + aligned(images * dpr__cpu_conv_copy_floats(conv, conv->tile_h) +
-                                            floats_behind(row));
-    conv->stage_at = conv->line_at + aligned(dpr__cpu_conv_line_floats(conv));
+    conv->line_at = conv->copy_at +
+                    dpr__cpu_whole_lines(images * dpr__cpu_conv_copy_floats(conv, conv->tile_h) +
+                                         floats_behind(row));
+    conv->stage_at = conv->line_at + dpr__cpu_whole_lines(dpr__cpu_conv_line_floats(conv));
     conv->filters_at = conv->stage_at + pairs * DPR__PANEL;
     row->scratch_floats = conv->filters_at + images * pairs * DPR__PANEL;
 }

@@ -120,7 +120,7 @@ dpr_status dpr__cpu_compile_gather(dpr__cpu_plan *plan, const dpr__group *group,
     row->cast = dpr__kernel_find(DPR__SPAN, DPR__OP_cast, DPR_U8, step->context->isa)->run.span;
     row->kernel = dpr__cpu_chosen(plan, node->dtype == DPR_U8 ? "gather_u8" : "gather_f32", node);
     dpr__cpu_cut_panels(row);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     row->scratch_floats = row->tile_at + (size_t)row->tile_rows * DPR__PANEL;
     return DPR_OK;
 }

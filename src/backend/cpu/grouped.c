@@ -299,7 +299,7 @@ dpr_status dpr__cpu_compile_grouped(dpr__cpu_plan *plan, const dpr__group *group
     row->flops = row->chain.flops + flops_of(conv);
     row->bytes = row->chain.bytes + dpr__value_bytes(step, conv->src) +
                  dpr__value_bytes(step, conv->weights);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     conv->stage_at = row->tile_at + tile;
     conv->filters_at = conv->stage_at + tile;
     conv->copy_at = conv->filters_at + 2 * (size_t)(filter_rows(conv) * DPR__PANEL);
@@ -325,7 +325,7 @@ dpr_status dpr__cpu_compile_grouped_filters(dpr__cpu_plan *plan, const dpr__grou
     row->flops = row->chain.flops + flops_of(conv);
     row->bytes =
         row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     conv->stage_at = row->tile_at + (size_t)(conv->channels * DPR__PANEL);
     conv->copy_at = conv->stage_at + (size_t)(conv->tile_h * conv->ow * DPR__PANEL);
     row->scratch_floats = conv->copy_at + dpr__cpu_conv_copy_floats(conv, conv->tile_h);

@@ -156,36 +156,24 @@ static void sum_block(const dpr__tile_call *call, struct block of, const float *
 
 /* ---- k with less than sixteen pairs at its end: half the columns at a time, tile 0 the first rows' sums, 1 the others' ---- */
 
-static inline void step_of_half(bool both, const float *a, int64_t row, const float *b,
-                                int64_t b_row) {
-    const int64_t stride = row * (int64_t)sizeof *a;
-    TILE_LOAD(6, b, b_row * (int64_t)sizeof *b);
-    TILE_LOAD(4, a, stride);
-    TILE_DOT(0, 4, 6);
-    if (both) {
-        TILE_LOAD(5, a + TILE_ROWS * row, stride);
-        TILE_DOT(1, 5, 6);
-    }
-    stay_awake();
-}
-
-static inline void last_step_of_half(bool both, const float *a, int64_t row, const float *b,
-                                     int64_t b_row) {
-    const int64_t stride = row * (int64_t)sizeof *a;
-    TILE_LOAD(7, b, b_row * (int64_t)sizeof *b);
-    TILE_LOAD(2, a, stride);
-    TILE_DOT(0, 2, 7);
-    if (both) {
-        TILE_LOAD(3, a + TILE_ROWS * row, stride);
-        TILE_DOT(1, 3, 7);
-    }
-}
+/* Over what b's tile has of pairs: its tile, that of the first rows of a and that of the others. */
+#define STEP_OF_HALF(of_b, of_a, of_others)                                                        \
+    do {                                                                                           \
+        TILE_LOAD(of_b, b, b_stride);                                                              \
+        TILE_LOAD(of_a, at, a_stride);                                                             \
+        TILE_DOT(0, of_a, of_b);                                                                   \
+        if (of.both) {                                                                             \
+            TILE_LOAD(of_others, at + TILE_ROWS * call->a_row, a_stride);                          \
+            TILE_DOT(1, of_others, of_b);                                                          \
+        }                                                                                          \
+    } while (0)
 
 /* Sixteen columns, from `column` on. */
 static void sum_half(const dpr__tile_call *call, struct block of, const float *a, int64_t column,
                      float *c, int64_t c_row) {
     const int64_t stride = c_row * (int64_t)sizeof *c, next = TILE_ROWS * c_row;
-    const int64_t b_row = dpr__b_row(call), whole = call->k / CHUNK * CHUNK;
+    const int64_t b_row = dpr__b_row(call), a_stride = call->a_row * (int64_t)sizeof *a,
+                  b_stride = b_row * (int64_t)sizeof *call->b;
     struct run run = {0};
     TILE_ZERO(0);
     TILE_ZERO(1);
@@ -196,9 +184,13 @@ static void sum_half(const dpr__tile_call *call, struct block of, const float *a
     }
     do {
         const float *at = a + a_offset(call, run), *b = call->b + b_offset(call, run) + column;
-        for (int64_t l = 0; l < whole; l += CHUNK, at += call->a_chunk)
-            step_of_half(of.both, at, call->a_row, b + l * b_row, b_row);
-        last_step_of_half(of.both, at, call->a_row, b + whole * b_row, b_row);
+        for (int64_t left = call->k; left >= CHUNK; left -= CHUNK) {
+            STEP_OF_HALF(6, 4, 5);
+            stay_awake();
+            at += call->a_chunk;
+            b += CHUNK * b_row;
+        }
+        STEP_OF_HALF(7, 2, 3);
     } while (next_run(call, &run));
     TILE_STORE(0, c, stride);
     if (of.both)

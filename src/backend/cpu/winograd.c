@@ -374,7 +374,7 @@ static void run_panels(const dpr__row *row, const dpr__values *values, float *sc
 static void place_scratch(dpr__row *row, const dpr__step *step, int64_t pixels) {
     dpr__cpu_conv *conv = &row->conv;
     bool plain = step->forms[conv->weights] == DPR__PLAIN, panels = row->run == run_panels;
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     conv->copy_at = row->tile_at + (size_t)pixels * DPR__PANEL;
     conv->filters_at =
         conv->copy_at + (size_t)(PLANES * (dpr__cpu_winograd_factor(row, conv->c) +

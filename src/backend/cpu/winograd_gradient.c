@@ -226,7 +226,7 @@ dpr_status dpr__cpu_compile_winograd_gradient(dpr__cpu_plan *plan, const dpr__gr
                  18U * (uint64_t)(conv->n * conv->oh * conv->ow * conv->oc) * (uint64_t)conv->c;
     row->bytes =
         row->chain.bytes + dpr__value_bytes(step, conv->src) + dpr__value_bytes(step, conv->dst);
-    row->tile_at = (row->chain.scratch_floats + 15) / 16 * 16;
+    row->tile_at = dpr__cpu_whole_lines(row->chain.scratch_floats);
     conv->copy_at = row->tile_at + (size_t)(TAPS * conv->channels * DPR__PANEL);
     conv->filters_at = conv->copy_at + (size_t)(PLANES * dpr__cpu_winograd_factor(row, conv->c));
     int64_t diff = PLANES * dpr__cpu_winograd_factor(row, conv->panels * DPR__PANEL);
