@@ -557,7 +557,7 @@ void dpr__http_stop(dpr__http *http, double seconds) {
     atomic_store(&http->closing, true);
     int socket = MHD_quiesce_daemon(http->daemon);
     if (socket >= 0)
-        close(socket);
+        shutdown(socket, SHUT_RDWR); /* refuses clients; the daemon's thread may still use it */
     /* A request whose bytes have arrived may not have been looked at: none may be seen for a while. */
     for (int quiet = 0; quiet < 4;) {
         bool late = (double)(dpr__now_ns() - began) > 1e9 * seconds;
@@ -571,6 +571,8 @@ void dpr__http_stop(dpr__http *http, double seconds) {
         nanosleep(&pause, NULL);
     }
     MHD_stop_daemon(http->daemon);
+    if (socket >= 0)
+        close(socket);
     destroy_links(http->open);
     destroy_links(http->unused);
     pthread_mutex_destroy(&http->lock);
